@@ -1,0 +1,38 @@
+import type { Commands } from '../core/ipc.ts';
+import type { Address, Known } from '../core/primitives.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import type { Log, SecretBox, Unsubscribe } from './ports.ts';
+
+/** The running provider, as tray, window, terminal and tests see it. */
+export type Agent = {
+  readonly start: () => Promise<void>;
+  /** Removes its containers, closes the ledger. Leases stay on disk. */
+  readonly stop: () => Promise<void>;
+  readonly snapshot: () => Snapshot;
+  /** Coalesced: at most one call in 100 ms, always with the newest snapshot. */
+  readonly onSnapshot: (listener: (snapshot: Snapshot) => void) => Unsubscribe;
+  readonly commands: Omit<Commands, 'openHelp'>;
+  /** Something may have changed: look at the world now instead of at the next tick. */
+  readonly wake: () => void;
+};
+
+/** What a composition root tells the Node composition in `agent/node.ts`. */
+export type NodeAgentOptions = {
+  readonly version: string;
+  /** Settings, vault, ledgers, workspace; created with mode 0700. */
+  readonly dataDir: string;
+  readonly catalogueFile: string;
+  readonly seccompFile: string;
+  readonly secretBox: SecretBox;
+  /** Milliseconds since the last input. */
+  readonly idleMs: () => Promise<Known<number>>;
+  readonly log: Log;
+  /** Initial settings of a data directory that has none yet. */
+  readonly initial?: {
+    readonly coordinatorUrl?: string;
+    readonly idleAfterSeconds?: number;
+    readonly mode?: 'now' | 'when-idle';
+  };
+};
+
+export type OpenedAgent = { readonly agent: Agent; readonly owner: Address; readonly device: Address };

@@ -1,0 +1,267 @@
+import type { Catalogue } from '../core/catalogue.ts';
+import type { DailyEarnings, EarningsPage, EarningsQuery } from '../core/ipc.ts';
+import type { Amount } from '../core/money.ts';
+import type { Address, Hex32, Known, Signature, UnixMs } from '../core/primitives.ts';
+import type { ObservedContainer } from '../core/reconcile.ts';
+import type { ContainerSpec } from '../core/sandbox.ts';
+import type { Settings } from '../core/settings.ts';
+import type { CoordinatorState, EngineState } from '../core/signals.ts';
+import type { ItemOutcome, ReportItem, Struct, StructName } from '../core/typed-data.ts';
+import type {
+  CoordinatorMessage,
+  DeviceMessage,
+  Lease,
+  NetworkInfo,
+  OwnerBooks,
+  OwnerProof,
+  Verdict,
+} from '../core/wire.ts';
+
+/** What the agent needs of the world, in our words. Each port has one adapter per library and one fake. */
+
+export type Clock = {
+  readonly now: () => UnixMs;
+  /** Local time minus UTC. */
+  readonly utcOffsetMinutes: () => number;
+  /** Calls `run` once after `ms`; the returned function cancels it. */
+  readonly after: (ms: number, run: () => void) => () => void;
+};
+
+export type Random = { readonly hex32: () => Hex32 };
+
+/** Structured and without secrets. */
+export type Log = (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  event: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
+
+export type Unsubscribe = () => void;
+
+/** Signs typed data as this device; the private key never leaves it. */
+export type DeviceKey = {
+  readonly address: Address;
+  readonly sign: <N extends StructName>(name: N, value: Struct<N>) => Promise<Signature>;
+};
+
+/** The owner's wallet. The seed is decrypted for the length of one call. Throws VAULT_UNREADABLE. */
+export type Vault = {
+  readonly owner: Address;
+  readonly protection: 'keyring' | 'file';
+  readonly sign: <N extends 'Enrollment' | 'Claim'>(
+    network: NetworkInfo,
+    name: N,
+    value: Struct<N>,
+  ) => Promise<Signature>;
+  readonly deviceKey: (network: NetworkInfo) => DeviceKey;
+  readonly device: Address;
+};
+
+/** Wraps small secrets with the best the system has. `open` throws VAULT_UNREADABLE when what sealed is not at hand. */
+export type SecretBox = {
+  readonly protection: 'keyring' | 'file';
+  /** Names the backend, recorded beside what it sealed: a keyring that changed is told from a corrupt file. */
+  readonly backend: string;
+  readonly seal: (plain: Uint8Array) => Promise<Uint8Array>;
+  readonly open: (sealed: Uint8Array) => Promise<Uint8Array>;
+};
+
+export type Sensors = {
+  /** Milliseconds since the last input, asked often: must be cheap and never throw. */
+  readonly idleMs: () => Promise<Known<number>>;
+  readonly onBattery: () => Promise<Known<boolean>>;
+  /** Of the file system that holds `path`. */
+  readonly freeDiskBytes: (path: string) => Promise<Known<number>>;
+  readonly machine: () => Promise<{ readonly cpuCores: number; readonly memoryBytes: number }>;
+};
+
+export type SettingsState =
+  | { readonly kind: 'ok'; readonly settings: Settings }
+  /** `settings` are the defaults, with nothing shared; the file is untouched. */
+  | { readonly kind: 'broken'; readonly settings: Settings; readonly path: string; readonly detail: string };
+
+export type SettingsStore = {
+  readonly current: () => SettingsState;
+  /** Writes the file atomically, then answers. Throws BAD_INPUT, SETTINGS_BROKEN (nothing is overwritten) or DISK_FULL. */
+  readonly update: (change: (settings: Settings) => Settings) => Promise<void>;
+  /** Keeps a broken file under another name and starts from the defaults. */
+  readonly reset: () => Promise<void>;
+  /** Also fires when the file is edited by hand. */
+  readonly onChange: (listener: () => void) => Unsubscribe;
+  readonly close: () => void;
+};
+
+/** A started container: one door in, one out, and its end. */
+export type ContainerRun = {
+  readonly containerId: string;
+  /** Sends bytes in, honouring back-pressure. The door stays open: its end is the dead-man's switch. */
+  readonly write: (chunk: Uint8Array) => Promise<void>;
+  readonly stdout: AsyncIterable<Uint8Array>;
+  /** Whole lines of standard error, at most 4 KiB each, without the newline. */
+  readonly stderr: AsyncIterable<string>;
+  readonly exited: Promise<{ readonly code: number; readonly outOfMemory: boolean }>;
+};
+
+export type Containers = {
+  /** Cheap; also notices the engine going and coming back. */
+  readonly check: () => Promise<EngineState>;
+  /** True when the engine holds exactly this content id. */
+  readonly hasImage: (image: string) => Promise<boolean>;
+  /** Of this device, whatever their state. Throws ENGINE_AWAY. */
+  readonly list: (device: Address) => Promise<readonly ObservedContainer[]>;
+  readonly run: (spec: ContainerSpec) => Promise<ContainerRun>;
+  readonly freeze: (containerId: string) => Promise<void>;
+  readonly thaw: (containerId: string) => Promise<void>;
+  readonly setLimits: (
+    containerId: string,
+    limits: { readonly NanoCpus: number; readonly Memory: number; readonly MemorySwap: number },
+  ) => Promise<void>;
+  /** Kills and removes, in whatever state; gone already is success. */
+  readonly remove: (containerId: string) => Promise<void>;
+  /** Fires when a container of this device changes, or the engine comes or goes. */
+  readonly onEvent: (device: Address, listener: () => void) => Unsubscribe;
+  readonly close: () => void;
+};
+
+/** The session with one coordinator: reconnects by itself, with back-off and jitter. */
+export type CoordinatorLink = {
+  readonly start: () => void;
+  readonly state: () => CoordinatorState;
+  /** False when not connected: the caller keeps what matters and sends it again after `connected`. */
+  readonly send: (message: DeviceMessage) => boolean;
+  readonly onMessage: (listener: (message: CoordinatorMessage) => void) => Unsubscribe;
+  readonly onState: (listener: (state: CoordinatorState) => void) => Unsubscribe;
+  /** Streams a blob to a file and checks its hash. Throws COORDINATOR_AWAY, NOT_FOUND, REFUSED (hash differs), DISK_FULL. */
+  readonly download: (sha256: Hex32, bytes: number, path: string) => Promise<void>;
+  /** Idempotent: a blob that is there is not sent again. */
+  readonly upload: (sha256: Hex32, path: string) => Promise<void>;
+  readonly books: () => Promise<OwnerBooks>;
+  /** null: nothing published for the owner yet. */
+  readonly proof: () => Promise<OwnerProof | null>;
+  /** Hands a signed claim to the relayer; answers the transaction. */
+  readonly relayClaim: (claim: Struct<'Claim'>, signature: Signature, proof: OwnerProof) => Promise<Hex32>;
+  readonly close: () => Promise<void>;
+};
+
+export type CoordinatorDirectory = {
+  /** Asks a coordinator who it is. Throws COORDINATOR_AWAY. */
+  readonly network: (url: string) => Promise<NetworkInfo>;
+  /** Idempotent. Throws COORDINATOR_AWAY or REFUSED. */
+  readonly enrol: (url: string, value: Struct<'Enrollment'>, signature: Signature) => Promise<void>;
+  readonly connect: (options: {
+    readonly url: string;
+    readonly network: NetworkInfo;
+    readonly owner: Address;
+    readonly key: DeviceKey;
+    readonly hello: () => Pick<
+      Extract<DeviceMessage, { type: 'hello' }>,
+      'agent' | 'platform' | 'workloads' | 'leases'
+    >;
+  }) => CoordinatorLink;
+};
+
+export type Chain = {
+  /** Tokens at an address. Throws CHAIN_AWAY. */
+  readonly balanceOf: (network: NetworkInfo, account: Address) => Promise<Amount>;
+  /** Cumulative amount taken from the distributor. Throws CHAIN_AWAY. */
+  readonly claimedBy: (network: NetworkInfo, owner: Address) => Promise<Amount>;
+  /** Resolves when mined. Throws REFUSED when the transaction reverted, TIMEOUT, CHAIN_AWAY. */
+  readonly confirm: (network: NetworkInfo, txHash: Hex32) => Promise<void>;
+  readonly close: () => void;
+};
+
+/**
+ * A lease's life in the device's ledger; each step is on disk before it is acted on.
+ *
+ *   held ──► finished ──► accepted ──► reported ──► credited
+ *    │           │                         └──────► refused
+ *    └► dropped  └► rejected
+ */
+export type LeaseState =
+  | 'held'
+  | 'finished'
+  | 'accepted'
+  | 'rejected'
+  | 'reported'
+  | 'credited'
+  | 'refused'
+  | 'dropped';
+
+export type LeaseRecord = {
+  readonly lease: Lease;
+  readonly state: LeaseState;
+  /** Unix ms of the last step. */
+  readonly at: UnixMs;
+  /** From `finished` on. */
+  readonly result: { readonly value: Struct<'Result'>; readonly signature: Signature; readonly stored: boolean } | null;
+};
+
+export type StoredReport = {
+  readonly report: Struct<'Report'>;
+  readonly signature: Signature;
+  readonly items: readonly ReportItem[];
+};
+
+/** Append-only and fsynced: what a call acknowledged survives `kill -9`. Every write throws DISK_FULL when it cannot. */
+export type Ledger = {
+  readonly hold: (lease: Lease, at: UnixMs) => void;
+  readonly drop: (leaseId: Hex32, at: UnixMs, why: string) => void;
+  readonly finish: (leaseId: Hex32, value: Struct<'Result'>, signature: Signature, at: UnixMs) => void;
+  readonly resultStored: (leaseId: Hex32, at: UnixMs) => void;
+  readonly settle: (verdict: Verdict, at: UnixMs) => void;
+  readonly lease: (leaseId: Hex32) => LeaseRecord | null;
+  /** Leases in the given states, oldest first. */
+  readonly leases: (states: readonly LeaseState[]) => readonly LeaseRecord[];
+  /** Refuses (CONFLICT) a second, different report with a sequence it has. */
+  readonly appendReport: (stored: StoredReport, at: UnixMs) => void;
+  readonly lastReport: () => StoredReport | null;
+  readonly reportsWithoutReceipt: () => readonly StoredReport[];
+  readonly appendReceipt: (
+    value: Struct<'Receipt'>,
+    signature: Signature,
+    outcomes: readonly ItemOutcome[],
+    at: UnixMs,
+  ) => void;
+  readonly totals: (dayStart: UnixMs) => {
+    readonly verifying: Amount;
+    readonly credited: Amount;
+    readonly today: Amount;
+    readonly jobsToday: number;
+  };
+  readonly entries: (query: EarningsQuery) => EarningsPage;
+  /** `offset`: local time minus UTC, minutes. */
+  readonly daily: (days: number, now: UnixMs, utcOffsetMinutes: number) => DailyEarnings;
+  /** Tries one durable write; throws DISK_FULL. */
+  readonly probe: () => void;
+  readonly close: () => void;
+};
+
+export type LedgerFactory = (networkId: Hex32) => Ledger;
+
+/** Files of running jobs; emptied at start. */
+export type Workspace = {
+  readonly path: string;
+  readonly create: (leaseId: Hex32) => Promise<string>;
+  readonly remove: (leaseId: Hex32) => Promise<void>;
+  readonly clear: () => Promise<void>;
+};
+
+export type CatalogueSource = { readonly load: () => Promise<Catalogue> };
+
+/** Everything the agent is made of; only composition roots know the real ones. */
+export type Ports = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly vault: Vault;
+  readonly sensors: Sensors;
+  readonly settings: SettingsStore;
+  readonly containers: Containers;
+  readonly directory: CoordinatorDirectory;
+  readonly chain: Chain;
+  readonly openLedger: LedgerFactory;
+  readonly workspace: Workspace;
+  readonly catalogue: CatalogueSource;
+  /** JSON text of the seccomp profile. */
+  readonly seccompProfile: string;
+};

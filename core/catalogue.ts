@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { type Amount, encodeAmount } from './money.ts';
+import { amount, byteCount, lane } from './primitives.ts';
+
+/** What a workload's folder says of itself; `manifest.json` beside its Dockerfile. */
+export const workloadManifest = z.strictObject({
+  id: z.string().regex(/^[a-z][a-z0-9-]{1,31}$/),
+  version: z.string().regex(/^\d+\.\d+\.\d+$/),
+  lane,
+  title: z.strictObject({ en: z.string().min(1), ja: z.string().min(1) }),
+  limits: z.strictObject({
+    /** The most it can use; the owner's own limits lower it. */
+    cpuCores: z.number().positive().max(64),
+    memoryBytes: byteCount,
+    pids: z.number().int().positive().max(4096),
+    scratchBytes: byteCount,
+    /** Wall-clock seconds, frozen time not counted. */
+    seconds: z.number().int().positive().max(86_400),
+    maxInputBytes: byteCount,
+    maxOutputBytes: byteCount,
+  }),
+  network: z.literal('none'),
+  /** `exact`: equal output hashes. */
+  comparison: z.literal('exact'),
+  price: z.strictObject({ base: amount, perInputMiB: amount }),
+  /** Parameters a consumer may set, with the values allowed; the first is the default. */
+  params: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]{0,31}$/), z.array(z.string().max(32)).min(1)),
+});
+export type WorkloadManifest = z.output<typeof workloadManifest>;
+
+/** A manifest bound to the one image that may run under it. */
+export const catalogueEntry = workloadManifest.extend({
+  /** Content id of the image (`sha256:` and 64 hex digits): what runs is what is listed. */
+  image: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+});
+export type CatalogueEntry = z.output<typeof catalogueEntry>;
+
+export const catalogue = z.strictObject({
+  version: z.number().int().positive(),
+  entries: z.array(catalogueEntry).max(256),
+});
+export type Catalogue = z.output<typeof catalogue>;
+/** The file form: amounts as decimal strings. */
+export type CatalogueFile = z.input<typeof catalogue>;
+
+export type JobParams = Readonly<Record<string, string>>;
+
+const MIB = 1024n * 1024n;
+
+/** Posted price of one accepted copy of a job: base plus each started MiB of input. Base units. */
+export function priceOf(entry: Pick<WorkloadManifest, 'price'>, inputBytes: number): Amount {
+  const mib = (BigInt(inputBytes) + MIB - 1n) / MIB;
+  return entry.price.base + entry.price.perInputMiB * mib;
+}
+
+/** Fills defaults in; `null` when a parameter or its value is not one the workload lists. */
+export function completeParams(entry: Pick<WorkloadManifest, 'params'>, given: JobParams): JobParams | null {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(entry.params, name) || !entry.params[name]?.includes(value)) return null;
+  }
+  return Object.fromEntries(
+    Object.keys(entry.params)
+      .sort()
+      .map((name) => [name, given[name] ?? entry.params[name]?.[0] ?? '']),
+  );
+}
+
+export function findWorkload(list: Catalogue, id: string): CatalogueEntry | null {
+  return list.entries.find((entry) => entry.id === id) ?? null;
+}
+
+/** The manifest as it is written to a file. */
+export const encodeManifest = (manifest: WorkloadManifest): z.input<typeof workloadManifest> => ({
+  ...manifest,
+  price: { base: encodeAmount(manifest.price.base), perInputMiB: encodeAmount(manifest.price.perInputMiB) },
+});

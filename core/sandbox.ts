@@ -1,0 +1,128 @@
+import type { WorkloadManifest } from './catalogue.ts';
+import type { Address, Hex32 } from './primitives.ts';
+
+/** The owner's share of the machine, already divided among the workloads that run at once. */
+export type Share = {
+  readonly cpuCores: number;
+  readonly memoryBytes: number;
+};
+
+export const LABEL = {
+  lease: 'org.idlemesh.lease',
+  device: 'org.idlemesh.device',
+  instance: 'org.idlemesh.instance',
+  workload: 'org.idlemesh.workload',
+} as const;
+
+export type Labels = { readonly lease: Hex32; readonly device: Address; readonly instance: string };
+
+/** The Docker Engine API's container create body (v1.41), the part we set. */
+export type ContainerSpec = {
+  readonly Image: string;
+  readonly User: string;
+  readonly Env: readonly string[];
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly AttachStdin: true;
+  readonly AttachStdout: true;
+  readonly AttachStderr: true;
+  readonly OpenStdin: true;
+  readonly StdinOnce: true;
+  readonly Tty: false;
+  readonly NetworkDisabled: true;
+  readonly HostConfig: {
+    readonly NetworkMode: 'none';
+    readonly ReadonlyRootfs: true;
+    readonly Privileged: false;
+    readonly CapDrop: readonly ['ALL'];
+    readonly SecurityOpt: readonly string[];
+    readonly Tmpfs: Readonly<Record<string, string>>;
+    readonly Memory: number;
+    readonly MemorySwap: number;
+    readonly NanoCpus: number;
+    readonly CpuShares: number;
+    readonly BlkioWeight: number;
+    readonly PidsLimit: number;
+    readonly IpcMode: 'private';
+    readonly CgroupnsMode: 'private';
+    readonly ShmSize: number;
+    readonly Ulimits: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+    readonly LogConfig: { readonly Type: 'none'; readonly Config: Readonly<Record<string, string>> };
+    readonly RestartPolicy: { readonly Name: 'no' };
+    readonly OomScoreAdj: number;
+    readonly AutoRemove: false;
+  };
+};
+
+const MIB = 1024 * 1024;
+/** `nobody`: owns nothing in the image and nothing on the host. */
+const NOBODY = '65534:65534';
+
+/**
+ * The sandbox of one launch as reviewable data (DESIGN §6). No network, no capability, no mount, no device; the root file
+ * system is read-only and the only writable place is a bounded memory file system. `seccompProfile` is the profile's
+ * JSON text, as the Engine API wants it. No swap: memory limit and memory+swap limit are equal.
+ */
+export function containerSpec(
+  workload: Pick<WorkloadManifest, 'id' | 'version' | 'limits'> & { readonly image: string },
+  share: Share,
+  labels: Labels,
+  seccompProfile: string,
+): ContainerSpec {
+  const memory = Math.floor(Math.min(workload.limits.memoryBytes, share.memoryBytes));
+  const scratch = Math.floor(Math.min(workload.limits.scratchBytes, memory));
+  const cores = Math.min(workload.limits.cpuCores, share.cpuCores);
+  return {
+    Image: workload.image,
+    User: NOBODY,
+    // Image environments have carried LD_PRELOAD into GPU hooks on the host (CVE-2025-23266): blank what loaders read.
+    Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'LD_AUDIT='],
+    Labels: {
+      [LABEL.lease]: labels.lease,
+      [LABEL.device]: labels.device,
+      [LABEL.instance]: labels.instance,
+      [LABEL.workload]: `${workload.id}@${workload.version}`,
+    },
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    OpenStdin: true,
+    StdinOnce: true,
+    Tty: false,
+    NetworkDisabled: true,
+    HostConfig: {
+      NetworkMode: 'none',
+      ReadonlyRootfs: true,
+      Privileged: false,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges:true', `seccomp=${seccompProfile}`],
+      Tmpfs: { '/tmp': `rw,noexec,nosuid,nodev,size=${scratch},mode=1777` },
+      Memory: memory,
+      MemorySwap: memory,
+      NanoCpus: Math.max(1, Math.round(cores * 1000)) * 1_000_000,
+      CpuShares: 2,
+      BlkioWeight: 10,
+      PidsLimit: workload.limits.pids,
+      IpcMode: 'private',
+      CgroupnsMode: 'private',
+      ShmSize: MIB,
+      Ulimits: [
+        { Name: 'nofile', Soft: 256, Hard: 256 },
+        { Name: 'core', Soft: 0, Hard: 0 },
+      ],
+      LogConfig: { Type: 'none', Config: {} },
+      RestartPolicy: { Name: 'no' },
+      OomScoreAdj: 1000,
+      AutoRemove: false,
+    },
+  };
+}
+
+/** The part of a running container that follows a slider at once. */
+export function limitUpdate(
+  workload: Pick<WorkloadManifest, 'limits'>,
+  share: Share,
+): { readonly NanoCpus: number; readonly Memory: number; readonly MemorySwap: number } {
+  const memory = Math.floor(Math.min(workload.limits.memoryBytes, share.memoryBytes));
+  const cores = Math.min(workload.limits.cpuCores, share.cpuCores);
+  return { NanoCpus: Math.max(1, Math.round(cores * 1000)) * 1_000_000, Memory: memory, MemorySwap: memory };
+}

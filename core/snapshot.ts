@@ -1,0 +1,128 @@
+import type { LaneDecision, Reason } from './decide.ts';
+import type { WireFailure } from './errors.ts';
+import type { Amount } from './money.ts';
+import type { Address, Hex32, Known, Lane, PerLane, UnixMs } from './primitives.ts';
+import type { Settings } from './settings.ts';
+import type { CoordinatorState, EngineState } from './signals.ts';
+
+/**
+ * What the tray shows at a glance.
+ *
+ *   attention ◄─► waiting ◄─► sharing        attention: something needs the owner or the world to change
+ *                    ▲                       waiting: ready, but held for a passing reason
+ *                    └──► paused             paused: the owner said so
+ */
+export type Presence = 'sharing' | 'waiting' | 'paused' | 'attention';
+
+/** A fault that the owner should know of. It vanishes by itself when its cause does. */
+export type Problem =
+  | { readonly kind: 'settings-broken'; readonly path: string; readonly detail: string }
+  | { readonly kind: 'ledger-unwritable'; readonly detail: string }
+  | { readonly kind: 'engine-absent'; readonly detail: string }
+  | { readonly kind: 'engine-unfit'; readonly detail: string }
+  | { readonly kind: 'disk-low'; readonly freeBytes: number; readonly neededBytes: number }
+  | { readonly kind: 'coordinator-away'; readonly url: string; readonly detail: string }
+  | { readonly kind: 'coordinator-refused'; readonly url: string; readonly detail: string }
+  | { readonly kind: 'chain-away'; readonly detail: string }
+  | { readonly kind: 'vault-unreadable'; readonly detail: string };
+
+/** fetching ──► running ◄─► frozen ──► uploading ──► (verifying, no longer here) */
+export type RunPhase = 'fetching' | 'running' | 'frozen' | 'uploading';
+
+export type RunningJob = {
+  readonly leaseId: Hex32;
+  readonly workload: string;
+  readonly version: string;
+  readonly image: string;
+  readonly lane: Lane;
+  readonly phase: RunPhase;
+  readonly startedAt: UnixMs;
+  /** 0..1 */
+  readonly progress: number;
+  readonly price: Amount;
+  readonly cpuCores: number;
+  readonly memoryBytes: number;
+};
+
+/** Amounts in base units. Each unit passes: verifying → credited → published → claimed. */
+export type Earnings = {
+  /** Finished here, verdict or receipt outstanding. */
+  readonly verifying: Amount;
+  /** Countersigned in receipts, ever. */
+  readonly credited: Amount;
+  /** Credited since local midnight. */
+  readonly today: Amount;
+  /** In a root on chain, ever. */
+  readonly published: Known<Amount>;
+  /** Taken from the distributor, ever. */
+  readonly claimed: Known<Amount>;
+  readonly jobsToday: number;
+};
+
+/**
+ *   idle ──► signing ──► relaying ──► confirming ──► done
+ *                 └──────────┴────────────┴────────► failed
+ */
+export type Withdrawal =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'signing'; readonly amount: Amount }
+  | { readonly kind: 'relaying'; readonly amount: Amount }
+  | { readonly kind: 'confirming'; readonly amount: Amount; readonly txHash: Hex32 }
+  | { readonly kind: 'done'; readonly amount: Amount; readonly txHash: Hex32; readonly at: UnixMs }
+  | { readonly kind: 'failed'; readonly amount: Amount; readonly failure: WireFailure; readonly at: UnixMs };
+
+export type WalletView = {
+  readonly owner: Address;
+  readonly device: Address;
+  /** What guards the vault's key: the OS keyring, or only file permissions where there is none. */
+  readonly protection: 'keyring' | 'file';
+  /** Tokens at the owner's address. */
+  readonly balance: Known<Amount>;
+  /** Published minus claimed: what a withdrawal would bring now. */
+  readonly claimable: Known<Amount>;
+  readonly withdrawal: Withdrawal;
+};
+
+export type LaneView = {
+  readonly lane: Lane;
+  readonly decision: LaneDecision;
+  readonly heldSince: UnixMs | null;
+};
+
+/** The one truth of a device, a plain value. Tray, window, terminal and tests are functions of it. */
+export type Snapshot = {
+  /** Grows with every change; a mirror drops what is older than it has. */
+  readonly rev: number;
+  readonly at: UnixMs;
+  readonly version: string;
+  readonly presence: Presence;
+  /** The reason of the lane that matters most while nothing runs; null while something may. */
+  readonly reason: Reason | null;
+  readonly lanes: readonly LaneView[];
+  readonly problems: readonly Problem[];
+  readonly running: readonly RunningJob[];
+  readonly earnings: Earnings;
+  readonly wallet: WalletView | null;
+  readonly engine: EngineState;
+  readonly coordinator: CoordinatorState;
+  readonly network: { readonly name: string; readonly tokenSymbol: string; readonly chainId: number } | null;
+  readonly machine: { readonly cpuCores: number; readonly memoryBytes: number };
+  readonly settings: Settings;
+};
+
+export function presenceOf(decisions: PerLane<LaneDecision>, problems: readonly Problem[]): Presence {
+  const lanes = Object.values(decisions);
+  if (lanes.some((lane) => lane.kind === 'hold' && lane.reason.kind === 'paused')) return 'paused';
+  if (lanes.some((lane) => lane.kind === 'run')) return 'sharing';
+  return problems.length > 0 ? 'attention' : 'waiting';
+}
+
+/** The reason worth showing when nothing may run: the first lane that is offered and switched on speaks. */
+export function mainReason(decisions: PerLane<LaneDecision>): Reason | null {
+  const held: Reason[] = [];
+  for (const lane of Object.values(decisions)) {
+    if (lane.kind === 'run') return null;
+    held.push(lane.reason);
+  }
+  return held.find((reason) => reason.kind !== 'lane-not-offered' && reason.kind !== 'lane-off') ?? held[0] ?? null;
+}

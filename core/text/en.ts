@@ -1,0 +1,127 @@
+import type { Reason } from '../decide.ts';
+import { unreachable } from '../errors.ts';
+import type { Presence, Problem } from '../snapshot.ts';
+import { clockTime, duration, gibibytes } from './format.ts';
+
+const LOCALE = 'en';
+
+/** `now` in Unix ms; `utcOffsetMinutes`: local time minus UTC. */
+export type Moment = { readonly now: number; readonly utcOffsetMinutes: number };
+
+function reason(value: Reason, at: Moment): string {
+  switch (value.kind) {
+    case 'settings-broken':
+      return 'Resting: the settings file cannot be read';
+    case 'ledger-unwritable':
+      return 'Resting: earnings cannot be written to disk';
+    case 'paused':
+      return value.until === 'resumed'
+        ? 'Paused until you resume'
+        : `Paused until ${clockTime(value.until, at)} (${duration(value.until - at.now, LOCALE)} left)`;
+    case 'lane-off':
+      return 'Switched off in your limits';
+    case 'lane-not-offered':
+      return 'Not available yet';
+    case 'engine-unchecked':
+      return 'Looking for Docker';
+    case 'engine-absent':
+      return 'Resting: Docker is not running';
+    case 'engine-unfit':
+      return `Resting: Docker cannot isolate work safely (${value.detail})`;
+    case 'disk-low':
+      return `Resting: ${gibibytes(value.freeBytes)} of disk free, ${gibibytes(value.neededBytes)} must stay free`;
+    case 'on-battery':
+      return 'Resting on battery power';
+    case 'idle-unknown':
+      return 'Resting: this system does not say whether you are here';
+    case 'in-use':
+      return `You are here. Sharing in ${duration(value.resumesAt - at.now, LOCALE)} if you leave`;
+    case 'coordinator-away':
+      return 'Waiting for the network';
+    default:
+      return unreachable(value);
+  }
+}
+
+/** What is wrong and what to do about it. */
+function problem(value: Problem): { readonly title: string; readonly advice: string } {
+  switch (value.kind) {
+    case 'settings-broken':
+      return {
+        title: 'The settings file cannot be read',
+        advice: `${value.detail}. Correct ${value.path}, or start from the defaults. Nothing is shared until then.`,
+      };
+    case 'ledger-unwritable':
+      return {
+        title: 'Earnings cannot be written to disk',
+        advice: `${value.detail}. Free some space. Nothing earned is lost, and sharing resumes by itself.`,
+      };
+    case 'engine-absent':
+      return {
+        title: 'Docker is not running',
+        advice: `${value.detail}. Start or install Docker; sharing begins by itself once it answers.`,
+      };
+    case 'engine-unfit':
+      return { title: 'Docker cannot isolate work safely', advice: value.detail };
+    case 'disk-low':
+      return {
+        title: 'The disk is nearly full',
+        advice: `${gibibytes(value.freeBytes)} free; you asked to keep ${gibibytes(value.neededBytes)}. Free some space or lower the limit.`,
+      };
+    case 'coordinator-away':
+      return {
+        title: 'The network cannot be reached',
+        advice: `${value.url}: ${value.detail}. Finished work is kept and sent when it answers again.`,
+      };
+    case 'coordinator-refused':
+      return { title: 'The network refused this device', advice: `${value.url}: ${value.detail}` };
+    case 'chain-away':
+      return {
+        title: 'The chain cannot be reached',
+        advice: `${value.detail}. Balances are unknown and withdrawals wait; what you earned is safe.`,
+      };
+    case 'vault-unreadable':
+      return {
+        title: 'The wallet cannot be opened',
+        advice: `${value.detail}. Nothing was changed. Unlock the system keyring that was used before, then start again.`,
+      };
+    default:
+      return unreachable(value);
+  }
+}
+
+function presence(value: Presence): string {
+  switch (value) {
+    case 'sharing':
+      return 'Sharing';
+    case 'waiting':
+      return 'Waiting';
+    case 'paused':
+      return 'Paused';
+    case 'attention':
+      return 'Needs attention';
+    default:
+      return unreachable(value);
+  }
+}
+
+export const en = {
+  reason,
+  problem,
+  presence,
+  tray: {
+    earnedToday: (amount: string) => `${amount} earned today`,
+    shareWhenIdle: 'Share when idle',
+    shareNow: 'Share now',
+    pause: 'Pause',
+    pauseHour: 'For 1 hour',
+    pauseTomorrow: 'Until tomorrow',
+    pauseResumed: 'Until I resume',
+    resume: 'Resume',
+    open: 'Open Idlemesh',
+    quit: 'Quit',
+  },
+};
+
+/** Every sentence the product says; a language that lacks one does not compile. */
+export type Text = typeof en;

@@ -1,0 +1,28 @@
+/** Language-independent rendering of quantities, always with a unit. */
+
+const pad = (value: number): string => String(value).padStart(2, '0');
+
+/** Local time of day, 24 h. */
+export function clockTime(at: number, moment: { readonly utcOffsetMinutes: number }): string {
+  const minutes = Math.floor(at / 60_000) + moment.utcOffsetMinutes;
+  const ofDay = ((minutes % 1440) + 1440) % 1440;
+  return `${pad(Math.floor(ofDay / 60))}:${pad(ofDay % 60)}`;
+}
+
+const WORDS = { en: { h: ' h', m: ' min', s: ' s' }, ja: { h: '時間', m: '分', s: '秒' } } as const;
+
+/** Two most significant units of a duration in ms, rounded up; never negative. */
+export function duration(ms: number, language: 'en' | 'ja'): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  const word = WORDS[language];
+  const gap = language === 'en' ? ' ' : '';
+  if (seconds < 60) return `${seconds}${word.s}`;
+  if (seconds < 3600) {
+    const rest = seconds % 60;
+    return `${Math.floor(seconds / 60)}${word.m}${rest === 0 ? '' : `${gap}${rest}${word.s}`}`;
+  }
+  const minutes = Math.floor((seconds % 3600) / 60);
+  return `${Math.floor(seconds / 3600)}${word.h}${minutes === 0 ? '' : `${gap}${minutes}${word.m}`}`;
+}
+
+export const gibibytes = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;

@@ -1,0 +1,121 @@
+import type { Reason } from '../decide.ts';
+import { unreachable } from '../errors.ts';
+import type { Presence, Problem } from '../snapshot.ts';
+import type { Moment, Text } from './en.ts';
+import { clockTime, duration, gibibytes } from './format.ts';
+
+const LOCALE = 'ja';
+
+function reason(value: Reason, at: Moment): string {
+  switch (value.kind) {
+    case 'settings-broken':
+      return '休止中：設定ファイルを読み込めません';
+    case 'ledger-unwritable':
+      return '休止中：収益をディスクに記録できません';
+    case 'paused':
+      return value.until === 'resumed'
+        ? '再開するまで一時停止中'
+        : `${clockTime(value.until, at)}まで一時停止中（残り${duration(value.until - at.now, LOCALE)}）`;
+    case 'lane-off':
+      return '制限の設定でオフになっています';
+    case 'lane-not-offered':
+      return 'まだ利用できません';
+    case 'engine-unchecked':
+      return 'Dockerを確認しています';
+    case 'engine-absent':
+      return '休止中：Dockerが動いていません';
+    case 'engine-unfit':
+      return `休止中：Dockerが作業を安全に隔離できません（${value.detail}）`;
+    case 'disk-low':
+      return `休止中：ディスクの空きは${gibibytes(value.freeBytes)}、確保する空きは${gibibytes(value.neededBytes)}です`;
+    case 'on-battery':
+      return 'バッテリー駆動中のため休止中';
+    case 'idle-unknown':
+      return '休止中：使用中かどうかをこのシステムから取得できません';
+    case 'in-use':
+      return `使用中です。離席すると${duration(value.resumesAt - at.now, LOCALE)}後に共有を始めます`;
+    case 'coordinator-away':
+      return 'ネットワークを待っています';
+    default:
+      return unreachable(value);
+  }
+}
+
+function problem(value: Problem): { readonly title: string; readonly advice: string } {
+  switch (value.kind) {
+    case 'settings-broken':
+      return {
+        title: '設定ファイルを読み込めません',
+        advice: `${value.detail}。${value.path} を直すか、初期設定に戻してください。それまで共有しません。`,
+      };
+    case 'ledger-unwritable':
+      return {
+        title: '収益をディスクに記録できません',
+        advice: `${value.detail}。空き容量を増やしてください。収益は失われず、共有は自動で再開します。`,
+      };
+    case 'engine-absent':
+      return {
+        title: 'Dockerが動いていません',
+        advice: `${value.detail}。Dockerを起動またはインストールすると、自動で共有を始めます。`,
+      };
+    case 'engine-unfit':
+      return { title: 'Dockerが作業を安全に隔離できません', advice: value.detail };
+    case 'disk-low':
+      return {
+        title: 'ディスクの空きがわずかです',
+        advice: `空きは${gibibytes(value.freeBytes)}、確保する設定は${gibibytes(value.neededBytes)}です。空きを増やすか、制限を下げてください。`,
+      };
+    case 'coordinator-away':
+      return {
+        title: 'ネットワークに接続できません',
+        advice: `${value.url}：${value.detail}。終えた作業は保存され、接続が戻ると送られます。`,
+      };
+    case 'coordinator-refused':
+      return { title: 'ネットワークがこの端末を拒否しました', advice: `${value.url}：${value.detail}` };
+    case 'chain-away':
+      return {
+        title: 'チェーンに接続できません',
+        advice: `${value.detail}。残高は不明で、引き出しは待機中です。収益は安全です。`,
+      };
+    case 'vault-unreadable':
+      return {
+        title: 'ウォレットを開けません',
+        advice: `${value.detail}。何も変更していません。以前使ったシステムのキーリングを解除してから、もう一度起動してください。`,
+      };
+    default:
+      return unreachable(value);
+  }
+}
+
+function presence(value: Presence): string {
+  switch (value) {
+    case 'sharing':
+      return '共有中';
+    case 'waiting':
+      return '待機中';
+    case 'paused':
+      return '一時停止中';
+    case 'attention':
+      return '確認が必要';
+    default:
+      return unreachable(value);
+  }
+}
+
+export const ja: Text = {
+  reason,
+  problem,
+  presence,
+  tray: {
+    earnedToday: (amount) => `今日の収益 ${amount}`,
+    shareWhenIdle: '離席中に共有',
+    shareNow: '今すぐ共有',
+    pause: '一時停止',
+    pauseHour: '1時間',
+    pauseTomorrow: '明日まで',
+    pauseResumed: '再開するまで',
+    resume: '再開',
+    open: 'Idlemeshを開く',
+    quit: '終了',
+  },
+};
