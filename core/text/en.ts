@@ -1,6 +1,6 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
-import type { Presence, Problem } from '../snapshot.ts';
+import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
 
 const LOCALE = 'en';
@@ -105,10 +105,36 @@ function presence(value: Presence): string {
   }
 }
 
+function phase(value: RunPhase): string {
+  switch (value) {
+    case 'fetching':
+      return 'fetching input';
+    case 'running':
+      return 'running';
+    case 'frozen':
+      return 'frozen';
+    case 'uploading':
+      return 'sending result';
+    default:
+      return unreachable(value);
+  }
+}
+
 export const en = {
   reason,
   problem,
   presence,
+  phase,
+  terminal: {
+    unknown: 'unknown',
+    today: 'Today',
+    jobs: (count: number) => (count === 1 ? '1 job' : `${count} jobs`),
+    credited: 'Credited',
+    verifying: 'Being verified',
+    claimable: 'Ready to withdraw',
+    balance: 'In your wallet',
+    owner: 'Owner',
+  },
   tray: {
     earnedToday: (amount: string) => `${amount} earned today`,
     shareWhenIdle: 'Share when idle',

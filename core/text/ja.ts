@@ -1,6 +1,6 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
-import type { Presence, Problem } from '../snapshot.ts';
+import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
 
@@ -102,10 +102,36 @@ function presence(value: Presence): string {
   }
 }
 
+function phase(value: RunPhase): string {
+  switch (value) {
+    case 'fetching':
+      return '入力を取得中';
+    case 'running':
+      return '実行中';
+    case 'frozen':
+      return '一時凍結中';
+    case 'uploading':
+      return '結果を送信中';
+    default:
+      return unreachable(value);
+  }
+}
+
 export const ja: Text = {
   reason,
   problem,
   presence,
+  phase,
+  terminal: {
+    unknown: '不明',
+    today: '今日',
+    jobs: (count) => `${count}件`,
+    credited: '確定',
+    verifying: '検証中',
+    claimable: '引き出し可能',
+    balance: 'ウォレット残高',
+    owner: '所有者',
+  },
   tray: {
     earnedToday: (amount) => `今日の収益 ${amount}`,
     shareWhenIdle: '離席中に共有',
