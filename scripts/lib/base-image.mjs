@@ -12,7 +12,7 @@ import { ensurePackages, isRoot, refreshLists, thisFamily } from './system.mjs';
 const REPOSITORY = 'debian';
 const TAG = 'bookworm-slim';
 const SUITE = 'bookworm';
-export const BASE_IMAGE = `${REPOSITORY}:${TAG}`;
+const BASE_IMAGE = `${REPOSITORY}:${TAG}`;
 
 /** A pull that shows no progress for this long is blocked. Milliseconds. */
 const PULL_SILENCE_MS = 20_000;

@@ -77,7 +77,7 @@ function programName() {
  * @typedef {{readonly dist: string, readonly version: string, readonly official: boolean, readonly atMs: number}} Runtime
  * @returns {Runtime | undefined}
  */
-export function recorded() {
+function recorded() {
   try {
     return JSON.parse(note(NOTE) ?? '');
   } catch {

@@ -103,16 +103,15 @@ export function logFile(name) {
 }
 
 /**
+ * The telling part of a long output: its end, and a few lines of its beginning, where a stack names its cause.
  * @param {string} text
- * @param {number} count
+ * @param {number} count lines of the end
  * @returns {string}
  */
 export function lastLines(text, count) {
-  return text
-    .split('\n')
-    .slice(-count)
-    .map((line) => `  ${line}`)
-    .join('\n');
+  const lines = text.split('\n');
+  const shown = lines.length > count + 6 ? [...lines.slice(0, 6), '…', ...lines.slice(-count)] : lines;
+  return shown.map((line) => `  ${line}`).join('\n');
 }
 
 /**

@@ -91,7 +91,7 @@ export async function rootPrefix(question) {
  * @param {readonly string[]} names
  * @returns {Promise<string[]>} those that are not installed
  */
-export async function missingPackages(names) {
+async function missingPackages(names) {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the field syntax is dpkg's own
   const { out } = await run('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...names]);
   const present = new Set(
