@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { electronProgram } from './electron.mjs';
+import { catalogueFile } from './images.mjs';
+import { root } from './paths.mjs';
+import { isRoot } from './system.mjs';
+
+/**
+ * The command line of the app on a practice network.
+ * @param {{readonly dataDir: string, readonly coordinatorUrl: string, readonly catalogue: string, readonly root: boolean, readonly platform: string}} given
+ * @returns {string[]}
+ */
+export function appArguments({ dataDir, coordinatorUrl, catalogue, root: asRoot, platform }) {
+  return [
+    // Chromium refuses its sandbox to root; nobody should run the app as root, but a container often must.
+    ...(asRoot && platform === 'linux' ? ['--no-sandbox'] : []),
+    root,
+    `--idlemesh-data=${dataDir}`,
+    `--idlemesh-coordinator=${coordinatorUrl}`,
+    `--idlemesh-catalogue=${catalogue}`,
+    // Short, so that a newcomer sees it work within two minutes.
+    '--idlemesh-idle-after=20',
+  ];
+}
+
+/**
+ * Starts the app and resolves with its exit status.
+ * @param {string} dataDir
+ * @param {string} coordinatorUrl
+ * @returns {{readonly ended: Promise<number>, readonly quit: () => void}}
+ */
+export function startApp(dataDir, coordinatorUrl) {
+  const args = appArguments({
+    dataDir,
+    coordinatorUrl,
+    catalogue: catalogueFile,
+    root: isRoot(),
+    platform: process.platform,
+  });
+  const child = spawn(electronProgram(), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  return { ended: whenEnded(child), quit: () => void child.kill('SIGTERM') };
+}
+
+/**
+ * The same without a window: the agent in this terminal, with its live view.
+ * @param {string} dataDir
+ * @param {string} coordinatorUrl
+ * @returns {{readonly ended: Promise<number>, readonly quit: () => void}}
+ */
+export function startTerminalAgent(dataDir, coordinatorUrl) {
+  const entry = join(root, 'cli/index.ts');
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    entry,
+    'agent',
+    '--data',
+    dataDir,
+    '--coordinator',
+    coordinatorUrl,
+    '--live',
+  ];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  return { ended: whenEnded(child), quit: () => void child.kill('SIGTERM') };
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @returns {Promise<number>}
+ */
+function whenEnded(child) {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGTERM' || signal === 'SIGINT' ? 0 : 1)));
+  });
+}
