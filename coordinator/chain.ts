@@ -1,0 +1,135 @@
+import {
+  Contract,
+  type ContractTransactionResponse,
+  isCallException,
+  isError,
+  JsonRpcProvider,
+  Network,
+  Wallet,
+} from 'ethers';
+import { z } from 'zod';
+import { DISTRIBUTOR_ABI } from '../core/abi.ts';
+import { Failure, fail } from '../core/errors.ts';
+import type { Amount } from '../core/money.ts';
+import { type Address, address, type Hex32, hex32, type Signature } from '../core/primitives.ts';
+import type { Struct } from '../core/typed-data.ts';
+import type { ChainOptions } from './options.ts';
+
+export type Deposit = {
+  readonly from: Address;
+  readonly amount: Amount;
+  readonly txHash: Hex32;
+  readonly logIndex: number;
+};
+
+/** The distributor as the coordinator uses it. Every call throws CHAIN_AWAY when no node answers, REFUSED when it reverts. */
+export type Chain = {
+  readonly head: () => Promise<number>;
+  /** Deposits in the blocks from `fromBlock` to `toBlock`, both included. */
+  readonly deposits: (fromBlock: number, toBlock: number) => Promise<readonly Deposit[]>;
+  readonly rootCount: () => Promise<number>;
+  /** Root at an index and the transaction that published it; null when there is none. */
+  readonly publication: (rootIndex: number) => Promise<{ readonly root: Hex32; readonly txHash: Hex32 } | null>;
+  /** Resolves when mined. */
+  readonly publish: (root: Hex32, total: Amount) => Promise<Hex32>;
+  readonly claimedBy: (owner: Address) => Promise<Amount>;
+  /** The transaction in which `owner` was paid up to exactly `cumulative`; null when there is none. */
+  readonly findClaim: (owner: Address, cumulative: Amount) => Promise<Hex32 | null>;
+  /** Resolves when mined. */
+  readonly claimFor: (
+    claim: Struct<'Claim'>,
+    rootIndex: number,
+    proof: readonly Hex32[],
+    signature: Signature,
+  ) => Promise<Hex32>;
+  readonly close: () => void;
+};
+
+/** A transaction not mined within this is reported as TIMEOUT; whether it was mined is looked up before the next try. */
+const MINED_WITHIN_MS = 60_000;
+
+export function openChain(options: ChainOptions): Chain {
+  const provider = new JsonRpcProvider(options.rpcUrl, Network.from(options.chainId), {
+    staticNetwork: true,
+    cacheTimeout: -1,
+    pollingInterval: 200,
+  });
+  const wallet = new Wallet(options.privateKey, provider);
+  const contract = new Contract(options.distributor, DISTRIBUTOR_ABI, wallet);
+
+  const read = async <T>(schema: z.ZodType<T>, method: string, ...args: readonly unknown[]): Promise<T> =>
+    schema.parse(await guarded(() => contract.getFunction(method).staticCall(...args)));
+
+  // One at a time: two transactions in flight from one account would race for a nonce.
+  let turn: Promise<unknown> = Promise.resolve();
+  const transact = (method: string, ...args: readonly unknown[]): Promise<Hex32> => {
+    const run = turn.then(() =>
+      guarded(async () => {
+        await contract.getFunction(method).staticCall(...args);
+        const sent: ContractTransactionResponse = await contract.getFunction(method).send(...args);
+        const mined = await sent.wait(1, MINED_WITHIN_MS);
+        return hex32.parse(mined?.hash);
+      }),
+    );
+    turn = run.catch(() => undefined);
+    return run;
+  };
+
+  const events = async (
+    filter: Parameters<Contract['queryFilter']>[0],
+    fromBlock: number,
+    toBlock: number | 'latest',
+  ) => await guarded(() => contract.queryFilter(filter, fromBlock, toBlock));
+
+  return {
+    head: () => guarded(() => provider.getBlockNumber()),
+    async deposits(fromBlock, toBlock) {
+      const logs = await events(contract.getEvent('Funded')(), fromBlock, toBlock);
+      return logs.flatMap((log) =>
+        'args' in log
+          ? [
+              {
+                ...fundedArgs.parse(log.args.toObject()),
+                txHash: hex32.parse(log.transactionHash),
+                logIndex: log.index,
+              },
+            ]
+          : [],
+      );
+    },
+    rootCount: () => read(count, 'rootCount'),
+    async publication(rootIndex) {
+      const [log] = await events(contract.getEvent('RootPublished')(rootIndex), 0, 'latest');
+      if (log === undefined || !('args' in log)) return null;
+      return { root: hex32.parse(log.args.getValue('root')), txHash: hex32.parse(log.transactionHash) };
+    },
+    publish: (root, total) => transact('publishRoot', root, total),
+    claimedBy: (owner) => read(z.bigint(), 'claimed', owner),
+    async findClaim(owner, cumulative) {
+      const logs = await events(contract.getEvent('Claimed')(owner), 0, 'latest');
+      const log = logs.find((entry) => 'args' in entry && entry.args.getValue('cumulative') === cumulative);
+      return log === undefined ? null : hex32.parse(log.transactionHash);
+    },
+    claimFor: (claim, rootIndex, proof, signature) => transact('claimFor', claim, rootIndex, [...proof], signature),
+    close: () => provider.destroy(),
+  };
+}
+
+const count = z.bigint().transform(Number);
+const fundedArgs = z.object({ from: address, amount: z.bigint() });
+
+/** Translates what ethers throws: a revert is REFUSED with its name, anything else means that the chain is away. */
+async function guarded<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof Failure || error instanceof z.ZodError) throw error;
+    if (isCallException(error)) {
+      const name = error.revert?.name ?? 'reverted';
+      fail('REFUSED', `the contract refuses: ${name}`, { revert: name }, error);
+    }
+    if (isError(error, 'TIMEOUT')) fail('TIMEOUT', 'the chain has not mined the transaction in time', {}, error);
+    const message = error instanceof Error ? error.message : String(error);
+    fail('CHAIN_AWAY', `the chain does not answer: ${message.slice(0, 200)}`, {}, error);
+  }
+}

@@ -1,0 +1,54 @@
+import type { Hex32 } from '../core/primitives.ts';
+import type { Domain } from '../core/typed-data.ts';
+import type { Tokens } from './access.ts';
+import type { Blobs } from './blobs.ts';
+import type { Chain } from './chain.ts';
+import type { Db } from './db.ts';
+import type { CoordinatorOptions } from './options.ts';
+import type { Signer } from './signing.ts';
+
+/** What every part of a running coordinator shares. */
+export type Context = {
+  readonly options: CoordinatorOptions;
+  readonly networkId: Hex32;
+  readonly domain: Domain;
+  readonly db: Db;
+  readonly blobs: Blobs;
+  readonly chain: Chain;
+  readonly signer: Signer;
+  readonly tokens: Tokens;
+  readonly changes: Changes;
+};
+
+/** Wakes who waits for a job to change. */
+export class Changes {
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  notify(jobId: string): void {
+    for (const wake of this.#waiting.get(jobId) ?? []) wake();
+  }
+
+  /** Resolves at the next change or after `ms`. Start waiting before looking, or a change in between is missed. */
+  wait(jobId: string, ms: number): { readonly changed: Promise<void>; readonly cancel: () => void } {
+    let resolve = (): void => undefined;
+    const changed = new Promise<void>((done) => {
+      resolve = done;
+    });
+    const waiting = this.#waiting.get(jobId) ?? new Set();
+    this.#waiting.set(jobId, waiting);
+    const done = () => {
+      clearTimeout(timer);
+      waiting.delete(done);
+      if (waiting.size === 0 && this.#waiting.get(jobId) === waiting) this.#waiting.delete(jobId);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    waiting.add(done);
+    return { changed, cancel: done };
+  }
+
+  /** Ends every wait, so that a closing server does not hang on them. */
+  close(): void {
+    for (const jobId of [...this.#waiting.keys()]) this.notify(jobId);
+  }
+}

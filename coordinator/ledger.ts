@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { fail } from '../core/errors.ts';
+import type { Amount } from '../core/money.ts';
+import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
+import { amountColumn, one, type Sql } from './db.ts';
+
+/**
+ * Double-entry books. Money enters from `external`, the one account that may be negative, and moves
+ *
+ *   external ─ deposit ─► deposit:consumer ─ hold ─► hold:job ─ receipt ─► credited:owner ─ epoch ─► published:owner
+ *                               ▲                       │
+ *                               └─────── refund ────────┘
+ *
+ * Each transfer has a key that says what it is for; the same key again changes nothing. The database refuses an unbalanced
+ * transfer, a negative account, and any change of what was written.
+ */
+export const account = {
+  external: 'external',
+  deposit: (consumer: Address) => `deposit:${consumer}`,
+  hold: (jobId: Hex32) => `hold:${jobId}`,
+  credited: (owner: Address) => `credited:${owner}`,
+  published: (owner: Address) => `published:${owner}`,
+} as const;
+
+export type Entry = { readonly account: string; readonly amount: Amount };
+export type Transfer = {
+  readonly kind: 'deposit' | 'hold' | 'refund' | 'receipt' | 'epoch';
+  /** Names the cause; once per cause. */
+  readonly key: string;
+  readonly at: UnixMs;
+  /** Sums to zero; entries of zero are left out. */
+  readonly entries: readonly Entry[];
+};
+
+/** Writes one transfer. False when its key was written before: nothing changed. */
+export async function post(sql: Sql, transfer: Transfer): Promise<boolean> {
+  const entries = transfer.entries.filter((entry) => entry.amount !== 0n);
+  if (entries.length === 0) return false;
+  const rows = JSON.stringify(entries.map((entry) => ({ account: entry.account, amount: entry.amount.toString() })));
+  const written = await sql.exec(
+    `WITH transfer AS (
+       INSERT INTO transfers (kind, key, at) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING RETURNING id
+     )
+     INSERT INTO entries (transfer_id, account, amount)
+     SELECT transfer.id, entry.account, entry.amount
+     FROM transfer, jsonb_to_recordset($4::text::jsonb) AS entry (account TEXT, amount NUMERIC)`,
+    [transfer.kind, transfer.key, transfer.at, rows],
+  );
+  return written > 0;
+}
+
+/** One amount from one account to another. */
+export const move = (from: string, to: string, amount: Amount): readonly Entry[] => [
+  { account: from, amount: -amount },
+  { account: to, amount },
+];
+
+const balanceRow = z.object({ balance: amountColumn });
+
+export async function balanceOf(sql: Sql, name: string): Promise<Amount> {
+  return (await one(sql, balanceRow, 'SELECT balance FROM accounts WHERE account = $1', [name]))?.balance ?? 0n;
+}
+
+/** Takes a job's hold out of a consumer's deposit. Throws INSUFFICIENT_FUNDS; the caller's transaction then rolls back. */
+export async function hold(sql: Sql, consumer: Address, jobId: Hex32, amount: Amount, at: UnixMs): Promise<void> {
+  const deposit = await one(sql, balanceRow, 'SELECT balance FROM accounts WHERE account = $1 FOR UPDATE', [
+    account.deposit(consumer),
+  ]);
+  const available = deposit?.balance ?? 0n;
+  if (available < amount) {
+    fail('INSUFFICIENT_FUNDS', `the job needs ${amount} and the deposit holds ${available}; deposit more first`, {
+      needed: amount.toString(),
+      available: available.toString(),
+    });
+  }
+  await post(sql, {
+    kind: 'hold',
+    key: `hold:${jobId}`,
+    at,
+    entries: move(account.deposit(consumer), account.hold(jobId), amount),
+  });
+}
+
+export type Books = { readonly credited: Amount; readonly published: Amount; readonly deposit: Amount };
+
+/** `credited` is all an owner was ever credited; `published` the part of it that a root on chain carries. */
+export async function booksOf(sql: Sql, owner: Address): Promise<Books> {
+  const published = await balanceOf(sql, account.published(owner));
+  const waiting = await balanceOf(sql, account.credited(owner));
+  return { credited: waiting + published, published, deposit: await balanceOf(sql, account.deposit(owner)) };
+}
+
+const auditRow = z.object({ total: amountColumn, differing: z.union([z.number(), z.bigint()]).transform(Number) });
+
+/** Whether all entries sum to zero and every kept balance is the sum of its entries. */
+export async function booksBalance(sql: Sql): Promise<boolean> {
+  const audit = await one(
+    sql,
+    auditRow,
+    `SELECT COALESCE((SELECT SUM(amount) FROM entries), 0)::text AS total,
+       (SELECT COUNT(*) FROM accounts
+          FULL JOIN (SELECT account, SUM(amount) AS amount FROM entries GROUP BY account) AS summed USING (account)
+          WHERE accounts.balance IS DISTINCT FROM summed.amount) AS differing`,
+  );
+  return audit !== null && audit.total === 0n && audit.differing === 0;
+}
+
+const owedRow = z.object({ account: z.string(), owed: amountColumn });
+
+/** Calculator one of two: per owner, everything ever credited, summed by the database over the entries. */
+export async function creditedByLedger(sql: Sql): Promise<ReadonlyMap<Address, Amount>> {
+  const rows = await sql.query(
+    owedRow,
+    `SELECT substr(account, 10) AS account, SUM(amount)::text AS owed FROM entries
+     WHERE account LIKE 'credited:%' AND amount > 0 GROUP BY account`,
+  );
+  return new Map(rows.map((row) => [row.account as Address, row.owed]));
+}

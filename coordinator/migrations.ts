@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import type { Db, Sql } from './db.ts';
+
+/** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
+const MIGRATIONS: readonly (readonly string[])[] = [
+  [
+    'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)',
+
+    // Balances are derived from entries by trigger; entries are the truth and are never changed.
+    `CREATE TABLE accounts (
+       account TEXT PRIMARY KEY,
+       balance NUMERIC(78,0) NOT NULL DEFAULT 0,
+       CONSTRAINT no_negative_account CHECK (balance >= 0 OR account = 'external')
+     )`,
+    `CREATE TABLE transfers (
+       id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+       kind TEXT NOT NULL,
+       key TEXT NOT NULL UNIQUE,
+       at BIGINT NOT NULL
+     )`,
+    `CREATE TABLE entries (
+       transfer_id BIGINT NOT NULL REFERENCES transfers (id),
+       account TEXT NOT NULL,
+       amount NUMERIC(78,0) NOT NULL CHECK (amount <> 0),
+       PRIMARY KEY (transfer_id, account)
+     )`,
+    'CREATE INDEX entries_by_account ON entries (account)',
+    `CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+       'BEGIN RAISE EXCEPTION ''% is append-only'', TG_TABLE_NAME; END'`,
+    `CREATE TRIGGER transfers_append_only BEFORE UPDATE OR DELETE ON transfers
+       FOR EACH ROW EXECUTE FUNCTION refuse_change()`,
+    `CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE ON entries
+       FOR EACH ROW EXECUTE FUNCTION refuse_change()`,
+    `CREATE FUNCTION apply_entry() RETURNS trigger LANGUAGE plpgsql AS $body$
+     BEGIN
+       INSERT INTO accounts (account) VALUES (NEW.account) ON CONFLICT DO NOTHING;
+       UPDATE accounts SET balance = balance + NEW.amount WHERE account = NEW.account;
+       RETURN NULL;
+     END $body$`,
+    'CREATE TRIGGER entries_apply AFTER INSERT ON entries FOR EACH ROW EXECUTE FUNCTION apply_entry()',
+    `CREATE FUNCTION require_balance() RETURNS trigger LANGUAGE plpgsql AS $body$
+     BEGIN
+       IF (SELECT COALESCE(SUM(amount), 0) FROM entries WHERE transfer_id = NEW.transfer_id) <> 0 THEN
+         RAISE EXCEPTION 'transfer % is not balanced', NEW.transfer_id;
+       END IF;
+       RETURN NULL;
+     END $body$`,
+    `CREATE CONSTRAINT TRIGGER entries_balanced AFTER INSERT ON entries
+       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION require_balance()`,
+
+    `CREATE TABLE devices (
+       device TEXT PRIMARY KEY,
+       owner TEXT NOT NULL,
+       issued_at BIGINT NOT NULL,
+       expires_at BIGINT NOT NULL,
+       signature TEXT NOT NULL,
+       blocked TEXT
+     )`,
+
+    `CREATE TABLE jobs (
+       job_id TEXT PRIMARY KEY,
+       consumer TEXT NOT NULL,
+       workload TEXT NOT NULL,
+       version TEXT NOT NULL,
+       image TEXT NOT NULL,
+       lane TEXT NOT NULL,
+       params TEXT NOT NULL,
+       input_hash TEXT NOT NULL,
+       input_bytes BIGINT NOT NULL,
+       price NUMERIC(78,0) NOT NULL,
+       hold NUMERIC(78,0) NOT NULL,
+       replicas INT NOT NULL,
+       state TEXT NOT NULL,
+       rev INT NOT NULL DEFAULT 1,
+       progress DOUBLE PRECISION NOT NULL DEFAULT 0,
+       charged NUMERIC(78,0),
+       output_hash TEXT,
+       output_bytes BIGINT,
+       failure TEXT,
+       created_at BIGINT NOT NULL
+     )`,
+    `CREATE INDEX jobs_open ON jobs (created_at) WHERE state NOT IN ('done', 'failed')`,
+    'CREATE INDEX jobs_by_consumer ON jobs (consumer)',
+
+    `CREATE TABLE leases (
+       lease_id TEXT PRIMARY KEY,
+       job_id TEXT NOT NULL REFERENCES jobs (job_id),
+       device TEXT NOT NULL,
+       owner TEXT NOT NULL,
+       issued_at BIGINT NOT NULL,
+       deadline BIGINT NOT NULL,
+       state TEXT NOT NULL,
+       counts_as_attempt BOOLEAN NOT NULL DEFAULT FALSE,
+       why TEXT,
+       progress DOUBLE PRECISION NOT NULL DEFAULT 0,
+       output_hash TEXT,
+       output_bytes BIGINT,
+       result TEXT,
+       result_signature TEXT,
+       report_hash TEXT
+     )`,
+    'CREATE INDEX leases_by_job ON leases (job_id)',
+    'CREATE INDEX leases_by_device ON leases (device)',
+    `CREATE INDEX leases_held ON leases (deadline) WHERE state = 'held'`,
+
+    `CREATE TABLE reports (
+       report_hash TEXT PRIMARY KEY,
+       device TEXT NOT NULL,
+       sequence BIGINT NOT NULL,
+       value TEXT NOT NULL,
+       signature TEXT NOT NULL,
+       items TEXT NOT NULL,
+       at BIGINT NOT NULL,
+       UNIQUE (device, sequence)
+     )`,
+    `CREATE TABLE receipts (
+       report_hash TEXT PRIMARY KEY REFERENCES reports (report_hash),
+       owner TEXT NOT NULL,
+       value TEXT NOT NULL,
+       signature TEXT NOT NULL,
+       outcomes TEXT NOT NULL,
+       at BIGINT NOT NULL
+     )`,
+
+    `CREATE TABLE epochs (
+       epoch BIGINT PRIMARY KEY,
+       root TEXT NOT NULL,
+       total NUMERIC(78,0) NOT NULL,
+       closed_at BIGINT NOT NULL,
+       tx_hash TEXT,
+       entitlements TEXT NOT NULL
+     )`,
+  ],
+];
+
+/** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */
+export async function migrate(db: Db): Promise<void> {
+  await db.exec('CREATE TABLE IF NOT EXISTS schema_version (id INT PRIMARY KEY CHECK (id = 1), version INT NOT NULL)');
+  await db.exec('INSERT INTO schema_version (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING');
+  for (;;) {
+    const done = await db.tx(applyNext);
+    if (done) return;
+  }
+}
+
+const versionRow = z.object({ version: z.number() });
+
+async function applyNext(sql: Sql): Promise<boolean> {
+  const [row] = await sql.query(versionRow, 'SELECT version FROM schema_version WHERE id = 1 FOR UPDATE');
+  const version = row?.version ?? 0;
+  const statements = MIGRATIONS[version];
+  if (statements === undefined) return true;
+  for (const statement of statements) await sql.exec(statement);
+  await sql.exec('UPDATE schema_version SET version = $1 WHERE id = 1', [version + 1]);
+  return false;
+}

@@ -1,0 +1,45 @@
+import type { Catalogue } from '../core/catalogue.ts';
+import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
+
+export type Clock = { readonly now: () => UnixMs };
+
+/** Structured; fields never hold a secret. */
+export type Log = (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  event: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
+
+export type ChainOptions = {
+  readonly rpcUrl: string;
+  readonly chainId: number;
+  readonly token: Address;
+  readonly distributor: Address;
+  /** Signs receipts, publishes roots, relays claims. Never logged. */
+  readonly privateKey: string;
+};
+
+export type CoordinatorOptions = {
+  /** Its own folder: database, blobs and lock file. */
+  readonly dataDir: string;
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly name: string;
+  readonly tokenSymbol: string;
+  readonly catalogue: Catalogue;
+  readonly chain: ChainOptions;
+  /** How many other results an item must agree with. */
+  readonly replicas: 0 | 1;
+  readonly reportEveryMs: number;
+  readonly epochEveryMs: number;
+  /** A lease not finished after this long is given to another device. */
+  readonly leaseMs: number;
+  /** Failed or expired leases after which a job fails and its hold goes back. */
+  readonly maxAttempts: number;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** What signatures and answers name this network by. */
+export type NetworkIdentity = { readonly networkId: Hex32; readonly coordinator: Address };

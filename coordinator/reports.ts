@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { fail } from '../core/errors.ts';
+import { sum } from '../core/money.ts';
+import {
+  type Address,
+  type Hex32,
+  hex32,
+  type Signature,
+  signature as signatureSchema,
+  ZERO_HASH,
+} from '../core/primitives.ts';
+import { itemsHash, outcomesHash, type ReportItem, reportHash, type Struct } from '../core/typed-data.ts';
+import { type CoordinatorMessage, encodeWire, itemOutcome, receipt } from '../core/wire.ts';
+import { amountColumn, integerColumn, one, type Sql } from './db.ts';
+import { account, booksOf, type Entry, post } from './ledger.ts';
+import type { Clock } from './options.ts';
+import type { Signer } from './signing.ts';
+import { judgeItems, type ReportedLease } from './verify.ts';
+
+export type ReceiptMessage = Extract<CoordinatorMessage, { type: 'receipt' }>;
+
+export type ReportAnswer =
+  | { readonly kind: 'receipt'; readonly message: ReceiptMessage }
+  /** Two different reports with one sequence, both signed: proof against the device. */
+  | { readonly kind: 'fork'; readonly sequence: number };
+
+const lastRow = z.object({ sequence: integerColumn, report_hash: hex32 });
+
+/** The newest report of a device; null when none. */
+export async function lastReport(
+  sql: Sql,
+  device: Address,
+): Promise<{ readonly sequence: number; readonly reportHash: Hex32 } | null> {
+  const row = await one(
+    sql,
+    lastRow,
+    'SELECT sequence, report_hash FROM reports WHERE device = $1 ORDER BY sequence DESC LIMIT 1',
+    [device],
+  );
+  return row === null ? null : { sequence: row.sequence, reportHash: row.report_hash };
+}
+
+const parsed = <T extends z.ZodType>(schema: T) =>
+  z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(schema);
+const receiptRow = z.object({
+  value: parsed(receipt),
+  signature: signatureSchema,
+  outcomes: parsed(z.array(itemOutcome)),
+});
+
+async function storedReceipt(sql: Sql, hash: Hex32): Promise<ReceiptMessage | null> {
+  const row = await one(sql, receiptRow, 'SELECT value, signature, outcomes FROM receipts WHERE report_hash = $1', [
+    hash,
+  ]);
+  return row === null ? null : { type: 'receipt', ...row };
+}
+
+/**
+ * Answers a report whose signature was checked. Report, receipt and credit are one transaction: there is no receipt without
+ * its credit, and the same report sent again gets the very same receipt.
+ * Throws BAD_INPUT when the report contradicts its items, CONFLICT when it does not follow the last one.
+ */
+export async function acceptReport(
+  sql: Sql,
+  signer: Signer,
+  clock: Clock,
+  sent: { readonly value: Struct<'Report'>; readonly signature: Signature; readonly items: readonly ReportItem[] },
+): Promise<ReportAnswer> {
+  const { value, items } = sent;
+  const { device, owner, sequence } = value;
+  const hash = reportHash(value);
+
+  const known = await storedReceipt(sql, hash);
+  if (known !== null) return { kind: 'receipt', message: known };
+
+  if (value.itemsHash !== itemsHash(items) || value.itemCount !== items.length) {
+    fail('BAD_INPUT', 'the report names other items than the ones sent with it', { sequence });
+  }
+  if (value.total !== sum(items.map((item) => item.amount))) {
+    fail('BAD_INPUT', 'the total of the report is not the sum of its items', { sequence });
+  }
+  const last = await lastReport(sql, device);
+  if (last !== null && sequence <= last.sequence) return { kind: 'fork', sequence };
+  const next = (last?.sequence ?? 0) + 1;
+  if (sequence !== next || value.previous !== (last?.reportHash ?? ZERO_HASH)) {
+    fail('CONFLICT', `report ${sequence} does not follow the last one; ${next} is next`, { sequence, next });
+  }
+
+  const leases = await reportedLeases(sql, items);
+  const outcomes = judgeItems(device, items, leases);
+  const at = clock.now();
+  await sql.exec(
+    'INSERT INTO reports (report_hash, device, sequence, value, signature, items, at) VALUES ($1, $2, $3, $4, $5, $6, $7)',
+    [hash, device, sequence, encodeWire(value), sent.signature, encodeWire(items), at],
+  );
+
+  const holds = new Map<string, bigint>();
+  for (const outcome of outcomes) {
+    if (outcome.kind !== 'credited') continue;
+    const jobId = leases.get(outcome.leaseId)?.jobId ?? fail('INTERNAL', 'a credited lease has no job');
+    holds.set(account.hold(jobId), (holds.get(account.hold(jobId)) ?? 0n) + outcome.amount);
+  }
+  const credited = sum(holds.values());
+  const entries: Entry[] = [...holds].map(([name, amount]) => ({ account: name, amount: -amount }));
+  entries.push({ account: account.credited(owner), amount: credited });
+  await post(sql, { kind: 'receipt', key: `receipt:${hash}`, at, entries });
+  const creditedIds = outcomes.filter((outcome) => outcome.kind === 'credited').map((outcome) => outcome.leaseId);
+  await sql.exec(
+    'UPDATE leases SET report_hash = $2 WHERE lease_id IN (SELECT jsonb_array_elements_text($1::text::jsonb))',
+    [JSON.stringify(creditedIds), hash],
+  );
+
+  const answer: Struct<'Receipt'> = {
+    reportHash: hash,
+    owner,
+    device,
+    sequence,
+    outcomesHash: outcomesHash(outcomes),
+    credited,
+    cumulative: (await booksOf(sql, owner)).credited,
+    issuedAt: at,
+  };
+  const signature = await signer.sign('Receipt', answer);
+  await sql.exec(
+    'INSERT INTO receipts (report_hash, owner, value, signature, outcomes, at) VALUES ($1, $2, $3, $4, $5, $6)',
+    [hash, owner, encodeWire(answer), signature, encodeWire(outcomes), at],
+  );
+  return { kind: 'receipt', message: { type: 'receipt', value: answer, signature, outcomes: [...outcomes] } };
+}
+
+const reportedRow = z.object({
+  lease_id: hex32,
+  job_id: hex32,
+  device: z.string(),
+  state: z.enum(['held', 'finished', 'accepted', 'rejected', 'gone']),
+  output_hash: hex32.nullable(),
+  report_hash: hex32.nullable(),
+  price: amountColumn,
+});
+
+async function reportedLeases(
+  sql: Sql,
+  items: readonly ReportItem[],
+): Promise<ReadonlyMap<Hex32, ReportedLease & { readonly jobId: Hex32 }>> {
+  const rows = await sql.query(
+    reportedRow,
+    `SELECT lease_id, leases.job_id, device, leases.state, leases.output_hash, report_hash, price
+     FROM leases JOIN jobs ON jobs.job_id = leases.job_id
+     WHERE lease_id IN (SELECT jsonb_array_elements_text($1::text::jsonb)) FOR UPDATE OF leases`,
+    [JSON.stringify(items.map((item) => item.leaseId))],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.lease_id,
+      {
+        leaseId: row.lease_id,
+        jobId: row.job_id,
+        device: row.device as Address,
+        state: row.state,
+        outputHash: row.output_hash,
+        price: row.price,
+        credited: row.report_hash !== null,
+      },
+    ]),
+  );
+}

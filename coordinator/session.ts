@@ -1,0 +1,251 @@
+import { randomBytes } from 'node:crypto';
+import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
+import { type Address, type Hex32, type Lane, perLane, sameAddress } from '../core/primitives.ts';
+import { type CoordinatorMessage, type DeviceMessage, deviceMessage, encodeWire } from '../core/wire.ts';
+import type { Context } from './context.ts';
+import { block, findDevice } from './devices.ts';
+import { findLease, type LeaseRow } from './jobs.ts';
+import { acceptReport } from './reports.ts';
+import { receiveResult, resume } from './results.ts';
+import { type Effects, settleLoss, settleProgress } from './settle.ts';
+import { requireSigned } from './signing.ts';
+import { type Offer, workloadKey } from './verify.ts';
+
+/** A WebSocket in our words. */
+export type Socket = {
+  readonly send: (text: string) => void;
+  readonly close: (code: number, reason: string) => void;
+};
+
+/** What a session tells its surroundings. */
+export type SessionHost = {
+  /** After a good hello: an older session of the same device ends. */
+  readonly joined: (session: Session, device: Address) => void;
+  readonly apply: (effects: Effects) => void;
+  /** Work may be given out now. */
+  readonly ready: () => void;
+};
+
+type Peer = { readonly device: Address; readonly owner: Address; readonly workloads: ReadonlySet<string> };
+type Hello = Extract<DeviceMessage, { type: 'hello' }>;
+
+const POLICY_VIOLATION = 1008;
+const MAX_BACKLOG = 2_000;
+const MAX_MALFORMED = 20;
+/** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
+const REST_AFTER_DECLINE_MS = 1_000;
+/** Declines that tell of the work or the device, not of an owner who came back. */
+const FAULTS: ReadonlySet<string> = new Set(['failed', 'too-large', 'unknown-workload', 'image-missing']);
+
+/** One device's connection. Messages are handled one after the other, in the order they came. */
+export class Session {
+  readonly #context: Context;
+  readonly #host: SessionHost;
+  readonly #socket: Socket;
+  readonly #nonce: Hex32 = `0x${randomBytes(32).toString('hex')}`;
+  readonly #stated: Record<Lane, number> = { ...perLane(() => 0) };
+  readonly #restUntil: Record<Lane, number> = { ...perLane(() => 0) };
+  /** Leases sent after the device last stated its level, and not yet over. */
+  readonly #sent = new Map<Hex32, Lane>();
+  #peer: Peer | null = null;
+  #open = true;
+  /** What concerns a device between its hello and its welcome waits here: nothing may overtake the welcome. */
+  #waiting: CoordinatorMessage[] | null = null;
+  #backlog = 0;
+  #malformed = 0;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(context: Context, host: SessionHost, socket: Socket) {
+    this.#context = context;
+    this.#host = host;
+    this.#socket = socket;
+    this.send({ type: 'challenge', nonce: this.#nonce, networkId: context.networkId });
+  }
+
+  get joined(): boolean {
+    return this.#peer !== null;
+  }
+
+  send(message: CoordinatorMessage): void {
+    if (this.#waiting !== null) this.#waiting.push(message);
+    else if (this.#open) this.#socket.send(encodeWire(message));
+  }
+
+  /** Hands out a lease: it takes one of the slots the device stated. */
+  lease(message: Extract<CoordinatorMessage, { type: 'lease' }>): void {
+    this.#sent.set(message.lease.leaseId, message.lease.lane);
+    this.send(message);
+  }
+
+  offer(now: number): Offer | null {
+    if (this.#peer === null || !this.#open) return null;
+    const slots = perLane((lane) => {
+      if (this.#restUntil[lane] > now) return 0;
+      const sent = [...this.#sent.values()].filter((sentLane) => sentLane === lane).length;
+      return Math.max(0, this.#stated[lane] - sent);
+    });
+    return { ...this.#peer, slots };
+  }
+
+  close(reason: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#socket.close(POLICY_VIOLATION, reason);
+  }
+
+  /** The connection is gone; leases live on until their deadline. Resolves when the last message is handled. */
+  async ended(): Promise<void> {
+    this.#open = false;
+    await this.#turn;
+  }
+
+  receive(text: string): void {
+    if (!this.#open) return;
+    this.#backlog += 1;
+    if (this.#backlog > MAX_BACKLOG) {
+      this.close('too many messages at once');
+      return;
+    }
+    this.#turn = this.#turn.then(async () => {
+      await this.#handle(text);
+      this.#backlog -= 1;
+    });
+  }
+
+  #refuse(code: ErrorCode, message: string, about: Hex32 | null): void {
+    this.send({ type: 'error', code, message: message.slice(0, 500), about });
+  }
+
+  async #handle(text: string): Promise<void> {
+    if (!this.#open) return;
+    const message = parse(text);
+    if (message === null) {
+      this.#malformed += 1;
+      this.#refuse('BAD_INPUT', 'not a message of this protocol; nothing was changed', null);
+      if (this.#malformed >= MAX_MALFORMED) this.close('too many malformed messages');
+      return;
+    }
+    const about = subjectOf(message);
+    try {
+      await (message.type === 'hello' ? this.#hello(message) : this.#act(message));
+    } catch (error) {
+      const failure = asFailure(error);
+      const internal = failure.code === 'INTERNAL';
+      const fields = { type: message.type, code: failure.code, message: failure.message };
+      this.#context.options.log(internal ? 'error' : 'warn', 'session-refused', fields);
+      this.#refuse(failure.code, internal ? 'internal error; try again later' : failure.message, about);
+      if (message.type === 'hello' || isFailure(error, 'UNAUTHORISED')) this.close('not authorised');
+    }
+  }
+
+  async #hello(message: Hello): Promise<void> {
+    if (this.#peer !== null) fail('CONFLICT', 'this session has had its hello');
+    const { db, domain, networkId, tokens, options } = this.#context;
+    const { value, signature } = message;
+    if (value.networkId !== networkId) fail('UNAUTHORISED', 'the hello is for another network');
+    if (value.nonce !== this.#nonce) fail('UNAUTHORISED', 'the hello answers another challenge');
+    requireSigned(domain, 'Session', value, signature, value.device);
+    const enrolled = await findDevice(db, value.device);
+    const now = options.clock.now();
+    if (enrolled === null || enrolled.expires_at <= now)
+      fail('UNAUTHORISED', 'the device is not enrolled; enrol it first');
+    if (enrolled.blocked !== null) fail('REFUSED', `the device is blocked: ${enrolled.blocked}`);
+
+    const { device, owner } = enrolled;
+    this.#peer = {
+      device,
+      owner,
+      workloads: new Set(message.workloads.map((workload) => workloadKey(workload.id, workload.image))),
+    };
+    const waiting: CoordinatorMessage[] = [];
+    this.#waiting = waiting;
+    this.#host.joined(this, device);
+    const resumed = await resume(this.#context, device, message.leases);
+    this.#waiting = null;
+    this.send({
+      type: 'welcome',
+      owner,
+      token: tokens.grant(device, 'device', now).token,
+      leases: [...resumed.held],
+      lastReport: resumed.lastReport,
+    });
+    for (const early of waiting) this.send(early);
+    this.#host.apply(resumed.effects);
+    options.log('info', 'device-joined', { device, owner, agent: message.agent, leases: resumed.held.length });
+  }
+
+  async #act(message: Exclude<DeviceMessage, Hello>): Promise<void> {
+    const peer = this.#peer ?? fail('UNAUTHORISED', 'say hello first');
+    const { db, options } = this.#context;
+    const now = options.clock.now();
+    switch (message.type) {
+      case 'ready':
+        this.#stated[message.lane] = message.slots;
+        for (const [leaseId, lane] of this.#sent) if (lane === message.lane) this.#sent.delete(leaseId);
+        return this.#host.ready();
+      case 'decline': {
+        const lease = await this.#ownLease(peer, message.leaseId);
+        const lane = this.#sent.get(lease.lease_id);
+        if (lane !== undefined) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
+        this.#sent.delete(lease.lease_id);
+        const why = message.detail === '' ? message.reason : `${message.reason}: ${message.detail}`;
+        const counts = FAULTS.has(message.reason);
+        return this.#host.apply(await db.tx((sql) => settleLoss(sql, lease, why, counts, options, now)));
+      }
+      case 'progress': {
+        const lease = await this.#ownLease(peer, message.leaseId);
+        return this.#host.apply(await db.tx((sql) => settleProgress(sql, lease, message.progress, options, now)));
+      }
+      case 'result': {
+        const effects = await receiveResult(this.#context, peer.device, message.value, message.signature);
+        this.#sent.delete(message.value.leaseId);
+        return this.#host.apply(effects);
+      }
+      case 'report':
+        return await this.#report(peer, message);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  async #report(peer: Peer, message: Extract<DeviceMessage, { type: 'report' }>): Promise<void> {
+    const { db, domain, signer, options } = this.#context;
+    const { value } = message;
+    if (!sameAddress(value.device, peer.device) || !sameAddress(value.owner, peer.owner)) {
+      fail('UNAUTHORISED', 'the report is of another device or owner');
+    }
+    requireSigned(domain, 'Report', value, message.signature, peer.device);
+    const answer = await db.tx(async (sql) => {
+      const accepted = await acceptReport(sql, signer, options.clock, message);
+      if (accepted.kind === 'fork') await block(sql, peer.device, `two reports with sequence ${accepted.sequence}`);
+      return accepted;
+    });
+    if (answer.kind === 'receipt') return this.send(answer.message);
+    options.log('error', 'report-fork', { device: peer.device, sequence: answer.sequence });
+    this.#refuse(
+      'CONFLICT',
+      `two different reports carry the sequence ${answer.sequence}; the device is blocked`,
+      null,
+    );
+    this.close('blocked');
+  }
+
+  async #ownLease(peer: Peer, leaseId: Hex32): Promise<LeaseRow> {
+    const lease = await findLease(this.#context.db, leaseId);
+    if (lease === null || lease.device !== peer.device) fail('NOT_FOUND', 'the device has no such lease', { leaseId });
+    return lease;
+  }
+}
+
+function parse(text: string): DeviceMessage | null {
+  try {
+    return deviceMessage.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function subjectOf(message: DeviceMessage): Hex32 | null {
+  if (message.type === 'result') return message.value.leaseId;
+  return 'leaseId' in message ? message.leaseId : null;
+}

@@ -1,0 +1,49 @@
+import { verifyTypedData, Wallet } from 'ethers';
+import { fail } from '../core/errors.ts';
+import { type Address, type Signature, sameAddress } from '../core/primitives.ts';
+import { type Domain, fieldsOf, type Struct, type StructName } from '../core/typed-data.ts';
+
+/** Signs typed data as the coordinator; the key stays inside. */
+export class Signer {
+  readonly address: Address;
+  readonly #wallet: Wallet;
+  readonly #domain: Domain;
+
+  constructor(privateKey: string, domain: Domain) {
+    this.#wallet = new Wallet(privateKey);
+    this.#domain = domain;
+    this.address = this.#wallet.address.toLowerCase() as Address;
+  }
+
+  async sign<N extends StructName>(name: N, value: Struct<N>): Promise<Signature> {
+    return (await this.#wallet.signTypedData(this.#domain, fieldsOf(name), value)) as Signature;
+  }
+}
+
+/** Whether `account` signed `value`. Never throws: a malformed signature is a wrong one. */
+export function isSignedBy<N extends StructName>(
+  domain: Domain,
+  name: N,
+  value: Struct<N>,
+  signature: Signature,
+  account: Address,
+): boolean {
+  try {
+    return sameAddress(verifyTypedData(domain, fieldsOf(name), value, signature), account);
+  } catch {
+    return false;
+  }
+}
+
+/** Throws UNAUTHORISED when `account` did not sign `value`. */
+export function requireSigned<N extends StructName>(
+  domain: Domain,
+  name: N,
+  value: Struct<N>,
+  signature: Signature,
+  account: Address,
+): void {
+  if (!isSignedBy(domain, name, value, signature, account)) {
+    fail('UNAUTHORISED', `the signature over ${name} is not by ${account} for this network`, { account });
+  }
+}
