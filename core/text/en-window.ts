@@ -93,7 +93,6 @@ export const enWindow = {
     more: 'Show older',
     loading: 'Loading',
     retry: 'Try again',
-    refresh: 'Newer entries are there. Show them',
     noHistory: 'No work finished yet',
     noHistoryDetail:
       'Every job this machine finishes is listed here with its proof: its lease and the report that carries it.',

@@ -93,7 +93,6 @@ export const jaWindow: typeof enWindow = {
     more: '以前の履歴を表示',
     loading: '読み込み中',
     retry: 'もう一度試す',
-    refresh: '新しい履歴があります。表示する',
     noHistory: '完了した作業はまだありません',
     noHistoryDetail: 'この端末で完了した作業は、証拠となるリース番号と報告番号とともにここに並びます。',
     work: '作業',
