@@ -7,6 +7,9 @@ export const DECIMALS = 18;
 const UNIT = 10n ** BigInt(DECIMALS);
 const MAX_UINT256 = 2n ** 256n - 1n;
 
+/** What a gasless withdrawal pays its relayer. The claim is signed with it and the review shows it. */
+export const RELAY_FEE: Amount = 0n;
+
 const DECIMAL_TEXT = /^(0|[1-9]\d*)(?:\.(\d+))?$/;
 
 /**

@@ -1,6 +1,7 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
+import { enWindow } from './en-window.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
 
 const LOCALE = 'en';
@@ -147,6 +148,7 @@ export const en = {
     open: 'Open Idlemesh',
     quit: 'Quit',
   },
+  window: enWindow,
 };
 
 /** Every sentence the product says; a language that lacks one does not compile. */

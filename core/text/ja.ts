@@ -3,6 +3,7 @@ import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
+import { jaWindow } from './ja-window.ts';
 
 const LOCALE = 'ja';
 
@@ -144,4 +145,5 @@ export const ja: Text = {
     open: 'Idlemeshを開く',
     quit: '終了',
   },
+  window: jaWindow,
 };

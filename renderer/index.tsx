@@ -1,0 +1,31 @@
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/frame.css';
+import './styles/parts.css';
+import './styles/overview.css';
+import './styles/earnings.css';
+import './styles/wallet.css';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import type { Bridge } from '../core/ipc.ts';
+import { App } from './app.tsx';
+import { connect, createMirror } from './store.ts';
+
+declare global {
+  interface Window {
+    /** Put there by the preload script; all that this window may reach. */
+    readonly idlemesh: Bridge;
+  }
+}
+
+const root = document.getElementById('root');
+if (root !== null) {
+  const mirror = createMirror();
+  const stop = connect(mirror, window.idlemesh);
+  window.addEventListener('pagehide', stop, { once: true });
+  createRoot(root).render(
+    <StrictMode>
+      <App mirror={mirror} commands={window.idlemesh.commands} />
+    </StrictMode>,
+  );
+}
