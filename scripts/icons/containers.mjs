@@ -31,7 +31,15 @@ export function ico(images) {
  * Which members of an Apple icon hold which size; the second of a pair is the same picture for a dense display.
  * @type {Readonly<Record<number, readonly string[]>>}
  */
-const ICNS_TYPES = { 16: ['icp4'], 32: ['icp5', 'ic11'], 64: ['ic12'], 128: ['ic07'], 256: ['ic08', 'ic13'], 512: ['ic09', 'ic14'], 1024: ['ic10'] };
+const ICNS_TYPES = {
+  16: ['icp4'],
+  32: ['icp5', 'ic11'],
+  64: ['ic12'],
+  128: ['ic07'],
+  256: ['ic08', 'ic13'],
+  512: ['ic09', 'ic14'],
+  1024: ['ic10'],
+};
 
 /**
  * An Apple icon: 'icns', the whole length, then type, length and PNG of each member.

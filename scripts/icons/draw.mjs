@@ -23,7 +23,11 @@ await command(async () => {
   const dir = join(root, 'resources/icons');
   /** @param {number} size */
   const file = (size) => join(dir, `${size}x${size}.png`);
-  const orders = SIZES.map((size) => ({ svg: join(dir, size < FINE_FROM ? 'icon-small.svg' : 'icon.svg'), png: file(size), size }));
+  const orders = SIZES.map((size) => ({
+    svg: join(dir, size < FINE_FROM ? 'icon-small.svg' : 'icon.svg'),
+    png: file(size),
+    size,
+  }));
   const flags = isRoot() ? ['--no-sandbox'] : [];
   const words = [electronProgram(), ...flags, join(root, 'scripts/icons/render.cjs'), JSON.stringify(orders)];
   const [program = '', args = []] = hasDisplay() ? [words[0], words.slice(1)] : onVirtualDisplay(words);
