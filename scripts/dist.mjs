@@ -1,9 +1,9 @@
 // `npm run dist`: the packages that this system can build, in dist/. `npm run dist -- dir deb` builds some of them.
-import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { electronDist, isStandIn, reachable } from './lib/electron.mjs';
+import { electronDist, electronVersion, isStandIn, reachable } from './lib/electron.mjs';
 import { underNewNode } from './lib/node.mjs';
-import { cacheDir, root } from './lib/paths.mjs';
+import { cacheDir, root, writeWhole } from './lib/paths.mjs';
 import { must, which } from './lib/run.mjs';
 import { setUp } from './lib/setup.mjs';
 import { command, StepFailure, say, step, warn } from './lib/step.mjs';
@@ -30,22 +30,24 @@ const TARGETS = {
 const SYSTEM_FLAG = { linux: '--linux', darwin: '--mac', win32: '--win' };
 
 /**
- * A copy of the stand-in runtime without its own application, as a package must have it.
+ * The configuration for packages around the stand-in runtime: a copy of that without its own application, as a package
+ * must have it, and without the fuse that is younger than the runtime.
  * @returns {string[]} options for electron-builder
  */
 function runtimeOptions() {
   const dist = electronDist();
   if (!dist || !isStandIn()) return [];
+  warn('these packages carry the old stand-in Electron: for tests only, never to be published');
   const clean = join(cacheDir, 'electron-for-packages');
   rmSync(clean, { recursive: true, force: true });
   cpSync(dist, clean, { recursive: true, filter: (file) => !file.endsWith('default_app.asar') });
-  warn('these packages carry the old stand-in Electron: for tests only, never to be published');
-  // This fuse is younger than the stand-in.
-  return [
-    `-c.electronDist=${clean}`,
-    '-c.electronVersion=25.1.1',
-    '-c.electronFuses.grantFileProtocolExtraPrivileges=null',
-  ];
+  const config = join(cacheDir, 'electron-builder.yml');
+  const text = readFileSync(join(root, 'electron-builder.yml'), 'utf8').replace(
+    /^ *grantFileProtocolExtraPrivileges:.*\n/m,
+    '',
+  );
+  writeWhole(config, `${text}electronDist: ${JSON.stringify(clean)}\nelectronVersion: ${electronVersion()}\n`);
+  return [`--config=${config}`];
 }
 
 await command(async () => {
@@ -61,7 +63,8 @@ await command(async () => {
     );
   const online = await reachable(TOOLS_HOME);
   const options = runtimeOptions();
-  const env = !online && process.platform === 'linux' ? { CUSTOM_FPM_PATH: join(root, 'scripts/dist/fpm.mjs') } : {};
+  const env =
+    !online && process.platform === 'linux' ? { CUSTOM_FPM_PATH: join(root, 'scripts/packaging/fpm.mjs') } : {};
   const builder = [join(root, 'node_modules/electron-builder/cli.js'), SYSTEM_FLAG[process.platform] ?? ''];
   const todo = 'Read the lines above; npm run dist -- NAME tries one package alone.';
   /** @param {string} name @param {readonly string[]} more */

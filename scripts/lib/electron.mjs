@@ -57,6 +57,9 @@ export function electronDist() {
   return dist && existsSync(dist) ? dist : undefined;
 }
 
+/** The version of the runtime that set-up settled on. */
+export const electronVersion = () => recorded()?.version ?? pinned();
+
 /** Whether set-up had to take the stand-in. */
 export const isStandIn = () => recorded()?.official === false && electronDist() === recorded()?.dist;
 
