@@ -57,6 +57,12 @@ export function electronDist() {
   return dist && existsSync(dist) ? dist : undefined;
 }
 
+/** The version of the runtime that set-up settled on. */
+export const electronVersion = () => recorded()?.version ?? pinned();
+
+/** Whether set-up had to take the stand-in. */
+export const isStandIn = () => recorded()?.official === false && electronDist() === recorded()?.dist;
+
 /**
  * The Electron program itself.
  * @returns {string}
@@ -159,7 +165,7 @@ const readIf = (file) => (existsSync(file) ? readFileSync(file, 'utf8').trim() :
  * @param {string} url
  * @returns {Promise<boolean>}
  */
-async function reachable(url) {
+export async function reachable(url) {
   try {
     return (await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(REACH_MS) })).ok;
   } catch {
