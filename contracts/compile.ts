@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -63,24 +63,34 @@ export async function compileContracts(): Promise<boolean> {
   const stamp = join(OUT, 'hash');
   if ((await readFile(stamp, 'utf8').catch(() => '')) === hash) return false;
 
+  const compiled = compileSources(Object.fromEntries(sources));
+  await mkdir(OUT, { recursive: true });
+  for (const name of CONTRACTS) {
+    const contract = compiled.get(name) ?? fail('INTERNAL', `the compiler left out ${name}`);
+    await writeAtomically(join(OUT, `${name}.json`), JSON.stringify(contract));
+  }
+  await writeAtomically(stamp, hash);
+  return true;
+}
+
+/** Compiles file names and their text; contracts by name. Throws BAD_INPUT with the compiler's words. */
+export function compileSources(sources: Readonly<Record<string, string>>): ReadonlyMap<string, Artifact> {
   const solc: Solc = require('solc');
   const input = {
     language: 'Solidity',
-    sources: Object.fromEntries(sources.map(([name, content]) => [name, { content }])),
+    sources: Object.fromEntries(Object.entries(sources).map(([name, content]) => [name, { content }])),
     settings: SETTINGS,
   };
   const output = compilerOutput.parse(JSON.parse(solc.compile(JSON.stringify(input), { import: openImport })));
   const errors = output.errors.filter((error) => error.severity === 'error');
   if (errors.length > 0) fail('BAD_INPUT', errors.map((error) => error.formattedMessage).join('\n'));
-
-  await mkdir(OUT, { recursive: true });
-  for (const name of CONTRACTS) {
-    const contract = output.contracts[`${name}.sol`]?.[name] ?? fail('INTERNAL', `the compiler left out ${name}`);
-    const text = JSON.stringify({ abi: contract.abi, bytecode: `0x${contract.evm.bytecode.object}` });
-    await writeAtomically(join(OUT, `${name}.json`), text);
-  }
-  await writeAtomically(stamp, hash);
-  return true;
+  return new Map(
+    Object.values(output.contracts).flatMap((file) =>
+      Object.entries(file).map(
+        ([name, { abi, evm }]) => [name, { abi, bytecode: `0x${evm.bytecode.object}` }] as const,
+      ),
+    ),
+  );
 }
 
 function packageVersion(name: string): string {
@@ -95,9 +105,9 @@ function openImport(path: string): { readonly contents: string } | { readonly er
   }
 }
 
-// Two processes may compile at once (tests do): each writes its own file and renames it into place.
+// Several may compile at once (tests do): each writes its own file and renames it into place.
 async function writeAtomically(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   await writeFile(temporary, text);
   await rename(temporary, path);
 }
