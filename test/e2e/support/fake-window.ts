@@ -1,0 +1,66 @@
+import { parseTokens } from '../../../core/money.ts';
+import type { Settings } from '../../../core/settings.ts';
+import { defaultSettings } from '../../../core/settings.ts';
+import type { Snapshot } from '../../../core/snapshot.ts';
+import { FakeBridge } from '../../fakes/bridge.ts';
+import { daily, history, PROBLEMS, snapshot, wallet, withdrawals } from '../../fakes/snapshots.ts';
+
+/** Bundled and run in the page before the window's own script: puts a fake application where the preload would. */
+
+type Choice = { readonly scene: string; readonly language: Settings['language']; readonly theme: Settings['theme'] };
+
+declare global {
+  interface Window {
+    idlemeshScene?: Choice;
+  }
+}
+
+const now = Date.now();
+const paid = snapshot(now).earnings;
+
+const fresh = {
+  running: [],
+  earnings: { verifying: 0n, credited: 0n, today: 0n, published: 0n, claimed: 0n, jobsToday: 0 },
+  wallet: wallet({ balance: 0n, claimable: 0n }),
+} as const;
+
+const withdrawal = (at: number) => ({ wallet: wallet({ withdrawal: withdrawals(now)[at] ?? { kind: 'idle' } }) }) as const;
+
+const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
+  sharing: {},
+  waiting: {
+    presence: 'waiting',
+    reason: { kind: 'in-use', resumesAt: now + 134_000 },
+    running: snapshot(now)
+      .running.slice(0, 1)
+      .map((job) => ({ ...job, phase: 'frozen' })),
+  },
+  countdown: { presence: 'waiting', reason: { kind: 'in-use', resumesAt: now + 134_000 }, running: [] },
+  paused: { presence: 'paused', reason: { kind: 'paused', until: now + 3_000_000 }, running: [] },
+  first: { ...fresh, presence: 'waiting', reason: { kind: 'in-use', resumesAt: now + 95_000 } },
+  attention: {
+    presence: 'attention',
+    reason: { kind: 'engine-absent' },
+    problems: PROBLEMS.filter(({ kind }) => kind === 'engine-absent' || kind === 'chain-away'),
+    running: [],
+    engine: { kind: 'absent', detail: '' },
+    earnings: { ...paid, published: 'unknown', claimed: 'unknown', verifying: parseTokens('0.00000412') },
+    wallet: wallet({ balance: 'unknown', claimable: 'unknown', protection: 'file' }),
+  },
+  problems: { presence: 'attention', reason: { kind: 'settings-broken' }, problems: PROBLEMS, running: [], wallet: null },
+  signing: withdrawal(1),
+  confirming: withdrawal(3),
+  done: withdrawal(4),
+  failed: withdrawal(5),
+};
+
+const choice = window.idlemeshScene ?? { scene: 'sharing', language: 'system', theme: 'system' };
+const settings = { ...defaultSettings(), language: choice.language, theme: choice.theme };
+const empty = choice.scene === 'first';
+Object.defineProperty(window, 'idlemesh', {
+  value: new FakeBridge(
+    snapshot(now, { ...SCENES[choice.scene], settings }),
+    empty ? [] : history(now, 57),
+    (days) => daily(now, days, empty ? 0n : 100n),
+  ),
+});

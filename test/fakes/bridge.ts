@@ -1,0 +1,79 @@
+import { type Outcome, succeeded } from '../../core/errors.ts';
+import type { Bridge, CommandName, Commands, DailyEarnings, EarningsEntry } from '../../core/ipc.ts';
+import { applyPatch } from '../../core/settings.ts';
+import type { Snapshot } from '../../core/snapshot.ts';
+
+/** A working application behind a window: keeps settings, pages history, pushes a newer snapshot after each change. */
+export class FakeBridge implements Bridge {
+  readonly commands: Commands;
+  readonly calls: { readonly name: CommandName; readonly argument: unknown }[] = [];
+  /** Open subscriptions; a window that leaves takes its own along. */
+  readonly listeners = new Set<(snapshot: Snapshot) => void>();
+  #current: Snapshot;
+  #refusal: Outcome<never> | null = null;
+
+  constructor(first: Snapshot, history: readonly EarningsEntry[] = [], daily: (days: number) => DailyEarnings = () => []) {
+    this.#current = first;
+    this.commands = {
+      shareMode: this.#command('shareMode', (mode) => {
+        this.#change({ settings: { ...this.#current.settings, sharing: { mode, pausedUntil: null } } });
+        return null;
+      }),
+      pause: this.#command('pause', () => {
+        this.#change({ presence: 'paused', reason: { kind: 'paused', until: 'resumed' } });
+        return null;
+      }),
+      resume: this.#command('resume', () => {
+        this.#change({ presence: 'sharing', reason: null });
+        return null;
+      }),
+      updateSettings: this.#command('updateSettings', (patch) => {
+        this.#change({ settings: applyPatch(this.#current.settings, patch) });
+        return null;
+      }),
+      resetSettings: this.#command('resetSettings', () => null),
+      withdraw: this.#command('withdraw', () => null),
+      earnings: this.#command('earnings', ({ before, limit }) => {
+        const older = history.filter((entry) => before === null || entry.at < before);
+        return { entries: older.slice(0, limit), more: older.length > limit };
+      }),
+      dailyEarnings: this.#command('dailyEarnings', ({ days }) => daily(days)),
+      openHelp: this.#command('openHelp', () => null),
+    };
+  }
+
+  readonly snapshot = (): Promise<Snapshot> => Promise.resolve(this.#current);
+
+  readonly onSnapshot = (listener: (snapshot: Snapshot) => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** Every command fails this way until `accept`. */
+  refuse(failure: Extract<Outcome<never>, { readonly ok: false }>['failure']): void {
+    this.#refusal = { ok: false, failure };
+  }
+
+  accept(): void {
+    this.#refusal = null;
+  }
+
+  push(next: Snapshot): void {
+    this.#current = next;
+    for (const listener of this.listeners) listener(next);
+  }
+
+  #change(part: Partial<Snapshot>): void {
+    this.push({ ...this.#current, ...part, rev: this.#current.rev + 1 });
+  }
+
+  #command<Argument, Value>(
+    name: CommandName,
+    act: (argument: Argument) => Value,
+  ): (argument: Argument) => Promise<Outcome<Value>> {
+    return async (argument) => {
+      this.calls.push({ name, argument });
+      return this.#refusal ?? succeeded(act(argument));
+    };
+  }
+}
