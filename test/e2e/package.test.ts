@@ -42,7 +42,7 @@ const LAUNCH = `
 idlemesh &
 app=$!
 trap 'kill -KILL $app 2>/dev/null' EXIT
-timeout 60 xdotool search --sync --onlyvisible --name '^Idlemesh$' >/dev/null || exit 3
+timeout 60 xdotool search --sync --onlyvisible --name Idlemesh >/dev/null || exit 3
 for attempt in $(seq 150); do
   import -window root "$1/window.png"
   [ "$(identify -format %k "$1/window.png")" -gt 60 ] && break
