@@ -14,6 +14,9 @@ import { ICNS_SIZES, ICO_SIZES, icns, ico } from './containers.mjs';
 
 const SIZES = [16, 24, 32, 48, 64, 96, 128, 256, 512, 1024];
 
+/** The picture that windows carry, resources/icon.png. Pixels. */
+const WINDOW_SIZE = 256;
+
 /** From this size on the fine lines can be seen; below it a bolder drawing is used. Pixels. */
 const FINE_FROM = 64;
 
@@ -34,6 +37,7 @@ await command(async () => {
   await must('Drawing the icons', 'Read the message above.', program, args, { timeoutMs: 120_000 });
   /** @param {number} size */
   const image = (size) => ({ size, png: readFileSync(file(size)) });
+  writeFileSync(join(root, 'resources/icon.png'), readFileSync(file(WINDOW_SIZE)));
   writeFileSync(join(dir, 'icon.ico'), ico(ICO_SIZES.map(image)));
   writeFileSync(join(dir, 'icon.icns'), icns(ICNS_SIZES.map(image)));
 });

@@ -10,7 +10,7 @@ import { StepFailure, step } from './step.mjs';
 const WANTED = '22.18.0';
 
 /** The oldest Node on which these scripts themselves run. */
-const OLDEST = '20.0.0';
+const OLDEST = '18.12.0';
 
 /**
  * A real Node from the package registry, per platform: package, exact version, where its program lies.

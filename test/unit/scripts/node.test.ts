@@ -30,7 +30,8 @@ describe('which Node runs the project', () => {
     ['v20.20.2', 'linux-x64', 'fetch'],
     ['v22.17.0', 'win32-x64', 'fetch'],
     ['v20.20.2', 'sunos-x64', 'no package'],
-    ['v18.20.0', 'linux-x64', 'too old'],
+    ['v18.20.0', 'linux-x64', 'fetch'],
+    ['v16.20.2', 'linux-x64', 'too old'],
   ])('%s on %s: %s', (version, platform, choice) => {
     expect(chooseNode(version, platform)).toBe(choice);
   });
