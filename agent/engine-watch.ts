@@ -85,8 +85,13 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
 
   return {
     state: () => state,
+    // What an engine that is away would offer is unknown: then its absence is the reason, not the lane.
     offered: () =>
-      perLane((lane) => catalogue().entries.some((entry) => entry.lane === lane && present.has(entry.image))),
+      perLane((lane) =>
+        catalogue().entries.some(
+          (entry) => entry.lane === lane && (state.kind !== 'ready' || present.has(entry.image)),
+        ),
+      ),
     async look() {
       try {
         return await observe();
