@@ -192,6 +192,8 @@ export type LeaseRecord = {
   readonly state: LeaseState;
   /** Unix ms of the last step. */
   readonly at: UnixMs;
+  /** The lease's price until a verdict or a receipt says otherwise. */
+  readonly amount: Amount;
   /** From `finished` on. */
   readonly result: { readonly value: Struct<'Result'>; readonly signature: Signature; readonly stored: boolean } | null;
 };
@@ -248,6 +250,12 @@ export type Workspace = {
 
 export type CatalogueSource = { readonly load: () => Promise<Catalogue> };
 
+/** Which network was last met behind an address: its books can be shown while it is away. */
+export type NetworkMemory = {
+  readonly load: (url: string) => Promise<NetworkInfo | null>;
+  readonly save: (url: string, network: NetworkInfo) => Promise<void>;
+};
+
 /** Everything the agent is made of; only composition roots know the real ones. */
 export type Ports = {
   readonly clock: Clock;
@@ -261,7 +269,10 @@ export type Ports = {
   readonly chain: Chain;
   readonly openLedger: LedgerFactory;
   readonly workspace: Workspace;
+  readonly networks: NetworkMemory;
   readonly catalogue: CatalogueSource;
+  /** Operating system and architecture, such as "linux-x64". */
+  readonly platform: string;
   /** JSON text of the seccomp profile. */
   readonly seccompProfile: string;
 };

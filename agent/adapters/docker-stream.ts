@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { PassThrough, type Readable } from 'node:stream';
+
+const HEADER = 8;
+const STDERR = 2;
+const MAX_LINE = 4096;
+
+/**
+ * Splits an attached stream into its two halves. Frames are 8 bytes (kind, three zeros, length big-endian) and a payload.
+ * Source: Docker Engine API, "Attach to a container". Both halves must be read: one that is not stalls the other.
+ */
+export function demultiplex(attached: Readable): { readonly stdout: PassThrough; readonly stderr: PassThrough } {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const pump = async (): Promise<void> => {
+    let header = Buffer.alloc(0);
+    let left = 0;
+    let sink = stdout;
+    for await (const data of attached) {
+      let chunk: Buffer = data;
+      while (chunk.length > 0) {
+        if (left === 0) {
+          const missing = HEADER - header.length;
+          header = Buffer.concat([header, chunk.subarray(0, missing)]);
+          chunk = chunk.subarray(missing);
+          if (header.length < HEADER) continue;
+          sink = header[0] === STDERR ? stderr : stdout;
+          left = header.readUInt32BE(4);
+          header = Buffer.alloc(0);
+          continue;
+        }
+        const part = chunk.subarray(0, left);
+        chunk = chunk.subarray(part.length);
+        left -= part.length;
+        if (!sink.write(part) && !sink.destroyed) await Promise.race([once(sink, 'drain'), once(sink, 'close')]);
+      }
+    }
+  };
+  // A broken connection shows in the container's exit; here it is only an end.
+  const finish = (): void => {
+    stdout.end();
+    stderr.end();
+  };
+  void pump().then(finish, finish);
+  return { stdout, stderr };
+}
+
+/** Whole lines without the newline; what exceeds 4 KiB of one line is dropped. */
+export async function* linesOf(stream: Readable): AsyncGenerator<string> {
+  let line = Buffer.alloc(0);
+  for await (const data of stream) {
+    let chunk: Buffer = data;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10)) {
+      yield Buffer.concat([line, chunk.subarray(0, Math.min(end, MAX_LINE - line.length))]).toString('utf8');
+      line = Buffer.alloc(0);
+      chunk = chunk.subarray(end + 1);
+    }
+    line = Buffer.concat([line, chunk.subarray(0, MAX_LINE - line.length)]);
+  }
+  if (line.length > 0) yield line.toString('utf8');
+}

@@ -1,0 +1,215 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import type { Duplex, Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { asFailure, Failure, fail } from '../../core/errors.ts';
+import type { Address, Hex32 } from '../../core/primitives.ts';
+import type { ObservedContainer } from '../../core/reconcile.ts';
+import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
+import type { EngineState } from '../../core/signals.ts';
+import type { ContainerRun, Containers, Log } from '../ports.ts';
+import { demultiplex, linesOf } from './docker-stream.ts';
+
+const CHECK_TIMEOUT_MS = 3_000;
+const EVENTS_BACKOFF_MS = { first: 500, last: 30_000 } as const;
+
+/** The engine's answer where there is one; anything without a status never reached it. */
+const statusOf = (error: unknown): number | null =>
+  typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number'
+    ? error.statusCode
+    : null;
+
+const engineFailure = (error: unknown): never => {
+  if (error instanceof Failure) throw error;
+  const { message } = asFailure(error);
+  if (statusOf(error) === null) return fail('ENGINE_AWAY', message, {}, error);
+  return fail('REFUSED', `the engine refused: ${message.slice(0, 300)}`, {}, error);
+};
+
+/** Runs `call`; an answer in `fine` counts as success: what was asked for is so already, or its object is gone. */
+async function settled(call: () => Promise<unknown>, fine: readonly number[]): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === null || !fine.includes(status)) engineFailure(error);
+  }
+}
+
+function connect(socketPath: string | undefined): Docker {
+  if (socketPath !== undefined) return new Docker({ socketPath });
+  const desktop = `${homedir()}/.docker/run/docker.sock`;
+  const useDesktop = !process.env['DOCKER_HOST'] && process.platform !== 'win32' && !existsSync('/var/run/docker.sock');
+  return useDesktop && existsSync(desktop) ? new Docker({ socketPath: desktop }) : new Docker();
+}
+
+type EngineInfo = {
+  readonly OSType?: string;
+  readonly MemoryLimit?: boolean;
+  readonly PidsLimit?: boolean;
+  readonly CpuCfsQuota?: boolean;
+  readonly CgroupDriver?: string;
+  readonly SecurityOptions?: readonly string[];
+  readonly ServerVersion?: string;
+};
+
+/** What an engine lacks that the sandbox needs; it would ignore the limit silently. Exported for its table of cases. */
+export function unfitness(info: EngineInfo): string | null {
+  if (info.OSType !== 'linux') return 'it runs Windows containers; switch it to Linux containers';
+  if (info.CgroupDriver === 'none')
+    return 'it runs without control groups, so no limit would hold (rootless on cgroup v1)';
+  if (info.MemoryLimit !== true) return 'memory limits are not available';
+  if (info.CpuCfsQuota !== true) return 'CPU limits are not available';
+  if (info.PidsLimit !== true) return 'process limits are not available';
+  if (!info.SecurityOptions?.some((option) => option.includes('seccomp'))) return 'seccomp is not available';
+  return null;
+}
+
+const STATES: Readonly<Record<string, ObservedContainer['state']>> = {
+  created: 'created',
+  running: 'running',
+  restarting: 'running',
+  paused: 'paused',
+  exited: 'exited',
+  dead: 'exited',
+};
+
+/** The Docker engine through its API. `socketPath` replaces the default search (DOCKER_HOST, the usual sockets). */
+export function dockerContainers(options: { readonly log: Log; readonly socketPath?: string }): Containers {
+  const { log } = options;
+  const docker = connect(options.socketPath);
+  const closers = new Set<() => void>();
+
+  async function check(): Promise<EngineState> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error('Docker did not answer within 3 s')), CHECK_TIMEOUT_MS);
+    });
+    try {
+      const info: EngineInfo = await Promise.race([docker.info(), late]);
+      const detail = unfitness(info);
+      return detail === null ? { kind: 'ready', version: info.ServerVersion ?? '' } : { kind: 'unfit', detail };
+    } catch (error) {
+      return { kind: 'absent', detail: asFailure(error).message };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function run(spec: ContainerSpec): Promise<ContainerRun> {
+    const container = await docker
+      .createContainer(JSON.parse(JSON.stringify(spec)) as Docker.ContainerCreateOptions)
+      .catch(engineFailure);
+    try {
+      // Attached before the start: nothing written in between is lost, and the door is ours from the first instant.
+      const door = (await container.attach({
+        stream: true,
+        stdin: true,
+        stdout: true,
+        stderr: true,
+        hijack: true,
+      })) as Duplex;
+      door.on('error', (error) => log('debug', 'container-door', { id: container.id, detail: error.message }));
+      const { stdout, stderr } = demultiplex(door);
+      await container.start();
+      const exited = ended(container);
+      exited.catch(() => undefined);
+      return {
+        containerId: container.id,
+        write: (chunk) =>
+          new Promise((resolve, reject) => {
+            door.write(chunk, (error) =>
+              error ? reject(new Failure('CANCELLED', 'the container closed its door', {}, error)) : resolve(),
+            );
+          }),
+        stdout,
+        stderr: linesOf(stderr),
+        exited,
+      };
+    } catch (error) {
+      await settled(() => container.remove({ force: true, v: true }), [404, 409]).catch(() => undefined);
+      return engineFailure(error);
+    }
+  }
+
+  async function ended(container: Docker.Container): Promise<{ code: number; outOfMemory: boolean }> {
+    const { StatusCode: code } = (await container.wait().catch(engineFailure)) as { readonly StatusCode: number };
+    // A killed child leaves exit code 0: only this flag tells that memory ran out.
+    const state = await container.inspect().catch(() => null);
+    return { code, outOfMemory: state?.State.OOMKilled === true };
+  }
+
+  function onEvent(device: Address, listener: () => void): () => void {
+    let stopped = false;
+    let stream: Readable | null = null;
+    let timer: NodeJS.Timeout | undefined;
+    let wait: number = EVENTS_BACKOFF_MS.first;
+    const again = (): void => {
+      if (stopped) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => void open(), wait);
+      wait = Math.min(wait * 2, EVENTS_BACKOFF_MS.last);
+    };
+    const open = async (): Promise<void> => {
+      const opened = await docker
+        .getEvents({ filters: { type: ['container'], label: [`${LABEL.device}=${device}`] } })
+        .catch(() => null);
+      if (stopped || opened === null) {
+        (opened as Readable | null)?.destroy();
+        return again();
+      }
+      wait = EVENTS_BACKOFF_MS.first;
+      stream = opened as Readable;
+      stream.on('data', () => listener());
+      stream.on('error', () => undefined);
+      stream.on('close', () => {
+        if (!stopped) listener();
+        again();
+      });
+      listener();
+    };
+    const close = (): void => {
+      stopped = true;
+      clearTimeout(timer);
+      stream?.destroy();
+      closers.delete(close);
+    };
+    closers.add(close);
+    void open();
+    return close;
+  }
+
+  return {
+    check,
+    run,
+    onEvent,
+    hasImage: async (image) => {
+      try {
+        return (await docker.getImage(image).inspect()).Id === image;
+      } catch (error) {
+        return statusOf(error) === 404 ? false : engineFailure(error);
+      }
+    },
+    list: async (device) => {
+      const found = await docker
+        .listContainers({ all: true, filters: { label: [`${LABEL.device}=${device}`] } })
+        .catch(engineFailure);
+      return found.flatMap((entry): ObservedContainer[] => {
+        const state = STATES[entry.State];
+        // "removing" is on its way out already.
+        if (state === undefined) return [];
+        const leaseId = (entry.Labels[LABEL.lease] ?? '0x') as Hex32;
+        return [{ id: entry.Id, leaseId, instance: entry.Labels[LABEL.instance] ?? '', state }];
+      });
+    },
+    // 404: it is gone. 409: it is frozen already, or has ended.
+    freeze: (id) => settled(() => docker.getContainer(id).pause(), [404, 409]),
+    // 500 is how older engines say "is not paused".
+    thaw: (id) => settled(() => docker.getContainer(id).unpause(), [404, 409, 500]),
+    setLimits: (id, limits) => settled(() => docker.getContainer(id).update(limits), [404, 409]),
+    remove: (id) => settled(() => docker.getContainer(id).remove({ force: true, v: true }), [404, 409]),
+    close: () => {
+      for (const close of [...closers]) close();
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { failed, type Outcome, succeeded } from '../core/errors.ts';
+import { pauseEnd } from '../core/policy.ts';
+import type { Address } from '../core/primitives.ts';
+import { applyPatch, type Settings } from '../core/settings.ts';
+import type { Agent } from './api.ts';
+import type { Books } from './books.ts';
+import type { Ports } from './ports.ts';
+import type { Wallet } from './wallet.ts';
+
+type CommandOptions = {
+  readonly ports: Pick<Ports, 'clock' | 'settings'>;
+  readonly books: Books;
+  readonly wallet: Wallet;
+  readonly wake: () => void;
+};
+
+/** The owner's commands: each changes the settings or starts something, and answers at once. */
+export function createCommands({ ports, books, wallet, wake }: CommandOptions): Agent['commands'] {
+  const { clock, settings } = ports;
+
+  async function acknowledge<T>(work: () => T | Promise<T>): Promise<Outcome<T>> {
+    try {
+      return succeeded(await work());
+    } catch (error) {
+      return failed(error);
+    } finally {
+      wake();
+    }
+  }
+  const change = (edit: (current: Settings) => Settings): Promise<Outcome<null>> =>
+    acknowledge(async () => {
+      await settings.update(edit);
+      return null;
+    });
+  const sharing = (edit: Partial<Settings['sharing']>): Promise<Outcome<null>> =>
+    change((current) => ({ ...current, sharing: { ...current.sharing, ...edit } }));
+
+  return {
+    // Who says "share now" does not mean "once the pause is over".
+    shareMode: (mode) => sharing({ mode, pausedUntil: null }),
+    pause: (choice) => sharing({ pausedUntil: pauseEnd(choice, clock.now(), clock.utcOffsetMinutes()) }),
+    resume: () => sharing({ pausedUntil: null }),
+    updateSettings: (patch) => change((current) => applyPatch(current, patch)),
+    resetSettings: () =>
+      acknowledge(async () => {
+        await settings.reset();
+        return null;
+      }),
+    withdraw: ({ recipient }) =>
+      acknowledge(() => {
+        wallet.withdraw(recipient as Address | null);
+        return null;
+      }),
+    earnings: (query) => acknowledge(() => books.ledger()?.entries(query) ?? { entries: [], more: false }),
+    dailyEarnings: ({ days }) =>
+      acknowledge(() => books.ledger()?.daily(days, clock.now(), clock.utcOffsetMinutes()) ?? []),
+  };
+}

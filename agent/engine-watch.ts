@@ -1,0 +1,117 @@
+import type { Catalogue } from '../core/catalogue.ts';
+import { asFailure, isFailure } from '../core/errors.ts';
+import type { Address, PerLane } from '../core/primitives.ts';
+import { perLane } from '../core/primitives.ts';
+import type { ObservedContainer } from '../core/reconcile.ts';
+import type { EngineState } from '../core/signals.ts';
+import type { Ports, Unsubscribe } from './ports.ts';
+
+const BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
+const IMAGES_AGAIN_MS = 15_000;
+
+/** What is known of the engine. Asked on events and, while it is not ready, with back-off; never just because time passes. */
+export type EngineWatch = {
+  readonly state: () => EngineState;
+  readonly offered: () => PerLane<boolean>;
+  /** Its containers of this device; none while it is not ready. Never throws. */
+  readonly look: () => Promise<readonly ObservedContainer[]>;
+  /** An operation found the engine away. */
+  readonly doubt: () => void;
+  readonly close: () => void;
+};
+
+type EngineWatchOptions = {
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers'>;
+  readonly device: Address;
+  readonly catalogue: () => Catalogue;
+  readonly wake: () => void;
+};
+
+export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatchOptions): EngineWatch {
+  const { clock, log, containers } = ports;
+  let state: EngineState = { kind: 'unchecked' };
+  let due = true;
+  let wait: number = BACKOFF_MS.first;
+  let cancel = (): void => undefined;
+  let present: ReadonlySet<string> = new Set();
+  let imagesDue = true;
+
+  const later = (ms: number, run: () => void): void => {
+    cancel();
+    cancel = clock.after(ms, () => {
+      run();
+      wake();
+    });
+  };
+
+  const unsubscribe: Unsubscribe = containers.onEvent(device, () => {
+    if (state.kind !== 'ready') due = true;
+    wake();
+  });
+
+  async function check(): Promise<void> {
+    due = false;
+    const before = state.kind;
+    state = await containers.check();
+    if (state.kind !== before) log('info', 'engine', { ...state });
+    if (state.kind === 'ready') {
+      wait = BACKOFF_MS.first;
+      if (before !== 'ready') imagesDue = true;
+      return;
+    }
+    later(wait, () => {
+      due = true;
+    });
+    wait = Math.min(wait * 2, BACKOFF_MS.last);
+  }
+
+  async function findImages(): Promise<void> {
+    imagesDue = false;
+    const wanted = catalogue().entries.map((entry) => entry.image);
+    const found = await Promise.all(wanted.map(async (image) => ((await containers.hasImage(image)) ? [image] : [])));
+    present = new Set(found.flat());
+    if (present.size === new Set(wanted).size && wanted.length > 0) return;
+    later(IMAGES_AGAIN_MS, () => {
+      imagesDue = true;
+    });
+  }
+
+  async function observe(): Promise<readonly ObservedContainer[]> {
+    if (due || state.kind === 'unchecked') await check();
+    if (state.kind !== 'ready') return [];
+    if (imagesDue) await findImages();
+    return containers.list(device);
+  }
+
+  return {
+    state: () => state,
+    // What an engine that is away would offer is unknown: then its absence is the reason, not the lane.
+    offered: () =>
+      perLane((lane) =>
+        catalogue().entries.some(
+          (entry) => entry.lane === lane && (state.kind !== 'ready' || present.has(entry.image)),
+        ),
+      ),
+    async look() {
+      try {
+        return await observe();
+      } catch (error) {
+        const { message, code } = asFailure(error);
+        log('warn', 'engine-lost', { code, detail: message });
+        if (!isFailure(error, 'ENGINE_AWAY')) return [];
+        await check().catch(() => undefined);
+        // Between failing and answering again it may be starting: its containers are looked at in the next round.
+        if (state.kind === 'ready') later(BACKOFF_MS.first, () => undefined);
+        return [];
+      }
+    },
+    doubt() {
+      due = true;
+      wake();
+    },
+    close() {
+      cancel();
+      unsubscribe();
+    },
+  };
+}

@@ -1,0 +1,271 @@
+import { type Catalogue, type CatalogueEntry, completeParams, findWorkload } from '../core/catalogue.ts';
+import { asFailure, isFailure } from '../core/errors.ts';
+import { type Hex32, type Lane, type PerLane, perLane } from '../core/primitives.ts';
+import type { Action, HeldLease } from '../core/reconcile.ts';
+import type { Share } from '../core/sandbox.ts';
+import type { RunningJob } from '../core/snapshot.ts';
+import type { DeviceMessage, Lease } from '../core/wire.ts';
+import type { Books } from './books.ts';
+import type { CoordinatorLink, DeviceKey, Ports } from './ports.ts';
+import type { Reporting } from './reporting.ts';
+import { type Ending, type Runner, startRunner } from './runner.ts';
+
+const PROGRESS_EVERY_MS = 1_000;
+
+type DeclineReason = Extract<DeviceMessage, { type: 'decline' }>['reason'];
+
+/** The leases in hand and the runners behind them; carries out what `reconcile` decided. */
+export type Jobs = {
+  /** Takes a lease or declines it. */
+  readonly offer: (lease: Lease, may: boolean) => void;
+  /** The coordinator has taken a lease back. */
+  readonly cancel: (leaseId: Hex32, why: string) => void;
+  readonly held: () => readonly HeldLease[];
+  readonly counts: () => PerLane<number>;
+  readonly apply: (action: Exclude<Action, { kind: 'request' }>) => Promise<void>;
+  readonly allow: (lanes: PerLane<boolean>, share: Share) => void;
+  readonly running: () => readonly RunningJob[];
+  /** Ends every runner; leases stay as they are. */
+  readonly releaseAll: () => Promise<void>;
+};
+
+type JobsOptions = {
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile'>;
+  readonly books: Books;
+  readonly reporting: Reporting;
+  readonly catalogue: () => Catalogue;
+  readonly instance: string;
+  readonly slots: PerLane<number>;
+  readonly link: () => CoordinatorLink | null;
+  readonly key: () => DeviceKey | null;
+  readonly send: (message: DeviceMessage) => boolean;
+  /** A lease was declined: the coordinator may have counted its slot as taken. */
+  readonly declined: (lane: Lane) => void;
+  readonly doubtEngine: () => void;
+  readonly changed: () => void;
+  readonly wake: () => void;
+};
+
+export function createJobs(options: JobsOptions): Jobs {
+  const { ports, books, catalogue } = options;
+  const { clock, log, containers } = ports;
+  const runners = new Map<Hex32, Runner>();
+  const starts = new Map<Hex32, number>();
+  const dropping = new Set<Hex32>();
+  let share: Share = { cpuCores: 1, memoryBytes: 0 };
+  let allowed: PerLane<boolean> = perLane(() => false);
+
+  const heldRecords = () => books.ledger()?.leases(['held']) ?? [];
+
+  function decline(lease: Pick<Lease, 'leaseId' | 'lane'>, reason: DeclineReason, detail: string): void {
+    log('info', 'lease-declined', { leaseId: lease.leaseId, reason, detail });
+    options.send({ type: 'decline', leaseId: lease.leaseId, reason, detail });
+    options.declined(lease.lane);
+    options.wake();
+  }
+
+  function entryFor(lease: Lease): CatalogueEntry | { readonly reason: DeclineReason; readonly detail: string } {
+    const entry = findWorkload(catalogue(), lease.workload);
+    if (entry === null || entry.version !== lease.version || entry.lane !== lease.lane) {
+      return { reason: 'unknown-workload', detail: `${lease.workload}@${lease.version} is not in the catalogue here` };
+    }
+    if (entry.image !== lease.image)
+      return { reason: 'unknown-workload', detail: 'the image differs from the catalogue' };
+    const complete = completeParams(entry, lease.params);
+    if (complete === null || Object.keys(complete).length !== Object.keys(lease.params).length) {
+      return { reason: 'unknown-workload', detail: 'the parameters are not those of the catalogue' };
+    }
+    // The input lies in the container's memory beside its output and the program.
+    const room = Math.min(entry.limits.memoryBytes, share.memoryBytes) / 4;
+    if (lease.inputBytes > entry.limits.maxInputBytes || lease.inputBytes > room) {
+      return { reason: 'too-large', detail: `${lease.inputBytes} bytes of input do not fit the owner's limits` };
+    }
+    return entry;
+  }
+
+  function offer(lease: Lease, may: boolean): void {
+    const known = books.ledger()?.lease(lease.leaseId);
+    if (known?.state === 'held') return;
+    if (known?.state === 'finished') {
+      options.reporting.sendResult(lease.leaseId);
+      return;
+    }
+    if (known) {
+      decline(lease, 'stopped', 'this lease has ended here');
+      return;
+    }
+    if (lease.deadline <= clock.now()) {
+      decline(lease, 'stopped', 'its deadline has passed');
+      return;
+    }
+    const inHand = heldRecords().filter((record) => record.lease.lane === lease.lane).length;
+    if (!may || inHand >= options.slots[lease.lane]) {
+      decline(lease, 'held', 'nothing more may run here now');
+      return;
+    }
+    const entry = entryFor(lease);
+    if ('reason' in entry) {
+      decline(lease, entry.reason, entry.detail);
+      return;
+    }
+    try {
+      books.now((ledger) => ledger.hold(lease, clock.now()));
+    } catch (error) {
+      decline(lease, 'held', asFailure(error).message);
+      return;
+    }
+    log('info', 'lease-held', { leaseId: lease.leaseId, workload: lease.workload });
+    options.wake();
+  }
+
+  function drop(leaseId: Hex32, why: string): void {
+    runners.get(leaseId)?.release();
+    // Asked for in every round until it is written, which a full disk may delay.
+    if (dropping.has(leaseId)) return;
+    dropping.add(leaseId);
+    later(
+      'lease-dropped',
+      leaseId,
+      books.durably((ledger) => ledger.drop(leaseId, clock.now(), why)),
+      why,
+    );
+  }
+
+  function later(event: string, leaseId: Hex32, written: Promise<void>, why: string): void {
+    const fields = { leaseId, why };
+    written
+      .then(() => log('info', event, fields))
+      .catch((error: unknown) => log('error', `${event}-not-written`, { ...fields, detail: asFailure(error).message }))
+      .finally(() => {
+        dropping.delete(leaseId);
+        options.wake();
+      })
+      .catch(() => undefined);
+  }
+
+  function start(leaseId: Hex32): void {
+    const lease = books.ledger()?.lease(leaseId)?.lease;
+    const key = options.key();
+    if (lease === undefined || key === null || runners.has(leaseId)) return;
+    const entry = entryFor(lease);
+    if ('reason' in entry) {
+      decline(lease, entry.reason, entry.detail);
+      drop(leaseId, entry.detail);
+      return;
+    }
+    const count = (starts.get(leaseId) ?? 0) + 1;
+    starts.set(leaseId, count);
+    let saidAt = 0;
+    const runner = startRunner({
+      ports,
+      link: options.link,
+      key,
+      instance: options.instance,
+      lease,
+      entry,
+      share,
+      starts: count,
+      changed: options.changed,
+      wake: options.wake,
+      finish: async (value) => {
+        const signature = await key.sign('Result', value);
+        await books.durably((ledger) => ledger.finish(leaseId, value, signature, clock.now()));
+      },
+      onProgress: (progress) => {
+        if (clock.now() - saidAt < PROGRESS_EVERY_MS) return;
+        saidAt = clock.now();
+        options.send({ type: 'progress', leaseId, progress });
+      },
+    });
+    runner.allow(allowed[lease.lane]);
+    runners.set(leaseId, runner);
+    log('info', 'job-started', { leaseId, workload: lease.workload, start: count });
+    runner.ended
+      .then((ending) => end(runner, ending))
+      .catch((error: unknown) => {
+        log('error', 'job-end-failed', { leaseId, detail: asFailure(error).message });
+      });
+  }
+
+  function end(runner: Runner, ending: Ending): void {
+    const { leaseId } = runner.lease;
+    if (runners.get(leaseId) !== runner) return;
+    runners.delete(leaseId);
+    log('info', 'job-ended', { leaseId, ending: ending.kind });
+    if (ending.kind !== 'released') starts.delete(leaseId);
+    if (ending.kind === 'finished') options.reporting.sendResult(leaseId);
+    if (ending.kind === 'declined') {
+      decline(runner.lease, ending.reason, ending.detail);
+      drop(leaseId, ending.detail);
+    }
+    options.changed();
+    options.wake();
+  }
+
+  async function onEngine(what: string, leaseId: Hex32, call: () => Promise<void>): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      log('warn', `${what}-failed`, { leaseId, detail: asFailure(error).message });
+      if (isFailure(error, 'ENGINE_AWAY')) options.doubtEngine();
+    }
+  }
+
+  return {
+    offer,
+    cancel(leaseId, why) {
+      const record = books.ledger()?.lease(leaseId);
+      if (record?.state === 'held') drop(leaseId, why);
+      if (record?.state !== 'finished') return;
+      const verdict = { leaseId, kind: 'rejected', reason: why } as const;
+      const written = books.durably((ledger) => ledger.settle(verdict, clock.now()));
+      later('result-cancelled', leaseId, written, why);
+    },
+    held: () =>
+      heldRecords().map(({ lease: { leaseId, lane, deadline } }) => ({
+        leaseId,
+        lane,
+        deadline,
+        active: runners.has(leaseId),
+      })),
+    counts: () => {
+      const records = heldRecords();
+      return perLane((lane) => records.filter((record) => record.lease.lane === lane).length);
+    },
+    async apply(action) {
+      switch (action.kind) {
+        case 'start':
+          return start(action.leaseId);
+        case 'freeze':
+          return onEngine('freeze', action.leaseId, async () => {
+            await containers.freeze(action.containerId);
+            runners.get(action.leaseId)?.frozen(true);
+          });
+        case 'thaw':
+          return onEngine('thaw', action.leaseId, async () => {
+            await containers.thaw(action.containerId);
+            runners.get(action.leaseId)?.frozen(false);
+          });
+        case 'remove':
+          if (action.why !== 'orphan') runners.get(action.leaseId)?.release();
+          return onEngine('remove', action.leaseId, () => containers.remove(action.containerId));
+        case 'drop':
+          return drop(action.leaseId, action.why);
+      }
+    },
+    allow(lanes, next) {
+      allowed = lanes;
+      share = next;
+      for (const runner of runners.values()) {
+        runner.allow(lanes[runner.lease.lane]);
+        runner.share(next);
+      }
+    },
+    running: () => [...runners.values()].map((runner) => runner.view()),
+    async releaseAll() {
+      const all = [...runners.values()];
+      for (const runner of all) runner.release();
+      await Promise.all(all.map((runner) => runner.ended));
+    },
+  };
+}

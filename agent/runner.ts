@@ -1,0 +1,246 @@
+import { join } from 'node:path';
+import type { CatalogueEntry } from '../core/catalogue.ts';
+import { asFailure, type Failure, fail, isFailure } from '../core/errors.ts';
+import type { UnixMs } from '../core/primitives.ts';
+import { containerSpec, limitUpdate, type Share } from '../core/sandbox.ts';
+import type { RunningJob, RunPhase } from '../core/snapshot.ts';
+import type { Struct } from '../core/typed-data.ts';
+import type { Lease } from '../core/wire.ts';
+import { collect, feed, listen, type Output, type Said } from './job-io.ts';
+import type { ContainerRun, CoordinatorLink, DeviceKey, Ports } from './ports.ts';
+import { createStopwatch } from './stopwatch.ts';
+
+const RETRY_MS = { first: 1_000, last: 30_000 } as const;
+/** A container that is killed from outside is started again; one that dies again and again is the job's own doing. */
+const MAX_STARTS = 3;
+/** Exit codes of KILL and TERM. */
+const KILLED: ReadonlySet<number> = new Set([137, 143]);
+
+/**
+ * How a job's run ended. `released`: nobody's fault, the lease stays and starts again from scratch.
+ */
+export type Ending =
+  | { readonly kind: 'finished'; readonly value: Struct<'Result'> }
+  | { readonly kind: 'declined'; readonly reason: 'failed' | 'image-missing'; readonly detail: string }
+  | { readonly kind: 'released' };
+
+export type Runner = {
+  readonly lease: Lease;
+  readonly ended: Promise<Ending>;
+  readonly view: () => RunningJob;
+  /** Whether its lane may run: nothing is started while it may not. */
+  readonly allow: (may: boolean) => void;
+  /** The engine has frozen or thawed its container. */
+  readonly frozen: (yes: boolean) => void;
+  readonly share: (share: Share) => void;
+  /** Ends it; the container is removed and the lease is not touched. */
+  readonly release: () => void;
+};
+
+type RunnerOptions = {
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile'>;
+  readonly link: () => CoordinatorLink | null;
+  readonly key: DeviceKey;
+  readonly instance: string;
+  readonly lease: Lease;
+  readonly entry: CatalogueEntry;
+  readonly share: Share;
+  readonly starts: number;
+  /** Makes the signed result durable; resolves when it is. */
+  readonly finish: (value: Struct<'Result'>) => Promise<void>;
+  readonly onProgress: (progress: number) => void;
+  readonly changed: () => void;
+  readonly wake: () => void;
+};
+
+/** Runs one lease from its input to its signed result: fetch, run, upload, sign, make durable. */
+export function startRunner(options: RunnerOptions): Runner {
+  const { ports, lease, entry } = options;
+  const { clock, containers, workspace, log } = ports;
+  const startedAt: UnixMs = clock.now();
+  let share = options.share;
+  let phase: RunPhase = 'fetching';
+  let progress = 0;
+  let running: ContainerRun | null = null;
+  let released = false;
+  let allowed = true;
+  const waiting: (() => void)[] = [];
+  let timedOut = false;
+
+  const stopwatch = createStopwatch(clock, entry.limits.seconds * 1000, () => {
+    timedOut = true;
+    void removeContainer();
+  });
+
+  function enter(next: RunPhase): void {
+    phase = next;
+    options.changed();
+  }
+  function stirred(): void {
+    for (const resolve of waiting.splice(0)) resolve();
+  }
+  const pause = (ms: number | null): Promise<void> =>
+    new Promise((resolve) => {
+      const cancel = ms === null ? () => undefined : clock.after(ms, resolve);
+      waiting.push(() => {
+        cancel();
+        resolve();
+      });
+    });
+
+  async function removeContainer(): Promise<void> {
+    if (running === null) return;
+    await containers.remove(running.containerId).catch((error: unknown) => {
+      log('warn', 'container-not-removed', { leaseId: lease.leaseId, detail: asFailure(error).message });
+    });
+  }
+
+  /** Repeats what a coordinator that is away or a full disk stopped, until released. */
+  async function persist(step: (link: CoordinatorLink) => Promise<void>): Promise<void> {
+    for (let wait: number = RETRY_MS.first; ; wait = Math.min(wait * 2, RETRY_MS.last)) {
+      if (released) fail('CANCELLED', 'released');
+      const link = options.link();
+      try {
+        if (link !== null) return await step(link);
+      } catch (error) {
+        if (!isFailure(error, 'COORDINATOR_AWAY') && !isFailure(error, 'DISK_FULL')) throw error;
+        log('info', 'transfer-waits', { leaseId: lease.leaseId, code: error.code, detail: error.message });
+      }
+      await pause(wait);
+    }
+  }
+
+  async function work(): Promise<Ending> {
+    const folder = await workspace.create(lease.leaseId);
+    const [input, output] = [join(folder, 'input'), join(folder, 'output')];
+    await persist((link) => link.download(lease.inputHash, lease.inputBytes, input));
+    if (!(await containers.hasImage(entry.image))) {
+      return { kind: 'declined', reason: 'image-missing', detail: `the engine does not hold ${entry.image}` };
+    }
+    while (!allowed && !released) await pause(null);
+    if (released) return { kind: 'released' };
+    const outcome = await runContainer(input, output);
+    if ('kind' in outcome) return outcome;
+    enter('uploading');
+    await persist((link) => link.upload(outcome.sha256, output));
+    const value: Struct<'Result'> = {
+      leaseId: lease.leaseId,
+      device: options.key.address,
+      outputHash: outcome.sha256,
+      outputBytes: outcome.bytes,
+      startedAt,
+      finishedAt: clock.now(),
+    };
+    await options.finish(value);
+    return { kind: 'finished', value };
+  }
+
+  async function runContainer(input: string, output: string): Promise<Output | Ending> {
+    const { leaseId, params, inputBytes } = lease;
+    const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
+    const run = await containers.run(containerSpec(entry, share, labels, ports.seccompProfile));
+    running = run;
+    stopwatch.run();
+    enter('running');
+    options.wake();
+    try {
+      if (released) return { kind: 'released' };
+      const heard = listen(run, (value) => {
+        progress = Math.max(progress, value);
+        options.onProgress(progress);
+        options.changed();
+      });
+      // What breaks one stream ends the container, which ends the others.
+      const end = async (error: unknown): Promise<never> => {
+        await removeContainer();
+        throw error;
+      };
+      const [said, written, , exit] = await Promise.allSettled([
+        heard.catch(end),
+        collect(run, output, entry.limits.maxOutputBytes).catch(end),
+        feed(run, { params, inputBytes }, input).catch(end),
+        run.exited.catch(end),
+      ]);
+      if (released) return { kind: 'released' };
+      if (timedOut) return failed(`it took longer than ${entry.limits.seconds} s`);
+      if (written.status === 'rejected') throw written.reason;
+      if (exit.status === 'rejected') throw exit.reason;
+      if (said.status === 'rejected') throw said.reason;
+      return judge(exit.value, said.value) ?? written.value;
+    } finally {
+      stopwatch.end();
+      await removeContainer();
+      running = null;
+    }
+  }
+
+  const failed = (detail: string): Ending => ({ kind: 'declined', reason: 'failed', detail: detail.slice(0, 500) });
+
+  function judge(exit: { readonly code: number; readonly outOfMemory: boolean }, said: Said): Ending | null {
+    if (exit.outOfMemory) return failed('it ran out of memory');
+    if (exit.code === 0 && said.done) return null;
+    if (KILLED.has(exit.code) && said.error === null && options.starts < MAX_STARTS) return { kind: 'released' };
+    return failed(said.error ?? `exit code ${exit.code}: ${said.tail}`);
+  }
+
+  function endingOf(error: Failure): Ending {
+    if (released || error.code === 'CANCELLED') return { kind: 'released' };
+    // The engine or the disk failed, not the job.
+    if (['ENGINE_AWAY', 'DISK_FULL', 'COORDINATOR_AWAY'].includes(error.code)) return { kind: 'released' };
+    return failed(error.message);
+  }
+
+  const ended = work()
+    .catch((error: unknown) => {
+      const failure = asFailure(error);
+      log('warn', 'job-ended-early', { leaseId: lease.leaseId, code: failure.code, detail: failure.message });
+      return endingOf(failure);
+    })
+    .finally(() => workspace.remove(lease.leaseId).catch(() => undefined));
+
+  return {
+    lease,
+    ended,
+    view: () => {
+      const limits = limitUpdate(entry, share);
+      return {
+        leaseId: lease.leaseId,
+        workload: entry.id,
+        version: entry.version,
+        image: entry.image,
+        lane: lease.lane,
+        phase,
+        startedAt,
+        progress,
+        price: lease.price,
+        cpuCores: limits.NanoCpus / 1e9,
+        memoryBytes: limits.Memory,
+      };
+    },
+    allow(may) {
+      const opened = may && !allowed;
+      allowed = may;
+      if (opened) stirred();
+    },
+    frozen(yes) {
+      if (phase !== 'running' && phase !== 'frozen') return;
+      if (yes) stopwatch.hold();
+      else stopwatch.run();
+      enter(yes ? 'frozen' : 'running');
+    },
+    share(next) {
+      if (next.cpuCores === share.cpuCores && next.memoryBytes === share.memoryBytes) return;
+      share = next;
+      options.changed();
+      if (running === null) return;
+      void containers.setLimits(running.containerId, limitUpdate(entry, share)).catch((error: unknown) => {
+        log('warn', 'limits-not-set', { leaseId: lease.leaseId, detail: asFailure(error).message });
+      });
+    },
+    release() {
+      released = true;
+      stirred();
+      void removeContainer();
+    },
+  };
+}

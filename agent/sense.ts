@@ -1,0 +1,35 @@
+import type { Known } from '../core/primitives.ts';
+import type { Signals } from '../core/signals.ts';
+import type { Ports } from './ports.ts';
+
+/** Power and disk change slowly and may cost a process to read. */
+const SLOW_MS = 5_000;
+
+type Slow = { readonly at: number; readonly onBattery: Known<boolean>; readonly freeDiskBytes: Known<number> };
+
+/** Gathers the signals of one moment. */
+export type Sense = {
+  readonly idleMs: () => Promise<Known<number>>;
+  readonly gather: (known: Omit<Signals, 'now' | 'idleMs' | 'onBattery' | 'freeDiskBytes'>) => Promise<Signals>;
+};
+
+export function createSense(ports: Pick<Ports, 'clock' | 'sensors' | 'workspace'>): Sense {
+  const { clock, sensors, workspace } = ports;
+  let slow: Slow | null = null;
+
+  async function slowOnes(): Promise<Slow> {
+    if (slow !== null && clock.now() - slow.at < SLOW_MS) return slow;
+    const [onBattery, freeDiskBytes] = await Promise.all([sensors.onBattery(), sensors.freeDiskBytes(workspace.path)]);
+    slow = { at: clock.now(), onBattery, freeDiskBytes };
+    return slow;
+  }
+
+  return {
+    idleMs: () => sensors.idleMs(),
+    async gather(known) {
+      const { onBattery, freeDiskBytes } = await slowOnes();
+      const idleMs = await sensors.idleMs();
+      return { now: clock.now(), idleMs, onBattery, freeDiskBytes, ...known };
+    },
+  };
+}

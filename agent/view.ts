@@ -1,0 +1,57 @@
+import type { LaneDecision, Memory } from '../core/decide.ts';
+import { policyOf } from '../core/policy.ts';
+import { LANES, type PerLane } from '../core/primitives.ts';
+import type { Signals } from '../core/signals.ts';
+import { mainReason, presenceOf, type RunningJob, type Snapshot } from '../core/snapshot.ts';
+import type { NetworkInfo } from '../core/wire.ts';
+import type { Picture } from './mirror.ts';
+import type { Ledger, SettingsState } from './ports.ts';
+import { problemsOf } from './problems.ts';
+import type { Wallet } from './wallet.ts';
+
+type Palette = {
+  readonly version: string;
+  readonly settings: SettingsState;
+  readonly signals: Signals;
+  readonly lanes: PerLane<LaneDecision>;
+  readonly memory: Memory;
+  readonly machine: Snapshot['machine'];
+  readonly ledgerFault: string | null;
+  readonly vaultFault: string | null;
+  readonly url: string;
+  readonly network: NetworkInfo | null;
+  readonly running: readonly RunningJob[];
+  readonly totals: ReturnType<Ledger['totals']> | null;
+  readonly wallet: Wallet;
+};
+
+/** The snapshot's content from what the agent knows. */
+export function paint(from: Palette): Picture {
+  const { signals, lanes, network, wallet, settings } = from;
+  const problems = problemsOf({
+    ...{ settings, signals, policy: policyOf(settings.settings), url: from.url },
+    ledger: from.ledgerFault,
+    chain: wallet.chainFault(),
+    vault: from.vaultFault,
+  });
+  return {
+    version: from.version,
+    presence: presenceOf(lanes, problems),
+    reason: mainReason(lanes),
+    lanes: LANES.map((lane) => ({ lane, decision: lanes[lane], heldSince: from.memory.heldSince[lane] })),
+    problems,
+    running: from.running,
+    earnings: {
+      ...(from.totals ?? { verifying: 0n, credited: 0n, today: 0n, jobsToday: 0 }),
+      published: wallet.published(),
+      claimed: wallet.claimed(),
+    },
+    wallet: wallet.view(),
+    engine: signals.engine,
+    coordinator: signals.coordinator,
+    network:
+      network === null ? null : { name: network.name, tokenSymbol: network.tokenSymbol, chainId: network.chainId },
+    machine: from.machine,
+    settings: settings.settings,
+  };
+}

@@ -1,0 +1,181 @@
+import { PassThrough } from 'node:stream';
+import { linesOf } from '../../agent/adapters/docker-stream.ts';
+import type { ContainerRun, Containers } from '../../agent/ports.ts';
+import { Failure, fail } from '../../core/errors.ts';
+import type { Address, Hex32 } from '../../core/primitives.ts';
+import type { ObservedContainer } from '../../core/reconcile.ts';
+import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
+import type { EngineState } from '../../core/signals.ts';
+
+type Job = {
+  readonly id: string;
+  readonly spec: ContainerSpec;
+  readonly stdout: PassThrough;
+  readonly stderr: PassThrough;
+  readonly exit: (outcome: { code: number; outOfMemory: boolean }) => void;
+  readonly input: Uint8Array[];
+  limits: { readonly NanoCpus: number; readonly Memory: number };
+  state: ObservedContainer['state'];
+};
+
+/** An engine whose containers say the transcode job's lines and answer their input backwards, when told or at once. */
+export class FakeContainers implements Containers {
+  state: EngineState = { kind: 'ready', version: 'fake' };
+  images = new Set<string>();
+  /** Jobs finish as soon as their input is complete. */
+  automatic = true;
+  readonly started: ContainerSpec[] = [];
+  readonly calls: string[] = [];
+  #jobs = new Map<string, Job>();
+  #listeners = new Map<() => void, Address>();
+  #next = 1;
+  closed = false;
+
+  jobs = (): readonly Job[] => [...this.#jobs.values()];
+  listeners = (): number => this.#listeners.size;
+  #ready(): void {
+    if (this.state.kind !== 'ready') fail('ENGINE_AWAY', 'the engine is away');
+  }
+  #stir(): void {
+    for (const listener of this.#listeners.keys()) queueMicrotask(listener);
+  }
+  #job(id: string): Job | undefined {
+    return this.#jobs.get(id);
+  }
+
+  /** The engine goes, and with it what ran; or it comes back. */
+  become(state: EngineState): void {
+    this.state = state;
+    if (state.kind !== 'ready') {
+      for (const job of this.#jobs.values()) this.#exit(job, 137);
+    }
+    this.#stir();
+  }
+  check = async (): Promise<EngineState> => this.state;
+  hasImage = async (image: string): Promise<boolean> => {
+    this.#ready();
+    return this.images.has(image);
+  };
+  list = async (device: Address): Promise<readonly ObservedContainer[]> => {
+    this.#ready();
+    return this.jobs()
+      .filter((job) => job.spec.Labels[LABEL.device] === device)
+      .map((job) => ({
+        id: job.id,
+        leaseId: (job.spec.Labels[LABEL.lease] ?? '0x') as Hex32,
+        instance: job.spec.Labels[LABEL.instance] ?? '',
+        state: job.state,
+      }));
+  };
+
+  run = async (spec: ContainerSpec): Promise<ContainerRun> => {
+    this.#ready();
+    if (!this.images.has(spec.Image)) fail('REFUSED', 'no such image');
+    const id = `container-${this.#next++}`;
+    const { promise, resolve } = settlable<{ code: number; outOfMemory: boolean }>();
+    const job: Job = {
+      ...{ id, spec, input: [], exit: resolve, state: 'running' },
+      stdout: new PassThrough(),
+      stderr: new PassThrough(),
+      limits: spec.HostConfig,
+    };
+    this.#jobs.set(id, job);
+    this.started.push(spec);
+    this.#stir();
+    return {
+      containerId: id,
+      write: async (chunk) => {
+        if (job.state === 'exited') throw new Failure('CANCELLED', 'the container closed its door');
+        job.input.push(chunk);
+        this.#consider(job);
+      },
+      stdout: job.stdout,
+      stderr: linesOf(job.stderr),
+      exited: promise,
+    };
+  };
+
+  /** Whole input of a job, once it is there. */
+  #inputOf(job: Job): Buffer | null {
+    const all = Buffer.concat(job.input);
+    const end = all.indexOf(10);
+    if (end < 0) return null;
+    const header = JSON.parse(all.subarray(0, end).toString()) as { readonly inputBytes: number };
+    const body = all.subarray(end + 1);
+    return body.length >= header.inputBytes ? body : null;
+  }
+  /** Every job has its whole input. */
+  fed = (): boolean => this.jobs().every((job) => this.#inputOf(job) !== null);
+  #consider(job: Job): void {
+    if (this.automatic && job.state === 'running' && this.#inputOf(job) !== null) this.finish(job.id);
+  }
+  say(id: string, line: string): void {
+    this.#job(id)?.stderr.write(`${line}\n`);
+  }
+  finish(id: string): void {
+    const job = this.#job(id);
+    const input = job && this.#inputOf(job);
+    if (!job || !input) return;
+    job.stderr.write('{"progress":1}\n{"done":true}\n');
+    job.stdout.write(Buffer.from(input).reverse());
+    this.#exit(job, 0);
+  }
+  end(id: string, code: number, outOfMemory = false): void {
+    const job = this.#job(id);
+    if (job) this.#exit(job, code, outOfMemory);
+  }
+  #exit(job: Job, code: number, outOfMemory = false): void {
+    if (job.state === 'exited') return;
+    job.state = 'exited';
+    job.stdout.end();
+    job.stderr.end();
+    job.exit({ code, outOfMemory });
+    this.#stir();
+  }
+
+  freeze = async (id: string): Promise<void> => {
+    this.#ready();
+    this.calls.push('freeze');
+    const job = this.#job(id);
+    if (job?.state === 'running') job.state = 'paused';
+    this.#stir();
+  };
+  thaw = async (id: string): Promise<void> => {
+    this.#ready();
+    this.calls.push('thaw');
+    const job = this.#job(id);
+    if (job?.state === 'paused') {
+      job.state = 'running';
+      this.#consider(job);
+    }
+    this.#stir();
+  };
+  setLimits = async (id: string, limits: { NanoCpus: number; Memory: number; MemorySwap: number }): Promise<void> => {
+    this.#ready();
+    const job = this.#job(id);
+    if (job) job.limits = limits;
+  };
+  remove = async (id: string): Promise<void> => {
+    this.#ready();
+    const job = this.#job(id);
+    if (job) this.#exit(job, 137);
+    this.#jobs.delete(id);
+    this.#stir();
+  };
+  onEvent = (device: Address, listener: () => void): (() => void) => {
+    this.#listeners.set(listener, device);
+    return () => this.#listeners.delete(listener);
+  };
+  close = (): void => {
+    this.closed = true;
+    this.#listeners.clear();
+  };
+}
+
+function settlable<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((take) => {
+    resolve = take;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,130 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAgent } from '../../agent/agent.ts';
+import type { Agent } from '../../agent/api.ts';
+import type { Ports } from '../../agent/ports.ts';
+import type { CatalogueEntry } from '../../core/catalogue.ts';
+import type { Hex32 } from '../../core/primitives.ts';
+import type { Lease } from '../../core/wire.ts';
+import { randomHex32 } from '../support/random.ts';
+import { FakeChain } from './chain.ts';
+import { FakeClock } from './clock.ts';
+import { FakeContainers } from './containers.ts';
+import { FakeDisk, FakeLedger } from './ledger.ts';
+import { FakeNetwork } from './network.ts';
+import { FakeNetworkMemory, FakeSensors, FakeSettings, FakeVault, FakeWorkspace } from './small.ts';
+
+const MIB = 1024 * 1024;
+export const IMAGE = `sha256:${'ab'.repeat(32)}`;
+export const ENTRY: CatalogueEntry = {
+  ...{ id: 'transcode', version: '0.1.0', lane: 'cpu', title: { en: 'Transcode', ja: '変換' }, image: IMAGE },
+  limits: {
+    ...{ cpuCores: 4, memoryBytes: 1024 * MIB, pids: 64, scratchBytes: 512 * MIB, seconds: 60 },
+    ...{ maxInputBytes: 256 * MIB, maxOutputBytes: 1 * MIB },
+  },
+  ...{
+    network: 'none',
+    comparison: 'exact',
+    price: { base: 10n, perInputMiB: 2n },
+    params: { height: ['480', '720'] },
+  },
+};
+
+/** A whole device's surroundings, all fake. Agents come and go in it; disk, network and chain stay. */
+export class World {
+  readonly clock: FakeClock;
+  readonly sensors = new FakeSensors();
+  readonly settings = new FakeSettings();
+  readonly containers: FakeContainers;
+  readonly chain: FakeChain;
+  readonly network: FakeNetwork;
+  readonly disk: FakeDisk;
+  readonly vault: FakeVault;
+  readonly networks: FakeNetworkMemory;
+  readonly #lives: { alive: boolean }[] = [];
+  readonly workspace = new FakeWorkspace(mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
+  readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
+
+  constructor(before?: World) {
+    this.clock = new FakeClock(before?.clock.now());
+    this.containers = before?.containers ?? new FakeContainers();
+    this.chain = before?.chain ?? new FakeChain();
+    this.network = before?.network ?? new FakeNetwork(this.chain, this.clock.now);
+    this.disk = before?.disk ?? new FakeDisk();
+    this.vault = before?.vault ?? new FakeVault();
+    this.networks = before?.networks ?? new FakeNetworkMemory();
+    this.containers.images.add(IMAGE);
+    this.network.now = this.clock.now;
+    this.network.up = true;
+  }
+  ports(): Ports {
+    return {
+      ...this.#shared(),
+      settings: this.settings,
+      openLedger: () => new FakeLedger(this.disk),
+      random: { hex32: randomHex32 },
+      log: (_level, event, fields) => this.logged.push({ event, fields }),
+      directory: this.network,
+      catalogue: { load: async () => ({ version: 1, entries: [ENTRY] }) },
+      ...{ seccompProfile: '{}', platform: 'test' },
+    };
+  }
+  #shared() {
+    const { clock, vault, sensors, containers, chain, workspace, networks } = this;
+    return { clock, vault, sensors, containers, chain, workspace, networks };
+  }
+  async start(): Promise<Agent> {
+    const life = { alive: true };
+    this.#lives.push(life);
+    const ports = this.ports();
+    const agent = createAgent(
+      {
+        ...ports,
+        containers: mortal(ports.containers, life),
+        vault: mortal(ports.vault, life),
+        openLedger: (networkId) => mortal(ports.openLedger(networkId), life),
+      },
+      { version: '0.0.0' },
+    );
+    await agent.start();
+    return agent;
+  }
+  /**
+   * As `kill -9` does: the agents stop between two instructions. Their time stands still, their connection and their
+   * containers' doors are closed, and nothing they still call has an effect. Another world goes on with what remains.
+   */
+  kill(): World {
+    for (const life of this.#lives) life.alive = false;
+    this.network.become(false);
+    for (const job of this.containers.jobs()) this.containers.end(job.id, 143);
+    return new World(this);
+  }
+  /** An agent that waits for work. */
+  async ready(): Promise<Agent> {
+    const agent = await this.start();
+    await this.until(() => this.network.slots === 1, 'the device asks for work');
+    return agent;
+  }
+  issue(input = 'some input', lease: Partial<Lease> = {}): Hex32 {
+    const { id: workload, version, image, lane } = ENTRY;
+    return this.network.issue(
+      { workload, version, image, lane, params: { height: '480' }, price: 12n, ...lease },
+      input,
+    );
+  }
+  until = (condition: () => boolean, what: string, limitMs?: number): Promise<void> =>
+    this.clock.until(condition, what, limitMs);
+  stateOf = (leaseId: Hex32): string => this.disk.records.get(leaseId)?.state ?? 'none';
+}
+
+/** The same object while alive; afterwards every call hangs for ever, and none has an effect. */
+function mortal<T extends object>(target: T, life: { readonly alive: boolean }): T {
+  return new Proxy(target, {
+    get(object, name) {
+      const value: unknown = Reflect.get(object, name, object);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) => (life.alive ? value.apply(object, args) : new Promise(() => undefined));
+    },
+  });
+}

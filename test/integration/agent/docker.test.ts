@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import type { ContainerRun } from '../../../agent/ports.ts';
+import { sha256Hex } from '../../../core/keccak.ts';
+import type { Address, Hex32 } from '../../../core/primitives.ts';
+import { type ContainerSpec, containerSpec, limitUpdate } from '../../../core/sandbox.ts';
+import { randomAddress, randomHex32 } from '../../support/random.ts';
+import { makeClip, probe, seccompProfile, transcodeWorkload } from '../../support/transcode.ts';
+
+const MIB = 1024 * 1024;
+const device: Address = randomAddress();
+const containers = dockerContainers({ log: () => undefined });
+let workload: Awaited<ReturnType<typeof transcodeWorkload>>;
+let profile: string;
+let folder: string;
+let clip: Buffer;
+
+const spec = (leaseId: Hex32 = randomHex32()): ContainerSpec =>
+  containerSpec(
+    workload,
+    { cpuCores: 2, memoryBytes: 1024 * MIB },
+    { lease: leaseId, device, instance: 'one' },
+    profile,
+  );
+
+async function collect(run: ContainerRun): Promise<{ output: Buffer; lines: string[]; code: number }> {
+  const lines: string[] = [];
+  const chunks: Uint8Array[] = [];
+  const errors = (async () => {
+    for await (const line of run.stderr) lines.push(line);
+  })();
+  for await (const chunk of run.stdout) chunks.push(chunk);
+  await errors;
+  return { output: Buffer.concat(chunks), lines, code: (await run.exited).code };
+}
+
+const header = (inputBytes: number, params: Record<string, string> = {}): Buffer =>
+  Buffer.from(
+    `${JSON.stringify({ params: { height: '240', preset: 'ultrafast', crf: '28', ...params }, inputBytes })}\n`,
+  );
+
+async function transcode(input: Buffer, params: Record<string, string> = {}) {
+  const run = await containers.run(spec());
+  await run.write(header(input.length, params));
+  for (let at = 0; at < input.length; at += MIB) await run.write(input.subarray(at, at + MIB));
+  return collect(run);
+}
+
+const own = () => containers.list(device);
+
+beforeAll(async () => {
+  workload = await transcodeWorkload();
+  profile = await seccompProfile();
+  folder = await mkdtemp(join(tmpdir(), 'idlemesh-docker-'));
+  await makeClip(join(folder, 'clip.mp4'), 3);
+  clip = await readFile(join(folder, 'clip.mp4'));
+}, 60_000);
+
+afterEach(async () => {
+  for (const container of await own()) await containers.remove(container.id);
+});
+
+afterAll(async () => {
+  containers.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('the engine is ready and holds the image by content id only', async () => {
+  expect(await containers.check()).toMatchObject({ kind: 'ready' });
+  expect(await containers.hasImage(workload.image)).toBe(true);
+  expect(await containers.hasImage(`sha256:${'0'.repeat(64)}`)).toBe(false);
+});
+
+test('an engine that is not there is absent, with its reason', async () => {
+  const nowhere = dockerContainers({ log: () => undefined, socketPath: join(folder, 'no.sock') });
+  expect(await nowhere.check()).toMatchObject({ kind: 'absent', detail: expect.stringContaining('no.sock') });
+  await expect(nowhere.list(device)).rejects.toMatchObject({ code: 'ENGINE_AWAY' });
+});
+
+test('a clip becomes a playable file, twice the same bytes, with progress that grows', async () => {
+  const [first, second] = [await transcode(clip), await transcode(clip)];
+  expect(first).toMatchObject({ code: 0 });
+  expect(JSON.parse(first.lines.at(-1) ?? '')).toEqual({ done: true });
+  const progress = first.lines
+    .map((line) => JSON.parse(line) as { progress?: number })
+    .flatMap((p) => p.progress ?? []);
+  expect(progress).toEqual([...progress].sort((a, b) => a - b));
+  await writeFile(join(folder, 'out.mp4'), first.output);
+  const media = await probe(join(folder, 'out.mp4'));
+  expect(media).toMatchObject({ codecs: ['h264', 'aac'], height: 240 });
+  expect(media.seconds).toBeGreaterThan(2.9);
+  expect(sha256Hex(second.output)).toBe(sha256Hex(first.output));
+}, 120_000);
+
+test.each([
+  ['not a video', Buffer.from('#!/bin/sh\necho hello\n'), {}, 'not a video'],
+  ['a parameter that is not offered', Buffer.from('x'), { height: '1080; reboot' }, 'height'],
+])(
+  '%s fails with a reason',
+  async (_name, input, params, reason) => {
+    const run = await containers.run(spec());
+    // A job that refuses its header may be gone before its input is written.
+    await run.write(header(input.length, params));
+    await run.write(input).catch(() => undefined);
+    const { code, lines, output } = await collect(run);
+    expect(code).not.toBe(0);
+    expect(output).toHaveLength(0);
+    expect(JSON.parse(lines.at(-1) ?? '')).toEqual({ error: expect.stringContaining(reason) });
+  },
+  60_000,
+);
+
+test('freeze, thaw, limits and removal are seen by the engine and are safe to repeat', async () => {
+  const events = vi.fn();
+  const unsubscribe = containers.onEvent(device, events);
+  const leaseId = randomHex32();
+  const run = await containers.run(spec(leaseId));
+  expect(await own()).toEqual([{ id: run.containerId, leaseId, instance: 'one', state: 'running' }]);
+  await containers.freeze(run.containerId);
+  await containers.freeze(run.containerId);
+  expect(await own()).toMatchObject([{ state: 'paused' }]);
+  await containers.setLimits(run.containerId, limitUpdate(workload, { cpuCores: 0.25, memoryBytes: 512 * MIB }));
+  await containers.thaw(run.containerId);
+  await containers.thaw(run.containerId);
+  expect(await own()).toMatchObject([{ state: 'running' }]);
+  await containers.freeze(run.containerId);
+  await containers.remove(run.containerId);
+  await containers.remove(run.containerId);
+  expect((await run.exited).code).not.toBe(0);
+  expect(await own()).toEqual([]);
+  await vi.waitFor(() => expect(events).toHaveBeenCalled());
+  unsubscribe();
+}, 60_000);
+
+test('another device does not see it', async () => {
+  await containers.run(spec());
+  expect(await containers.list(randomAddress())).toEqual([]);
+}, 60_000);
+
+test('inside: no network, nobody, nothing writable but /tmp, no new namespace', async () => {
+  const script = [
+    'id -u; ls /sys/class/net; touch /x 2>/dev/null || echo read-only; touch /tmp/x && echo tmp',
+    'unshare -U true 2>/dev/null || echo no-namespace; cat >/dev/null',
+  ].join('; ');
+  const base = spec();
+  const shell = { ...base, Entrypoint: ['/bin/sh', '-c', script] };
+  const run = await containers.run(shell);
+  const seen: string[] = [];
+  for await (const chunk of run.stdout) {
+    seen.push(Buffer.from(chunk).toString());
+    if (seen.join('').includes('no-namespace')) break;
+  }
+  expect(seen.join('').trim().split('\n')).toEqual(['65534', 'lo', 'read-only', 'tmp', 'no-namespace']);
+}, 60_000);
+
+test('kill -9 of the client ends the container in the middle of its work', async () => {
+  const script = join(folder, 'client.ts');
+  const here = new URL('../../../', import.meta.url).href;
+  const long = join(folder, 'long.mp4');
+  await makeClip(long, 12, '1280x720');
+  await writeFile(join(folder, 'spec.json'), JSON.stringify(spec()));
+  await writeFile(
+    script,
+    `import { readFileSync } from 'node:fs';
+import { dockerContainers } from '${here}agent/adapters/docker.ts';
+const spec = JSON.parse(readFileSync('${join(folder, 'spec.json')}', 'utf8'));
+const clip = readFileSync('${long}');
+const run = await dockerContainers({ log: () => undefined }).run(spec);
+const params = { height: '720', preset: 'medium', crf: '20' };
+await run.write(Buffer.from(JSON.stringify({ params, inputBytes: clip.length }) + '\\n'));
+await run.write(clip);
+for await (const line of run.stderr) process.stdout.write(line);
+`,
+  );
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const said = await new Promise<Buffer>((resolve) => child.stdout.once('data', resolve));
+  expect(String(said)).toContain('progress');
+  expect(await own()).toMatchObject([{ state: 'running' }]);
+  child.kill('SIGKILL');
+  const ended = async () => expect(await own()).toMatchObject([{ state: 'exited' }]);
+  await vi.waitFor(ended, { timeout: 2_000, interval: 50 });
+}, 60_000);

@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type WorkloadManifest, workloadManifest } from '../../core/catalogue.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '../..');
+
+/** The transcode workload bound to the image that is built on this machine. */
+export async function transcodeWorkload(): Promise<WorkloadManifest & { readonly image: string }> {
+  const text = await readFile(join(root, 'workloads/transcode/manifest.json'), 'utf8');
+  const manifest = workloadManifest.parse(JSON.parse(text));
+  const { stdout } = await run('docker', [
+    'image',
+    'inspect',
+    '-f',
+    '{{.Id}}',
+    `idlemesh/transcode:${manifest.version}`,
+  ]);
+  return { ...manifest, image: stdout.trim() };
+}
+
+export const seccompProfile = (): Promise<string> => readFile(join(root, 'resources/seccomp.json'), 'utf8');
+
+/** A test picture with a tone, as a file that ffmpeg makes. */
+export async function makeClip(path: string, seconds: number, size = '640x360'): Promise<void> {
+  await run('ffmpeg', [
+    ...['-loglevel', 'error', '-y', '-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=25:duration=${seconds}`],
+    ...['-f', 'lavfi', '-i', `sine=frequency=440:duration=${seconds}`],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-c:a', 'aac', path],
+  ]);
+}
+
+/** Codec names and height of a media file, as ffprobe reads them. */
+export async function probe(path: string): Promise<{ codecs: readonly string[]; height: number; seconds: number }> {
+  const { stdout } = await run('ffprobe', [
+    ...['-v', 'error', '-of', 'json', '-show_entries', 'stream=codec_name,height:format=duration', path],
+  ]);
+  const read = JSON.parse(stdout) as {
+    readonly streams: readonly { readonly codec_name: string; readonly height?: number }[];
+    readonly format: { readonly duration: string };
+  };
+  return {
+    codecs: read.streams.map((stream) => stream.codec_name),
+    height: read.streams.find((stream) => stream.height !== undefined)?.height ?? 0,
+    seconds: Number(read.format.duration),
+  };
+}
