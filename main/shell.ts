@@ -88,7 +88,7 @@ function start({ clock, openAgent, fileBox }: ShellParts, given: LaunchArguments
 
   const windows = createWindowHost({
     preload: join(root, 'out', 'preload', 'index.cjs'),
-    icon: join(resources, 'icon.png'),
+    icon: join(resources, 'icons', '256x256.png'),
     placeFile: join(dataDir, 'window.json'),
     developer: !app.isPackaged,
     newest: agents.newest,

@@ -1,35 +1,51 @@
 // A tiny rasteriser: shapes as signed distances in a unit square, 4×4 samples a pixel, PNG out.
 import { deflateSync } from 'node:zlib';
 
+/** @typedef {(x: number, y: number) => number} Shape distance to its edge, negative inside, in parts of the square */
+/** @typedef {{readonly shape: Shape, readonly rgb: readonly [number, number, number]}} Layer */
+
 const SAMPLES = 4;
 
+/** @type {(cx: number, cy: number, r: number) => Shape} */
 export const disc = (cx, cy, r) => (x, y) => Math.hypot(x - cx, y - cy) - r;
+
+/** @type {(cx: number, cy: number, r: number, width: number) => Shape} */
 export const ring = (cx, cy, r, width) => (x, y) => Math.abs(Math.hypot(x - cx, y - cy) - r) - width / 2;
-export const line = (ax, ay, bx, by, width) => (x, y) => {
-  const along = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2);
-  const t = Math.max(0, Math.min(1, along));
-  return Math.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay)) - width / 2;
+
+/** A slice of the plane seen from a point, in degrees clockwise from the right. @type {(cx: number, cy: number, from: number, to: number) => Shape} */
+export const wedge = (cx, cy, from, to) => (x, y) => {
+  const angle = ((Math.atan2(y - cy, x - cx) * 180) / Math.PI - from + 720) % 360;
+  return angle < to - from ? -1 : 1;
 };
-export const box =
-  (cx, cy, halfWidth, halfHeight, round = 0) =>
-  (x, y) => {
-    const dx = Math.abs(x - cx) - halfWidth + round;
-    const dy = Math.abs(y - cy) - halfHeight + round;
-    return Math.hypot(Math.max(dx, 0), Math.max(dy, 0)) + Math.min(Math.max(dx, dy), 0) - round;
-  };
+
+/** @type {(cx: number, cy: number, halfWidth: number, halfHeight: number, round: number) => Shape} */
+export const box = (cx, cy, halfWidth, halfHeight, round) => (x, y) => {
+  const dx = Math.abs(x - cx) - halfWidth + round;
+  const dy = Math.abs(y - cy) - halfHeight + round;
+  return Math.hypot(Math.max(dx, 0), Math.max(dy, 0)) + Math.min(Math.max(dx, dy), 0) - round;
+};
+
+/** @type {(...shapes: readonly Shape[]) => Shape} */
 export const any =
   (...shapes) =>
   (x, y) =>
     Math.min(...shapes.map((shape) => shape(x, y)));
+
+/** @type {(shape: Shape, hole: Shape) => Shape} */
 export const without = (shape, hole) => (x, y) => Math.max(shape(x, y), -hole(x, y));
 
-/** Layers of { shape, rgb }, later over earlier, as an RGBA PNG of `size` pixels. */
+/**
+ * Layers, later over earlier, as an RGBA PNG.
+ * @param {number} size pixels
+ * @param {readonly Layer[]} layers
+ * @returns {Buffer}
+ */
 export function png(size, layers) {
-  const rows = Buffer.alloc(size * (size * 4 + 1));
-  for (let row = 0; row < size; row++) {
-    for (let column = 0; column < size; column++) {
-      rows.set(pixel(layers, column, row, size), row * (size * 4 + 1) + 1 + column * 4);
-    }
+  const stride = size * 4 + 1;
+  const rows = Buffer.alloc(size * stride);
+  for (let at = 0; at < size * size; at++) {
+    const [column, row] = [at % size, Math.floor(at / size)];
+    rows.set(pixel(layers, column, row, size), row * stride + 1 + column * 4);
   }
   const header = Buffer.alloc(13);
   header.writeUInt32BE(size, 0);
@@ -43,21 +59,34 @@ export function png(size, layers) {
   ]);
 }
 
+/**
+ * @param {readonly Layer[]} layers
+ * @param {number} column
+ * @param {number} row
+ * @param {number} size
+ * @returns {readonly number[]}
+ */
 function pixel(layers, column, row, size) {
-  const total = [0, 0, 0, 0];
+  let [red, green, blue, covered] = [0, 0, 0, 0];
   for (let sample = 0; sample < SAMPLES * SAMPLES; sample++) {
     const x = (column + ((sample % SAMPLES) + 0.5) / SAMPLES) / size;
     const y = (row + (Math.floor(sample / SAMPLES) + 0.5) / SAMPLES) / size;
     const top = layers.findLast(({ shape }) => shape(x, y) <= 0);
     if (top === undefined) continue;
-    for (const band of [0, 1, 2]) total[band] += top.rgb[band];
-    total[3] += 1;
+    red += top.rgb[0];
+    green += top.rgb[1];
+    blue += top.rgb[2];
+    covered += 1;
   }
-  const count = total[3];
-  if (count === 0) return [0, 0, 0, 0];
-  return [total[0] / count, total[1] / count, total[2] / count, (255 * count) / (SAMPLES * SAMPLES)].map(Math.round);
+  if (covered === 0) return [0, 0, 0, 0];
+  return [red / covered, green / covered, blue / covered, (255 * covered) / SAMPLES ** 2].map(Math.round);
 }
 
+/**
+ * @param {string} type
+ * @param {Buffer} body
+ * @returns {Buffer}
+ */
 function chunk(type, body) {
   const named = Buffer.concat([Buffer.from(type, 'latin1'), body]);
   const framed = Buffer.alloc(body.length + 12);
@@ -67,6 +96,10 @@ function chunk(type, body) {
   return framed;
 }
 
+/**
+ * @param {Buffer} bytes
+ * @returns {number}
+ */
 function crc32(bytes) {
   let crc = 0xffffffff;
   for (const byte of bytes) {
