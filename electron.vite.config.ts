@@ -42,6 +42,7 @@ export default defineConfig({
       // Its polyfill would fetch; the page may not connect anywhere.
       modulePreload: { polyfill: false },
       assetsInlineLimit: 0,
+      minify: true,
       rolldownOptions: { input: 'renderer/index.html' },
     },
   },

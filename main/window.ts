@@ -5,8 +5,8 @@ import type { Snapshot } from '../core/snapshot.ts';
 import { PAGE } from './content.ts';
 import { DEFAULT_SIZE, MINIMUM_SIZE, parsePlace, usableBounds } from './window-place.ts';
 
-/** The page's own ground, so that nothing flashes before its first paint. */
-const GROUND = { light: '#f6f7f9', dark: '#0e1116' } as const;
+/** `--ground` of renderer/styles/tokens.css, so that nothing flashes before the first paint. */
+const GROUND = { light: '#f3ede1', dark: '#0a1315' } as const;
 
 type WindowParts = {
   readonly preload: string;

@@ -112,9 +112,9 @@ it('locks the page in: no network, no other page, no window, no permission, only
       notification: await Notification.requestPermission(),
       camera: await attempt(() => navigator.mediaDevices.getUserMedia({ video: true })),
       node: ['require', 'process', 'module', 'Buffer'].filter((name) => name in globalThis),
-      surface: Object.keys(Reflect.get(globalThis, 'idlemesh')),
-      bad: JSON.stringify(await Reflect.get(globalThis, 'idlemesh').commands.shareMode('always')),
-      today: typeof (await Reflect.get(globalThis, 'idlemesh').snapshot()).earnings.today,
+      surface: Object.keys(globalThis.idlemesh),
+      bad: JSON.stringify(await Reflect.apply(globalThis.idlemesh.commands.shareMode, null, ['always'])),
+      today: typeof (await globalThis.idlemesh.snapshot()).earnings.today,
     };
   });
   expect(reached).toMatchObject({
@@ -142,10 +142,7 @@ it('writes the start at login when the owner asks for it, and takes it away agai
   const page = await app.window();
   const entry = join(dataDir, 'config', 'autostart', 'idlemesh.desktop');
   const choose = (startAtLogin: boolean) =>
-    page.evaluate(
-      (wanted) => Reflect.get(globalThis, 'idlemesh').commands.updateSettings({ startAtLogin: wanted }),
-      startAtLogin,
-    );
+    page.evaluate((wanted) => globalThis.idlemesh.commands.updateSettings({ startAtLogin: wanted }), startAtLogin);
   await choose(true);
   await until('the autostart entry', () => existsSync(entry));
   expect(readFileSync(entry, 'utf8')).toMatch(/^Exec=".*electron" ".*" .*"--hidden"$/m);

@@ -62,7 +62,7 @@ it(
     await until(
       'earnings that rise in the window',
       async () => {
-        amounts.add(await today.innerText());
+        amounts.add((await today.textContent()) ?? '');
         return amounts.size > 1 && (await snapshotIn(page)).earnings.today > 0n;
       },
       2 * MINUTE,
@@ -97,18 +97,16 @@ it(
 
     const { wallet } = await snapshotIn(page);
     if (wallet?.withdrawal.kind !== 'done') throw new Error('the withdrawal is not done');
+    const arrived = wallet.withdrawal.amount;
     const answer = await fetch(new URL('/v1/network', network.coordinatorUrl));
     const { token } = networkInfo.parse(await answer.json());
     const chain = new JsonRpcProvider(network.rpcUrl, undefined, { cacheTimeout: -1 });
     const balanceOf = new Contract(token, ['function balanceOf(address) view returns (uint256)'], chain).getFunction(
       'balanceOf',
     );
-    expect(await balanceOf(wallet.owner)).toBe(wallet.withdrawal.amount);
+    expect(await balanceOf(wallet.owner)).toBe(arrived);
     chain.destroy();
-    await until(
-      'the balance in the window',
-      async () => (await snapshotIn(page)).wallet?.balance === wallet.withdrawal.amount,
-    );
+    await until('the balance in the window', async () => (await snapshotIn(page)).wallet?.balance === arrived);
 
     await photograph(app, page);
 

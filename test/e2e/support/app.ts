@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { _electron, type ElectronApplication, type Page } from 'playwright-core';
@@ -28,10 +29,13 @@ export type Launch = {
 /** The real app in a real Electron, driven from outside. */
 export class App {
   readonly #electron: ElectronApplication;
+  readonly #child: ChildProcess;
   readonly launchedAt: number;
 
   private constructor(electron: ElectronApplication, launchedAt: number) {
     this.#electron = electron;
+    // Playwright forgets it when the app ends.
+    this.#child = electron.process();
     this.launchedAt = launchedAt;
   }
 
@@ -47,7 +51,7 @@ export class App {
   }
 
   get pid(): number {
-    return this.#electron.process().pid ?? 0;
+    return this.#child.pid ?? 0;
   }
 
   /** The window, once it shows the state of the device. */
@@ -97,18 +101,18 @@ export class App {
 
   /** Resolves with the exit code, however the app ends. */
   ended(): Promise<number | null> {
-    const child = this.#electron.process();
+    const child = this.#child;
     if (child.exitCode !== null) return Promise.resolve(child.exitCode);
     return new Promise((resolve) => child.once('exit', resolve));
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#electron.process().kill(signal);
+    this.#child.kill(signal);
   }
 
   /** Ends it if it still runs, whatever state it is in. */
   async dispose(): Promise<void> {
-    const child = this.#electron.process();
+    const child = this.#child;
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = this.ended();
     child.kill('SIGTERM');

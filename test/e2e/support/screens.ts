@@ -23,7 +23,10 @@ export async function photograph(app: App, page: Page): Promise<void> {
     await app.resize({ x: 20, y: 20, width, height });
     await until(`the look ${name}`, async () => {
       const { settings } = await snapshotIn(page);
-      const shown = await page.evaluate(() => ({ ...document.documentElement.dataset, width: window.innerWidth }));
+      const shown = await page.evaluate(() => ({
+        theme: document.documentElement.dataset['theme'],
+        width: window.innerWidth,
+      }));
       return settings.language === language && shown.theme === theme && Math.abs(shown.width - width) < 8;
     });
     const words = textIn(language).window.frame;
