@@ -22,7 +22,7 @@ const clean: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   host = await TrayHost.start();
-  network = await PracticeNetwork.start(join(base, 'practice'));
+  network = await PracticeNetwork.start(join(base, 'practice'), ['--report-every', '3000', '--epoch-every', '8000']);
 });
 afterEach(async () => {
   for (const step of clean.splice(0).reverse()) await step();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import type { Bridge, EarningsPage } from '../../../core/ipc.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
-import { App } from './app.ts';
+import { App, ROOT } from './app.ts';
 import type { TrayHost, TrayItem } from './tray.ts';
 import { until } from './until.ts';
 
@@ -37,6 +37,7 @@ export class TestDevice {
       dataDir: this.dataDir,
       words: [
         `--idlemesh-coordinator=${this.#options.coordinatorUrl}`,
+        `--idlemesh-catalogue=${join(ROOT, '.cache', 'catalogue.json')}`,
         '--idlemesh-idle-after=86400',
         ...(this.#options.words ?? []),
       ],

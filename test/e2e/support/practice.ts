@@ -6,10 +6,9 @@ import { ROOT } from './app.ts';
 const readyLine = z.object({ ready: z.literal(true), coordinatorUrl: z.url(), rpcUrl: z.url() });
 
 /** Runs the `idlemesh` command in a process of its own. */
-export function idlemesh(words: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+export function idlemesh(words: readonly string[]): ChildProcess {
   return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'cli/index.ts', ...words], {
     cwd: ROOT,
-    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

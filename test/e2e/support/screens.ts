@@ -33,7 +33,7 @@ export async function photograph(app: App, page: Page): Promise<void> {
     for (const view of VIEWS) {
       await page.getByRole('navigation').getByRole('button', { name: words[view], exact: true }).click();
       await page.getByRole('heading', { level: 1 }).first().waitFor();
-      await page.screenshot({ path: join(FOLDER, `${view}-${name}.png`) });
+      await page.screenshot({ path: join(FOLDER, `${view}-${name}.png`), animations: 'disabled' });
     }
   }
 }
