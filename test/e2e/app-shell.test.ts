@@ -77,6 +77,28 @@ it('opens the window on request and leaves no renderer behind when it is closed'
   await until('the window again', async () => (await app.windows())[0]?.visible);
 });
 
+it('tells a hidden window nothing, and the newest the moment it is seen again', async () => {
+  const { app, tray } = await launch();
+  const page = await app.window();
+  await until('a visible window', async () => (await app.windows())[0]?.visible);
+  await page.evaluate(() => {
+    const seen: string[] = [];
+    Reflect.set(globalThis, 'seen', seen);
+    globalThis.idlemesh.onSnapshot((snapshot) => seen.push(snapshot.presence));
+  });
+  const seen = () => page.evaluate((): readonly string[] => Reflect.get(globalThis, 'seen'));
+  await tray.click('Share now');
+  await until('a push', async () => (await seen()).at(-1) === 'sharing');
+
+  await app.hideWindow();
+  await tray.click('Pause', 'Until I resume');
+  await until('paused', async () => (await tray.labels()).includes('Resume'));
+  expect(await seen()).not.toContain('paused');
+
+  await tray.activate();
+  await until('the newest', async () => (await seen()).at(-1) === 'paused');
+});
+
 it('remembers where the window was', async () => {
   const first = await launch();
   await until('a visible window', async () => (await first.app.windows())[0]?.visible);

@@ -68,6 +68,13 @@ export class App {
     });
   }
 
+  /** Takes it off the screen without closing it, as minimising does. */
+  async hideWindow(): Promise<void> {
+    await this.#electron.evaluate(({ BrowserWindow }) => {
+      for (const window of BrowserWindow.getAllWindows()) window.hide();
+    });
+  }
+
   windows(): Promise<
     readonly { readonly visible: boolean; readonly bounds: { x: number; y: number; width: number; height: number } }[]
   > {
