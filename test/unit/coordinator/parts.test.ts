@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { Tokens } from '../../../coordinator/access.ts';
+import { Changes } from '../../../coordinator/context.ts';
+import { firstDifference } from '../../../coordinator/epochs.ts';
+import { RateLimit } from '../../../coordinator/rate-limit.ts';
+
+const account = `0x${'a'.repeat(40)}` as const;
+
+describe('bearer tokens', () => {
+  const tokens = new Tokens(new Uint8Array(32).fill(1));
+  const { token, expiresAt } = tokens.grant(account, 'consumer', 1_000);
+
+  it('speak for an account until they expire', () => {
+    expect(tokens.check(token, expiresAt - 1)).toEqual({ account, role: 'consumer' });
+    expect(tokens.check(token, expiresAt)).toBeNull();
+  });
+
+  it.each([
+    ['another role', token.replace('consumer', 'device')],
+    ['another account', token.replace('aaaa', 'bbbb')],
+    ['a later end', token.replace(String(expiresAt), String(expiresAt + 1))],
+    ['a cut seal', token.slice(0, -1)],
+    ['nothing', ''],
+  ])('are refused with %s', (_name, altered) => {
+    expect(altered).not.toBe(token);
+    expect(tokens.check(altered, 2_000)).toBeNull();
+  });
+
+  it('are not those of another coordinator', () => {
+    expect(new Tokens(new Uint8Array(32).fill(2)).check(token, 2_000)).toBeNull();
+  });
+});
+
+describe('rate limit', () => {
+  it('lets a burst through, then so many per second, for each key', () => {
+    const limit = new RateLimit(2, 1);
+    expect([limit.allows('a', 0), limit.allows('a', 0), limit.allows('a', 0)]).toEqual([true, true, false]);
+    expect(limit.allows('b', 0)).toBe(true);
+    expect([limit.allows('a', 1_000), limit.allows('a', 1_000)]).toEqual([true, false]);
+  });
+
+  it('gives nothing back when the clock goes back', () => {
+    const limit = new RateLimit(1, 1);
+    expect([limit.allows('a', 5_000), limit.allows('a', 1_000)]).toEqual([true, false]);
+  });
+});
+
+describe('changes', () => {
+  it('wakes those who wait for that job, and all of them at the end', async () => {
+    const changes = new Changes();
+    const [one, other] = [changes.wait('1', 60_000), changes.wait('2', 60_000)];
+    changes.notify('1');
+    await one.changed;
+    changes.close();
+    await other.changed;
+  });
+});
+
+describe('the two calculators', () => {
+  it('agree to the unit or name who differs', () => {
+    expect(firstDifference(new Map([[account, 1n]]), new Map([[account, 1n]]))).toBeNull();
+    expect(firstDifference(new Map([[account, 1n]]), new Map([[account, 2n]]))).toBe(account);
+    expect(firstDifference(new Map(), new Map([[account, 1n]]))).toBe(account);
+    expect(firstDifference(new Map([[account, 1n]]), new Map())).toBe(account);
+  });
+});

@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Copy,
+  decideJob,
+  judgeItems,
+  type LeaseState,
+  match,
+  maxCopies,
+  type Need,
+  type Offer,
+  type ReportedLease,
+  workloadKey,
+} from '../../../coordinator/verify.ts';
+import { type Address, type Hex32, perLane } from '../../../core/primitives.ts';
+
+const id = (n: number): Hex32 => `0x${n.toString(16).padStart(64, '0')}`;
+const account = (n: number): Address => `0x${n.toString(16).padStart(40, '0')}`;
+const copy = (n: number, state: LeaseState, output: number | null = null, countsAsAttempt = false): Copy => ({
+  leaseId: id(n),
+  state,
+  outputHash: output === null ? null : id(output),
+  countsAsAttempt,
+});
+
+describe('what becomes of a job', () => {
+  it.each([
+    { name: 'new, alone', replicas: 0, copies: [], expected: { kind: 'open', wanted: 1 } },
+    { name: 'new, replicated', replicas: 1, copies: [], expected: { kind: 'open', wanted: 2 } },
+    { name: 'one held, alone', replicas: 0, copies: [copy(1, 'held')], expected: { kind: 'open', wanted: 0 } },
+    { name: 'one held, replicated', replicas: 1, copies: [copy(1, 'held')], expected: { kind: 'open', wanted: 1 } },
+    {
+      name: 'one finished, alone',
+      replicas: 0,
+      copies: [copy(1, 'finished', 7)],
+      expected: { kind: 'settled', outputHash: id(7), accepted: [id(1)], rejected: [], cancelled: [] },
+    },
+    {
+      name: 'one finished, one held',
+      replicas: 1,
+      copies: [copy(1, 'finished', 7), copy(2, 'held')],
+      expected: { kind: 'open', wanted: 0 },
+    },
+    {
+      name: 'two agree',
+      replicas: 1,
+      copies: [copy(1, 'finished', 7), copy(2, 'finished', 7)],
+      expected: { kind: 'settled', outputHash: id(7), accepted: [id(1), id(2)], rejected: [], cancelled: [] },
+    },
+    {
+      name: 'two differ',
+      replicas: 1,
+      copies: [copy(1, 'finished', 7), copy(2, 'finished', 8)],
+      expected: { kind: 'open', wanted: 1 },
+    },
+    {
+      name: 'a third decides',
+      replicas: 1,
+      copies: [copy(1, 'finished', 7), copy(2, 'finished', 8), copy(3, 'finished', 8)],
+      expected: { kind: 'settled', outputHash: id(8), accepted: [id(2), id(3)], rejected: [id(1)], cancelled: [] },
+    },
+    {
+      name: 'three differ',
+      replicas: 1,
+      copies: [copy(1, 'finished', 7), copy(2, 'finished', 8), copy(3, 'finished', 9)],
+      expected: { kind: 'failed', rejected: [id(1), id(2), id(3)], cancelled: [] },
+    },
+    {
+      name: 'an owner came back: no attempt',
+      replicas: 0,
+      copies: [copy(1, 'gone'), copy(2, 'gone'), copy(3, 'gone')],
+      expected: { kind: 'open', wanted: 1 },
+    },
+    {
+      name: 'out of attempts',
+      replicas: 1,
+      copies: [copy(1, 'gone', null, true), copy(2, 'gone', null, true), copy(3, 'gone', null, true), copy(4, 'held')],
+      expected: { kind: 'failed', rejected: [], cancelled: [id(4)] },
+    },
+  ] as const)('$name', ({ replicas, copies, expected }) => {
+    expect(decideJob(copies, replicas, 3)).toMatchObject(expected);
+  });
+
+  it('never accepts fewer or more copies than were held for, and never asks for more than can be paid', () => {
+    const copies = fc.array(
+      fc.record({
+        state: fc.constantFrom<LeaseState>('held', 'finished', 'gone'),
+        output: fc.integer({ min: 1, max: 3 }),
+        counts: fc.boolean(),
+      }),
+      { maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(copies, fc.constantFrom<0 | 1>(0, 1), (drawn, replicas) => {
+        const list = drawn.map((one, n) =>
+          copy(n, one.state, one.state === 'finished' ? one.output : null, one.counts),
+        );
+        const decision = decideJob(list, replicas, 3);
+        const finished = list.filter((one) => one.state === 'finished').length;
+        if (decision.kind === 'settled') {
+          expect(decision.accepted.length).toBeGreaterThan(replicas);
+          expect(decision.accepted.length + decision.rejected.length).toBe(finished);
+        } else if (decision.kind === 'open') {
+          expect(finished + decision.wanted).toBeLessThanOrEqual(maxCopies(replicas));
+        }
+      }),
+    );
+  });
+});
+
+describe('matching', () => {
+  const need = (n: number, change: Partial<Need> = {}): Need => ({
+    jobId: id(n),
+    workload: 'echo',
+    image: 'i',
+    lane: 'cpu',
+    wanted: 1,
+    owners: new Set(),
+    failedDevices: new Set(),
+    ...change,
+  });
+  const offer = (device: number, owner: number, cpu = 1): Offer => ({
+    device: account(device),
+    owner: account(owner),
+    workloads: new Set([workloadKey('echo', 'i')]),
+    slots: { ...perLane(() => 0), cpu },
+  });
+
+  it('gives the copies of one job to different owners', () => {
+    const given = match([need(1, { wanted: 2 })], [offer(1, 9), offer(2, 9), offer(3, 8)]);
+    expect(new Set(given.map((one) => one.owner))).toEqual(new Set([account(9), account(8)]));
+  });
+
+  it('leaves out owners that have a copy, other images, other lanes and full devices', () => {
+    expect(match([need(1, { owners: new Set([account(9)]) })], [offer(1, 9)])).toEqual([]);
+    expect(match([need(1, { image: 'other' })], [offer(1, 9)])).toEqual([]);
+    expect(match([need(1, { lane: 'gpu' })], [offer(1, 9)])).toEqual([]);
+    expect(match([need(1), need(2)], [offer(1, 9, 1)])).toHaveLength(1);
+  });
+
+  it('asks a device that failed the job only when nobody else is free', () => {
+    const failed = { failedDevices: new Set([account(1)]) };
+    expect(match([need(1, failed)], [offer(1, 9, 5), offer(2, 8, 1)])[0]?.device).toBe(account(2));
+    expect(match([need(1, failed)], [offer(1, 9)])[0]?.device).toBe(account(1));
+  });
+});
+
+describe('items of a report', () => {
+  const device = account(1);
+  const lease = (n: number, change: Partial<ReportedLease> = {}): ReportedLease => ({
+    leaseId: id(n),
+    device,
+    state: 'accepted',
+    outputHash: id(7),
+    price: 5n,
+    credited: false,
+    ...change,
+  });
+  const item = (n: number, amount = 5n, output = 7) => ({ leaseId: id(n), outputHash: id(output), amount });
+  const judge = (items: readonly ReturnType<typeof item>[], leases: readonly ReportedLease[]) =>
+    judgeItems(device, items, new Map(leases.map((one) => [one.leaseId, one]))).map((outcome) =>
+      outcome.kind === 'credited' ? outcome.amount : outcome.reason,
+    );
+
+  it.each([
+    { name: 'good', leases: [lease(1)], items: [item(1)], expected: [5n] },
+    { name: 'unknown', leases: [], items: [item(1)], expected: ['unknown-lease'] },
+    { name: 'of another', leases: [lease(1, { device: account(2) })], items: [item(1)], expected: ['other-device'] },
+    { name: 'unverified', leases: [lease(1, { state: 'finished' })], items: [item(1)], expected: ['not-verified'] },
+    { name: 'other output', leases: [lease(1)], items: [item(1, 5n, 8)], expected: ['not-verified'] },
+    { name: 'credited', leases: [lease(1, { credited: true })], items: [item(1)], expected: ['already-credited'] },
+    { name: 'twice', leases: [lease(1)], items: [item(1), item(1)], expected: [5n, 'already-credited'] },
+    { name: 'too much', leases: [lease(1)], items: [item(1, 6n)], expected: ['amount-differs'] },
+  ])('$name', ({ leases, items, expected }) => {
+    expect(judge(items, leases)).toEqual(expected);
+  });
+});
