@@ -48,6 +48,19 @@ export function streamError(text) {
 }
 
 /**
+ * The words of a refusal: the engine wraps them in JSON.
+ * @param {string} text
+ * @returns {string}
+ */
+export function refusal(text) {
+  try {
+    return String(JSON.parse(text).message ?? text);
+  } catch {
+    return text.trim().slice(0, 400);
+  }
+}
+
+/**
  * The archive to take Debian from, read from this machine's own package sources.
  * @param {string} targets lines of `URI RELEASE COMPONENT CREATED_BY`
  * @returns {string | undefined}
@@ -89,7 +102,7 @@ async function pull(place) {
     const { status, text } = await callEngine(place, 'POST', `/images/create?fromImage=${REPOSITORY}&tag=${TAG}`, {
       timeoutMs: PULL_SILENCE_MS,
     });
-    const error = streamError(text) ?? (status === 200 ? undefined : text.trim().slice(0, 200));
+    const error = streamError(text) ?? (status === 200 ? undefined : refusal(text));
     if (error) return error;
     return (await inspectImage(place, BASE_IMAGE)) ? undefined : 'the engine reported success but has no image';
   } catch (error) {
@@ -154,7 +167,7 @@ async function importFolder(place, dir) {
   const change = encodeURIComponent('CMD ["bash"]');
   const path = `/images/create?fromSrc=-&repo=${REPOSITORY}&tag=${TAG}&changes=${change}`;
   const { status, text } = await callEngine(place, 'POST', path, { body: tar.stdout, timeoutMs: 300_000 });
-  const error = streamError(text) ?? (status === 200 ? undefined : text.trim());
+  const error = streamError(text) ?? (status === 200 ? undefined : refusal(text));
   if (error)
     throw new StepFailure(
       `The engine did not take the base image: ${error}`,

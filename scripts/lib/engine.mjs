@@ -74,7 +74,7 @@ export function enginePlaces(env, platform, home, uid) {
 /**
  * One request of the Docker Engine API. Rejects when the engine cannot be reached or stays silent.
  * @param {Place} place
- * @param {'GET' | 'POST'} method
+ * @param {'GET' | 'POST' | 'DELETE'} method
  * @param {string} path
  * @param {Call} call
  * @returns {Promise<{readonly status: number, readonly text: string}>}

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { baseImage, inspectImage, streamError } from './base-image.mjs';
+import { baseImage, inspectImage, refusal, streamError } from './base-image.mjs';
 import { callEngine } from './engine.mjs';
 import { cacheDir, fingerprint, root, writeWhole } from './paths.mjs';
 import { lastLines, saveLog } from './run.mjs';
@@ -85,7 +85,7 @@ async function build(place, name, tag, hash) {
   });
   const body = tarFolder(join(root, 'workloads', name));
   const { status, text } = await callEngine(place, 'POST', `/build?${query}`, { body, timeoutMs: BUILD_SILENCE_MS });
-  const error = streamError(text) ?? (status === 200 ? undefined : text.trim().slice(0, 400));
+  const error = streamError(text) ?? (status === 200 ? undefined : refusal(text));
   const image = error ? undefined : await inspectImage(place, tag);
   if (image) return image.Id;
   const output = readable(text);

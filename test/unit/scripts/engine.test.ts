@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chooseMirror, streamError } from '../../../scripts/lib/base-image.mjs';
+import { chooseMirror, refusal, streamError } from '../../../scripts/lib/base-image.mjs';
 import { engineAdvice, enginePlaces, parseDockerHost } from '../../../scripts/lib/engine.mjs';
 
 describe('DOCKER_HOST', () => {
@@ -56,6 +56,14 @@ describe('what the engine streams', () => {
       expect(streamError(text)).toBeUndefined();
     },
   );
+});
+
+test.each([
+  ['{"message":"no such host"}', 'no such host'],
+  ['<html>', '<html>'],
+  ['', ''],
+])('the refusal %j says %j', (text, words) => {
+  expect(refusal(text)).toBe(words);
 });
 
 describe('the archive that a base image is made from', () => {
