@@ -35,7 +35,6 @@ export async function collect(run: ContainerRun, path: string, maxBytes: number)
       hash.update(chunk);
       await file.writeFile(chunk);
     }
-    await file.sync();
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
       fail('DISK_FULL', 'the disk is full: the output of a job does not fit', {}, error);

@@ -159,7 +159,7 @@ export function startRunner(options: RunnerOptions): Runner {
         heard.catch(end),
         collect(run, output, entry.limits.maxOutputBytes).catch(end),
         feed(run, { params, inputBytes }, input).catch(end),
-        run.exited.catch(end),
+        run.exited.finally(stopwatch.end).catch(end),
       ]);
       if (released) return { kind: 'released' };
       if (timedOut) return failed(`it took longer than ${entry.limits.seconds} s`);

@@ -6,7 +6,7 @@ import type { CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 
 const BACKOFF_MS = { first: 1_000, last: 60_000 } as const;
 /** A refusal needs someone to change something: asked again slowly. */
-const REFUSED_AGAIN_MS = 30_000;
+const REFUSED_AGAIN_MS = 10_000;
 const ENROLLMENT_MS = 365 * 86_400_000;
 
 /**

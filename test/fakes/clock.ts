@@ -44,6 +44,8 @@ export class FakeClock implements Clock {
     for (let passed = 0; !condition(); passed += 50) {
       if (passed > limitMs) throw new Error(`never happened: ${what}`);
       await this.advance(50);
+      // Files are real: their operations get real time, so that the fake one does not outrun them.
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
 }

@@ -1,0 +1,75 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { catalogue } from '../core/catalogue.ts';
+import { fail } from '../core/errors.ts';
+import type { Settings } from '../core/settings.ts';
+import { rpcChain } from './adapters/chain.ts';
+import { systemClock } from './adapters/clock.ts';
+import { coordinatorDirectory } from './adapters/coordinator.ts';
+import { dockerContainers } from './adapters/docker.ts';
+import { ledgerFiles } from './adapters/ledger.ts';
+import { takeLock } from './adapters/lock.ts';
+import { fileNetworks } from './adapters/networks.ts';
+import { systemRandom } from './adapters/random.ts';
+import { systemSensors } from './adapters/sensors.ts';
+import { openSettings } from './adapters/settings.ts';
+import { openVault } from './adapters/vault.ts';
+import { folderWorkspace } from './adapters/workspace.ts';
+import { createAgent } from './agent.ts';
+import type { NodeAgentOptions, OpenedAgent } from './api.ts';
+
+/** The agent on a real machine. Throws CONFLICT (the data folder is in use), VAULT_UNREADABLE, DISK_FULL, NOT_FOUND. */
+export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAgent> {
+  const { dataDir, log, initial } = options;
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const release = takeLock(join(dataDir, 'lock'));
+  try {
+    const seccompProfile = await readFile(options.seccompFile, 'utf8').catch((error: unknown) =>
+      fail('NOT_FOUND', `the seccomp profile ${options.seccompFile} is missing; install again`, {}, error),
+    );
+    const vault = await openVault(join(dataDir, 'vault.json'), options.secretBox);
+    const settings = await openSettings({
+      path: join(dataDir, 'settings.json'),
+      log,
+      initial: (defaults): Settings => ({
+        ...defaults,
+        ...(initial?.coordinatorUrl === undefined ? {} : { coordinatorUrl: initial.coordinatorUrl }),
+        ...(initial?.idleAfterSeconds === undefined ? {} : { idleAfterSeconds: initial.idleAfterSeconds }),
+        sharing: { ...defaults.sharing, ...(initial?.mode === undefined ? {} : { mode: initial.mode }) },
+      }),
+    });
+    const agent = createAgent(
+      {
+        ...{ log, vault, settings, seccompProfile, clock: systemClock, random: systemRandom, chain: rpcChain() },
+        sensors: systemSensors(options.idleMs),
+        containers: dockerContainers({ log }),
+        directory: coordinatorDirectory({ log }),
+        networks: fileNetworks(dataDir),
+        openLedger: ledgerFiles(dataDir),
+        workspace: folderWorkspace(join(dataDir, 'workspace')),
+        catalogue: { load: () => loadCatalogue(options.catalogueFile) },
+        platform: `${process.platform}-${process.arch}`,
+      },
+      { version: options.version },
+    );
+    const stop = async (): Promise<void> => {
+      await agent.stop();
+      release();
+    };
+    return { agent: { ...agent, stop }, owner: vault.owner, device: vault.device };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function loadCatalogue(path: string): Promise<ReturnType<typeof catalogue.parse>> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) =>
+    fail('NOT_FOUND', `the catalogue ${path} is missing; run npm start once, it builds the workload images`, {}, error),
+  );
+  try {
+    return catalogue.parse(JSON.parse(text));
+  } catch (error) {
+    return fail('BAD_INPUT', `the catalogue ${path} is not valid`, { path }, error);
+  }
+}
