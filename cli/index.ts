@@ -126,7 +126,7 @@ program
   .command('practice')
   .description('run a whole network on loopback: chain, coordinator and a consumer that orders transcodes')
   .option('--data <dir>', 'everything it keeps', practiceDir)
-  .option('--port <number>', 'of the coordinator; 0 takes any', wholeNumber, 7350)
+  .option('--port <number>', 'of the coordinator (default: as before, else 7350, else any)', wholeNumber)
   .option('--no-feed', 'order nothing')
   .option('--replicas <number>', 'other devices that must agree with a result', wholeNumber, 0)
   .option('--report-every <ms>', 'period of reports', wholeNumber, 10_000)
@@ -138,7 +138,7 @@ program
     const log = stderrLog(options.log);
     const practice = await startPractice({
       dataDir: options.data,
-      port: options.port,
+      port: options.port ?? null,
       catalogue: await loadCatalogue(options.catalogue),
       replicas: options.replicas === 0 ? 0 : 1,
       reportEveryMs: options.reportEvery,

@@ -1,4 +1,5 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { startAnvil } from '../contracts/anvil.ts';
@@ -15,7 +16,8 @@ import type { Logger } from './log.ts';
 
 export type PracticeOptions = {
   readonly dataDir: string;
-  readonly port: number;
+  /** Of the coordinator. null: the one it had before, else 7350, else any; a network keeps its address. */
+  readonly port: number | null;
   readonly catalogue: Catalogue;
   readonly replicas: 0 | 1;
   readonly reportEveryMs: number;
@@ -66,7 +68,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
     const coordinator = await startCoordinator({
       dataDir: coordinatorDir,
       host: '127.0.0.1',
-      port: options.port,
+      port: options.port ?? (await usualPort(dataDir)),
       name: 'Practice',
       tokenSymbol: SYMBOL,
       catalogue: options.catalogue,
@@ -79,6 +81,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
       clock: { now: () => Date.now() },
       log,
     });
+    await writeFile(join(dataDir, PORT_FILE), new URL(coordinator.url).port);
     const consumerKey = await readKeyFile(join(dataDir, 'consumer.key'), true);
     const topUp = async (amount: Amount): Promise<void> => {
       const consumer = await Consumer.connect(coordinator.url, consumerKey);
@@ -108,6 +111,22 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
     await chain.stop();
     throw error;
   }
+}
+
+const PORT_FILE = 'port';
+const FIRST_PORT = 7350;
+
+/** Apps remember the address, so it must not move between starts; only a first start may step aside for another program. */
+async function usualPort(dataDir: string): Promise<number> {
+  const known = Number(await readFile(join(dataDir, PORT_FILE), 'utf8').catch(() => ''));
+  if (Number.isInteger(known) && known > 0 && known < 65_536) return known;
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(FIRST_PORT, '127.0.0.1', () => resolve(true));
+  });
+  await new Promise((resolve) => server.close(resolve));
+  return free ? FIRST_PORT : 0;
 }
 
 /** Waits until the coordinator has seen the deposit on chain; it looks at every new block. */
