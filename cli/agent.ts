@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { fileSecretBox } from '../agent/adapters/file-secret-box.ts';
+import { ttyIdle } from '../agent/adapters/tty-idle.ts';
+import type { OpenedAgent } from '../agent/api.ts';
+import { openNodeAgent } from '../agent/node.ts';
+import type { Known } from '../core/primitives.ts';
+import type { Logger } from './log.ts';
+import { resourcePath } from './paths.ts';
+import { version } from './version.ts';
+
+export type HeadlessOptions = {
+  readonly dataDir: string;
+  readonly catalogueFile: string;
+  readonly coordinatorUrl?: string;
+  readonly mode?: 'now' | 'when-idle';
+  readonly idleAfterSeconds?: number;
+  readonly idleMs?: () => Promise<Known<number>>;
+  readonly log: Logger;
+};
+
+/** The provider without Electron: idle time from the terminals, secrets under file permissions. */
+export function openHeadlessAgent(options: HeadlessOptions): Promise<OpenedAgent> {
+  const { coordinatorUrl, mode, idleAfterSeconds } = options;
+  return openNodeAgent({
+    version,
+    dataDir: options.dataDir,
+    catalogueFile: options.catalogueFile,
+    seccompFile: resourcePath('seccomp.json'),
+    secretBox: fileSecretBox(join(options.dataDir, 'vault.key')),
+    idleMs: options.idleMs ?? ttyIdle(),
+    log: options.log,
+    initial: {
+      ...(coordinatorUrl === undefined ? {} : { coordinatorUrl }),
+      ...(mode === undefined ? {} : { mode }),
+      ...(idleAfterSeconds === undefined ? {} : { idleAfterSeconds }),
+    },
+  });
+}

@@ -1,0 +1,224 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { asFailure } from '../core/errors.ts';
+import { parseTokens } from '../core/money.ts';
+import { languageOf } from '../core/text/index.ts';
+import { openHeadlessAgent } from './agent.ts';
+import { loadCatalogue } from './catalogue.ts';
+import { Consumer } from './consumer.ts';
+import { runCoordinator } from './coordinator.ts';
+import { demo } from './demo.ts';
+import { depositTokens } from './deposit.ts';
+import { feed } from './feeder.ts';
+import { readKeyFile } from './keyfile.ts';
+import { createLiveView } from './live.ts';
+import { stderrLog } from './log.ts';
+import { defaultDataDir, practiceCataloguePath, transcodeImage } from './paths.ts';
+import { startPractice } from './practice.ts';
+import { submit } from './submit.ts';
+import { version } from './version.ts';
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const answer = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+
+/** Fires once on the first request to stop; a second one ends the process at once. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+const stopped = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve());
+  });
+
+const wholeNumber = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
+  return Number(text);
+};
+
+const pair = (text: string, before: Readonly<Record<string, string>>): Record<string, string> => {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('expected NAME=VALUE');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+};
+
+const practiceDir = defaultDataDir('practice');
+const coordinatorOption = () =>
+  new Option('--coordinator <url>', 'the network to talk to')
+    .default('http://127.0.0.1:7350')
+    .env('IDLEMESH_COORDINATOR');
+const keyOption = () =>
+  new Option('--key <file>', "the consumer's key file").default(join(practiceDir, 'consumer.key')).env('IDLEMESH_KEY');
+const catalogueOption = () => new Option('--catalogue <file>', 'what may run').default(practiceCataloguePath());
+const logOption = () =>
+  new Option('--log <level>', 'least level logged').choices(['debug', 'info', 'warn', 'error']).default('warn');
+
+const program = new Command('idlemesh')
+  .description('Lends an idle machine to a network that pays for verified work.')
+  .version(version)
+  .showHelpAfterError()
+  .configureHelp({ sortSubcommands: false });
+
+program
+  .command('agent')
+  .description('run the provider without a window')
+  .option('--data <dir>', 'settings, wallet and ledger', defaultDataDir('agent'))
+  .option('--coordinator <url>', 'the network of a new data directory')
+  .addOption(catalogueOption())
+  .addOption(new Option('--share <mode>', 'of a new data directory').choices(['when-idle', 'now']))
+  .option('--idle-after <seconds>', 'of a new data directory', wholeNumber)
+  .option('--live', 'show state and earnings as they change', false)
+  .addOption(logOption())
+  .action(async (options) => {
+    const signal = stopSignal();
+    const { agent } = await openHeadlessAgent({
+      dataDir: options.data,
+      catalogueFile: options.catalogue,
+      ...(options.coordinator === undefined ? {} : { coordinatorUrl: options.coordinator }),
+      ...(options.share === undefined ? {} : { mode: options.share }),
+      ...(options.idleAfter === undefined ? {} : { idleAfterSeconds: options.idleAfter }),
+      log: stderrLog(options.log),
+    });
+    if (options.live) {
+      const language = languageOf(agent.snapshot().settings.language, Intl.DateTimeFormat().resolvedOptions().locale);
+      const terminal = {
+        isTTY: process.stdout.isTTY === true,
+        columns: process.stdout.columns ?? 100,
+        write: (text: string) => void process.stdout.write(text),
+      };
+      agent.onSnapshot(createLiveView(terminal, language, () => -new Date().getTimezoneOffset()));
+    }
+    await agent.start();
+    await stopped(signal);
+    await agent.stop();
+  });
+
+program
+  .command('coordinator')
+  .description('run the network side: hands out work, verifies it, keeps the books, publishes roots')
+  .requiredOption('--config <file>', 'JSON: chain, contracts, times (see docs/protocol.md)')
+  .option('--data <dir>', 'database and blobs', defaultDataDir('coordinator'))
+  .addOption(catalogueOption())
+  .addOption(logOption())
+  .action(async (options) => {
+    const signal = stopSignal();
+    const coordinator = await runCoordinator({
+      configText: await readFile(options.config, 'utf8'),
+      dataDir: options.data,
+      catalogue: await loadCatalogue(options.catalogue),
+      log: stderrLog(options.log),
+    });
+    answer({ ready: true, coordinatorUrl: coordinator.url });
+    await stopped(signal);
+    await coordinator.close();
+  });
+
+program
+  .command('practice')
+  .description('run a whole network on loopback: chain, coordinator and a consumer that orders transcodes')
+  .option('--data <dir>', 'everything it keeps', practiceDir)
+  .option('--port <number>', 'of the coordinator (default: as before, else 7350, else any)', wholeNumber)
+  .option('--no-feed', 'order nothing')
+  .option('--replicas <number>', 'other devices that must agree with a result', wholeNumber, 0)
+  .option('--report-every <ms>', 'period of reports', wholeNumber, 10_000)
+  .option('--epoch-every <ms>', 'period of epochs', wholeNumber, 20_000)
+  .addOption(catalogueOption())
+  .addOption(logOption())
+  .action(async (options) => {
+    const signal = stopSignal();
+    const log = stderrLog(options.log);
+    const practice = await startPractice({
+      dataDir: options.data,
+      port: options.port ?? null,
+      catalogue: await loadCatalogue(options.catalogue),
+      replicas: options.replicas === 0 ? 0 : 1,
+      reportEveryMs: options.reportEvery,
+      epochEveryMs: options.epochEvery,
+      log,
+    });
+    answer({ ready: true, coordinatorUrl: practice.coordinator.url, rpcUrl: practice.rpcUrl });
+    const feeding = options.feed
+      ? feed(
+          {
+            practice,
+            clipDir: join(options.data, 'clips'),
+            image: transcodeImage,
+            open: 2,
+            pauseMs: 5000,
+            log,
+          },
+          signal,
+        )
+      : stopped(signal);
+    await stopped(signal);
+    await practice.close();
+    await feeding;
+  });
+
+program
+  .command('submit <workload> <input>')
+  .description('order a job and write its output, such as: idlemesh submit transcode in.mkv -o out.mp4')
+  .requiredOption('-o, --output <file>', 'where the output goes')
+  .option('-p, --param <name=value>', 'a parameter of the workload (may be repeated)', pair, {})
+  .option('--max-price <tokens>', 'order nothing if it may cost more')
+  .addOption(coordinatorOption())
+  .addOption(keyOption())
+  .action(async (workload: string, input: string, options) => {
+    await submit({
+      workload,
+      input,
+      output: options.output,
+      params: options.param,
+      coordinator: options.coordinator,
+      privateKey: await readKeyFile(options.key, false),
+      maxPrice: options.maxPrice === undefined ? null : parseTokens(options.maxPrice),
+      say,
+      progressStream: process.stderr,
+    });
+  });
+
+program
+  .command('deposit <tokens>')
+  .description('move tokens from your address into the deposit that pays for jobs')
+  .addOption(coordinatorOption())
+  .addOption(keyOption())
+  .action(async (tokens: string, options) => {
+    const amount = parseTokens(tokens);
+    const key = await readKeyFile(options.key, false);
+    const consumer = await Consumer.connect(options.coordinator, key);
+    await depositTokens(consumer.network, key, amount);
+    say(`deposited ${tokens} ${consumer.network.tokenSymbol}; the coordinator books it within seconds`);
+  });
+
+program
+  .command('demo')
+  .description('the whole loop on a network of its own, with two devices, then exit')
+  .option('--json', 'print the figures as one JSON object', false)
+  .addOption(catalogueOption())
+  .addOption(logOption())
+  .action(async (options) => {
+    const figures = await demo({
+      catalogue: await loadCatalogue(options.catalogue),
+      catalogueFile: options.catalogue,
+      image: transcodeImage,
+      say,
+      log: stderrLog(options.log),
+    });
+    if (options.json) answer(figures);
+    else for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(10)} ${value}\n`);
+  });
+
+program.parseAsync().catch((error: unknown) => {
+  const { code, message } = asFailure(error);
+  say(`idlemesh: ${message}${code === 'INTERNAL' ? ' (this is a bug)' : ''}`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,69 @@
+import { formatTokens } from '../core/money.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { type Language, textIn } from '../core/text/index.ts';
+
+export type Terminal = {
+  readonly isTTY: boolean;
+  readonly columns: number;
+  readonly write: (text: string) => void;
+};
+
+const BAR = 24;
+
+const bar = (progress: number): string => {
+  const full = Math.round(progress * BAR);
+  return `${'█'.repeat(full)}${'░'.repeat(BAR - full)}`;
+};
+
+/** The snapshot as lines of text: the terminal's twin of the tray and the window. Pure. */
+export function liveLines(snapshot: Snapshot, language: Language, utcOffsetMinutes: number): readonly string[] {
+  const text = textIn(language);
+  const symbol = snapshot.network?.tokenSymbol ?? '';
+  const tokens = (amount: bigint | 'unknown') =>
+    amount === 'unknown' ? text.terminal.unknown : `${formatTokens(amount, 6, 2)} ${symbol}`.trim();
+  const at = { now: snapshot.at, utcOffsetMinutes };
+  const lines = [
+    `Idlemesh ${snapshot.version} · ${text.presence(snapshot.presence)}`,
+    ...(snapshot.reason === null ? [] : [`  ${text.reason(snapshot.reason, at)}`]),
+    ...snapshot.problems.flatMap((problem) => {
+      const { title, advice } = text.problem(problem);
+      return [`  ! ${title}`, `    ${advice}`];
+    }),
+    ...snapshot.running.map(
+      (job) =>
+        `  ${job.workload}@${job.version}  ${bar(job.progress)} ${String(Math.round(job.progress * 100)).padStart(3)} %  ${tokens(job.price)}  ${text.phase(job.phase)}`,
+    ),
+    `  ${text.terminal.today}: ${tokens(snapshot.earnings.today)} (${text.terminal.jobs(snapshot.earnings.jobsToday)})`,
+    `  ${text.terminal.credited}: ${tokens(snapshot.earnings.credited)}   ${text.terminal.verifying}: ${tokens(snapshot.earnings.verifying)}`,
+  ];
+  if (snapshot.wallet !== null) {
+    lines.push(
+      `  ${text.terminal.claimable}: ${tokens(snapshot.wallet.claimable)}   ${text.terminal.balance}: ${tokens(snapshot.wallet.balance)}`,
+      `  ${text.terminal.owner}: ${snapshot.wallet.owner}`,
+    );
+  }
+  return lines;
+}
+
+const clip = (line: string, columns: number): string =>
+  line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
+
+/** Draws in place on a terminal; elsewhere prints a line whenever what it says has changed. */
+export function createLiveView(terminal: Terminal, language: Language, utcOffsetMinutes: () => number) {
+  let drawn = 0;
+  let last = '';
+  return (snapshot: Snapshot): void => {
+    const lines = liveLines(snapshot, language, utcOffsetMinutes());
+    if (terminal.isTTY) {
+      const up = drawn > 0 ? `\u001b[${drawn}A\u001b[0J` : '';
+      terminal.write(`${up}${lines.map((line) => clip(line, terminal.columns)).join('\n')}\n`);
+      drawn = lines.length;
+      return;
+    }
+    const brief = `${lines.slice(0, 2).join(' · ')} · ${lines.find((line) => line.includes(textIn(language).terminal.today))?.trim() ?? ''}`;
+    // A countdown changes every second; a log line should not.
+    const stable = brief.replace(/\d+ ?(s|min|秒|分)/g, '');
+    if (stable !== last) terminal.write(`${brief}\n`);
+    last = stable;
+  };
+}
