@@ -15,7 +15,7 @@ import { readKeyFile } from './keyfile.ts';
 import { createLiveView } from './live.ts';
 import { stderrLog } from './log.ts';
 import { defaultDataDir, practiceCataloguePath, transcodeImage } from './paths.ts';
-import { startPractice } from './practice.ts';
+import { PRACTICE_DEPOSIT, startPractice } from './practice.ts';
 import { submit } from './submit.ts';
 import { version } from './version.ts';
 
@@ -145,6 +145,7 @@ program
       epochEveryMs: options.epochEvery,
       log,
     });
+    await practice.ensureDeposit(PRACTICE_DEPOSIT);
     answer({ ready: true, coordinatorUrl: practice.coordinator.url, rpcUrl: practice.rpcUrl });
     const feeding = options.feed
       ? feed(
