@@ -63,7 +63,7 @@ const outcomeRow = z.object({
 });
 
 /** Calculator two of two: per owner, what the receipts that were signed say, summed here. */
-export async function creditedByReceipts(sql: Sql): Promise<ReadonlyMap<Address, Amount>> {
+async function creditedByReceipts(sql: Sql): Promise<ReadonlyMap<Address, Amount>> {
   const totals = new Map<Address, Amount>();
   for (const { owner, outcomes } of await sql.query(outcomeRow, 'SELECT owner, outcomes FROM receipts')) {
     const credited = sum(outcomes.map((outcome) => (outcome.kind === 'credited' ? outcome.amount : 0n)));

@@ -1,5 +1,5 @@
 import type { Catalogue } from '../core/catalogue.ts';
-import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
+import type { Address, UnixMs } from '../core/primitives.ts';
 
 export type Clock = { readonly now: () => UnixMs };
 
@@ -40,6 +40,3 @@ export type CoordinatorOptions = {
   readonly clock: Clock;
   readonly log: Log;
 };
-
-/** What signatures and answers name this network by. */
-export type NetworkIdentity = { readonly networkId: Hex32; readonly coordinator: Address };

@@ -20,8 +20,8 @@ export class Signer {
   }
 }
 
-/** Whether `account` signed `value`. Never throws: a malformed signature is a wrong one. */
-export function isSignedBy<N extends StructName>(
+/** Never throws: a malformed signature is a wrong one. */
+function isSignedBy<N extends StructName>(
   domain: Domain,
   name: N,
   value: Struct<N>,

@@ -99,6 +99,17 @@ export class TestDevice {
     workloads: readonly { readonly id: string; readonly image: string }[],
     leases: readonly Hex32[] = [],
   ): Promise<Told<'welcome'>> {
+    const from = await this.hello(workloads, leases);
+    const welcome = await this.told('welcome', () => true, from);
+    this.token = welcome.token;
+    return welcome;
+  }
+
+  /** Dials in and says hello, however it is answered; answers how many messages came before. */
+  async hello(
+    workloads: readonly { readonly id: string; readonly image: string }[],
+    leases: readonly Hex32[] = [],
+  ): Promise<number> {
     const challenge = await this.dial();
     const value = {
       device: this.key.address,
@@ -116,9 +127,7 @@ export class TestDevice {
       workloads: [...workloads],
       leases: [...leases],
     });
-    const welcome = await this.told('welcome', () => true, from);
-    this.token = welcome.token;
-    return welcome;
+    return from;
   }
 
   async dial(): Promise<Told<'challenge'>> {

@@ -12,7 +12,7 @@ import { until } from './wait.ts';
 export const PRICE = parseTokens('0.5');
 export const WORKLOAD = { id: 'echo', image: `sha256:${'ab'.repeat(32)}` } as const;
 
-export const testCatalogue = catalogue.parse({
+const testCatalogue = catalogue.parse({
   version: 1,
   entries: [
     {
