@@ -1,6 +1,7 @@
 import { Contract } from 'ethers/contract';
 import { JsonRpcProvider, Network } from 'ethers/providers';
 import { FetchRequest, isError } from 'ethers/utils';
+import { DISTRIBUTOR_ABI, TOKEN_ABI } from '../../core/abi.ts';
 import { asFailure, Failure, fail } from '../../core/errors.ts';
 import type { NetworkInfo } from '../../core/wire.ts';
 import type { Chain } from '../ports.ts';
@@ -8,10 +9,7 @@ import type { Chain } from '../ports.ts';
 const REQUEST_MS = 8_000;
 const CONFIRM_MS = 120_000;
 const CONFIRM_EVERY_MS = 1_000;
-const ABI = [
-  'function balanceOf(address account) view returns (uint256)',
-  'function claimed(address owner) view returns (uint256)',
-];
+const ABI = [...TOKEN_ABI, ...DISTRIBUTOR_ABI];
 
 /** The chain over JSON-RPC. Nothing is asked for while nobody asks: no polling, no subscriptions. */
 export function rpcChain(): Chain {

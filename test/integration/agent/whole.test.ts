@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import { fileSecretBox } from '../../../agent/adapters/file-secret-box.ts';
+import { fileLog } from '../../../agent/adapters/log.ts';
+import type { Agent, OpenedAgent } from '../../../agent/api.ts';
+import { openNodeAgent } from '../../../agent/node.ts';
+import { encodeManifest, priceOf } from '../../../core/catalogue.ts';
+import type { Address } from '../../../core/primitives.ts';
+import { getBlob } from '../../support/device.ts';
+import { TestNetwork } from '../../support/network.ts';
+import { makeClip, probe, transcodeWorkload } from '../../support/transcode.ts';
+import { until } from '../../support/wait.ts';
+
+let network: TestNetwork;
+let folder: string;
+let catalogueFile: string;
+let workload: Awaited<ReturnType<typeof transcodeWorkload>>;
+let clip: Buffer;
+let opened: OpenedAgent | null = null;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'idlemesh-whole-'));
+  workload = await transcodeWorkload();
+  const { image, ...manifest } = workload;
+  catalogueFile = join(folder, 'catalogue.json');
+  await writeFile(catalogueFile, JSON.stringify({ version: 1, entries: [{ ...encodeManifest(manifest), image }] }));
+  await makeClip(join(folder, 'clip.mp4'), 4, '1280x720');
+  clip = await readFile(join(folder, 'clip.mp4'));
+  network = await TestNetwork.start({ catalogue: { version: 1, entries: [workload] } });
+}, 120_000);
+
+afterEach(async () => {
+  await opened?.agent.stop();
+  opened = null;
+});
+afterAll(async () => {
+  await network.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function open(name: string): Promise<Agent> {
+  const dataDir = join(folder, name);
+  opened = await openNodeAgent({
+    ...{ version: '0.0.0', dataDir, catalogueFile, initial: { coordinatorUrl: network.url } },
+    seccompFile: join(import.meta.dirname, '../../../resources/seccomp.json'),
+    secretBox: fileSecretBox(join(dataDir, 'secret.key')),
+    idleMs: async () => 3_600_000,
+    log: fileLog(join(dataDir, 'logs')),
+  });
+  await opened.agent.start();
+  return opened.agent;
+}
+
+async function containersOf(device: Address) {
+  const containers = dockerContainers({ log: () => undefined });
+  const found = await containers.list(device);
+  containers.close();
+  return found;
+}
+
+test('a job becomes a playable file, a receipt, a root, and tokens in the owner’s account', async () => {
+  const agent = await open('first');
+  const consumer = await network.consumer();
+  const job = await consumer.submit('transcode', clip);
+  await until('the job runs', () => agent.snapshot().running.some((entry) => entry.phase === 'running'));
+  const device = opened?.device ?? '0x';
+  expect(await containersOf(device)).toMatchObject([{ state: 'running' }]);
+
+  const done = await consumer.follow(job.jobId, ['done', 'failed']);
+  expect(done).toMatchObject({ state: 'done', failure: null });
+  const output = await getBlob(network.url, consumer.token, done.outputHash ?? '0x');
+  await writeFile(join(folder, 'out.mp4'), Buffer.from(await output.arrayBuffer()));
+  expect(await probe(join(folder, 'out.mp4'))).toMatchObject({ codecs: ['h264', 'aac'], height: 480 });
+
+  const price = priceOf(workload, clip.length);
+  await until('credited', () => agent.snapshot().earnings.credited === price);
+  await until('claimable', () => agent.snapshot().wallet?.claimable === price);
+  expect(await agent.commands.withdraw({ recipient: null })).toEqual({ ok: true, value: null });
+  await until('withdrawn', () => agent.snapshot().wallet?.withdrawal.kind === 'done');
+  await until('the balance follows', () => agent.snapshot().wallet?.balance === price);
+  expect(await network.chain.balanceOf(opened?.owner ?? '')).toBe(price);
+  expect(agent.snapshot().problems).toEqual([]);
+  expect(await containersOf(device)).toEqual([]);
+}, 120_000);
+
+test('a second agent on the same folder is refused', async () => {
+  await open('locked');
+  const dataDir = join(folder, 'locked');
+  const again = openNodeAgent({
+    ...{ version: '0', dataDir, catalogueFile, seccompFile: catalogueFile, log: () => undefined },
+    secretBox: fileSecretBox(join(dataDir, 'secret.key')),
+    idleMs: async () => 0,
+  });
+  await expect(again).rejects.toMatchObject({ code: 'CONFLICT' });
+});
+
+test('kill -9 in the middle of a job: nothing is orphaned, nothing paid twice, nothing lost', async () => {
+  const dataDir = join(folder, 'killed');
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, '../../support/agent-child.ts'), dataDir, catalogueFile, network.url],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    said = String(chunk);
+  });
+  await until('connected', () => said.includes('"connected"'));
+  const consumer = await network.consumer();
+  const job = await consumer.submit('transcode', clip);
+  await until('running', () => said.includes('"running":["running"]'));
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('exit', resolve));
+
+  const agent = await open('killed');
+  const device = opened?.device ?? '0x';
+  const done = await consumer.follow(job.jobId, ['done', 'failed']);
+  expect(done.state).toBe('done');
+  const price = priceOf(workload, clip.length);
+  await until('credited', () => agent.snapshot().earnings.credited === price);
+  expect((await network.books(opened?.owner ?? '')).credited).toBe(price);
+  await until('nothing is left', async () => (await containersOf(device)).length === 0);
+}, 120_000);
+
+test('the coordinator goes and comes back: shown with its reason, and the work goes on', async () => {
+  const agent = await open('away');
+  await until('connected', () => agent.snapshot().coordinator.kind === 'connected');
+  const { port } = new URL(network.url);
+  expect(Number(port)).toBeGreaterThan(0);
+  await network.chain.halt();
+  await network.chain.restart();
+  agent.wake();
+  const consumer = await network.consumer();
+  const job = await consumer.submit('transcode', clip);
+  expect((await consumer.follow(job.jobId, ['done', 'failed'])).state).toBe('done');
+  await until('credited', () => agent.snapshot().earnings.credited > 0n);
+}, 120_000);

@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Reason } from '../../../core/decide.ts';
+import { asFailure, failed, isFailure } from '../../../core/errors.ts';
+import { commandArguments } from '../../../core/ipc.ts';
+import { perLane } from '../../../core/primitives.ts';
+import { containerSpec, LABEL, limitUpdate } from '../../../core/sandbox.ts';
+import { applyPatch, defaultSettings, parseSettings } from '../../../core/settings.ts';
+import { mainReason, type Problem, presenceOf } from '../../../core/snapshot.ts';
+import { textIn } from '../../../core/text/index.ts';
+import { coordinatorMessage, deviceMessage } from '../../../core/wire.ts';
+import { ENTRY } from '../../fakes/world.ts';
+
+describe('the sandbox of every launch', () => {
+  const labels = { lease: `0x${'1'.repeat(64)}`, device: `0x${'2'.repeat(40)}`, instance: 'i' } as const;
+  const shares = fc.record({ cpuCores: fc.double({ min: 0.01, max: 128, noNaN: true }), memoryBytes: fc.nat() });
+
+  test('has nothing to reach and nothing to gain', () => {
+    const spec = containerSpec(ENTRY, { cpuCores: 2, memoryBytes: 1e9 }, labels, '{"profile":1}');
+    expect(spec).toMatchObject({
+      ...{
+        Image: ENTRY.image,
+        User: '65534:65534',
+        NetworkDisabled: true,
+        OpenStdin: true,
+        StdinOnce: true,
+        Tty: false,
+      },
+      Labels: { [LABEL.lease]: labels.lease, [LABEL.device]: labels.device, [LABEL.instance]: 'i' },
+      HostConfig: {
+        ...{ NetworkMode: 'none', ReadonlyRootfs: true, Privileged: false, CapDrop: ['ALL'], IpcMode: 'private' },
+        SecurityOpt: ['no-new-privileges:true', 'seccomp={"profile":1}'],
+        ...{ LogConfig: { Type: 'none' }, RestartPolicy: { Name: 'no' }, OomScoreAdj: 1000, AutoRemove: false },
+      },
+    });
+    expect(Object.keys(spec.HostConfig)).not.toEqual(expect.arrayContaining(['Binds', 'Mounts', 'Devices', 'CapAdd']));
+    expect(spec.HostConfig.Tmpfs['/tmp']).toMatch(/^rw,noexec,nosuid,nodev,size=\d+,mode=1777$/);
+    expect(spec.Env).toEqual(expect.arrayContaining(['LD_PRELOAD=', 'LD_LIBRARY_PATH=']));
+  });
+  test('never exceeds the share nor the workload, and has no swap', () => {
+    fc.assert(
+      fc.property(shares, (share) => {
+        const { HostConfig: host } = containerSpec(ENTRY, share, labels, '{}');
+        expect(host.Memory).toBeLessThanOrEqual(Math.min(share.memoryBytes, ENTRY.limits.memoryBytes));
+        expect(host.MemorySwap).toBe(host.Memory);
+        expect(host.NanoCpus).toBeLessThanOrEqual(Math.max(1, Math.ceil(Math.min(share.cpuCores, 4) * 1000)) * 1e6);
+        expect(limitUpdate(ENTRY, share)).toEqual({
+          NanoCpus: host.NanoCpus,
+          Memory: host.Memory,
+          MemorySwap: host.Memory,
+        });
+      }),
+    );
+  });
+});
+
+describe('settings', () => {
+  const settings = defaultSettings();
+  test('are read again as they were written', () => {
+    expect(parseSettings(JSON.parse(JSON.stringify(settings)))).toEqual(settings);
+  });
+  test('of the version without a version are upgraded', () => {
+    expect(parseSettings({ idleMinutes: 5 })).toMatchObject({ version: 1, idleAfterSeconds: 300 });
+  });
+  test.each<[unknown, string]>([
+    [{ version: 2 }, 'version'],
+    [{ version: 1, limits: { cpuPercent: 101 } }, 'limits.cpuPercent'],
+    [{ version: 1, limits: { cpuPercent: '50' } }, 'limits.cpuPercent'],
+    [{ version: 1, tpyo: true }, ''],
+    [{ version: 1, coordinatorUrl: 'ftp://x' }, 'coordinatorUrl'],
+    [null, ''],
+    ['text', ''],
+  ])('%j is broken, and the message says where', (value, where) => {
+    expect(() => parseSettings(value)).toThrow(expect.objectContaining({ code: 'SETTINGS_BROKEN' }));
+    expect(() => parseSettings(value)).toThrow(where);
+  });
+  test('a patch changes what it names and nothing else, or is refused whole', () => {
+    const patched = applyPatch(settings, { limits: { cpuPercent: 10 } });
+    expect(patched).toEqual({ ...settings, limits: { ...settings.limits, cpuPercent: 10 } });
+    expect(() => applyPatch(settings, { limits: { cpuPercent: 1 } })).toThrow(
+      expect.objectContaining({ code: 'BAD_INPUT' }),
+    );
+  });
+  test('any value at all is read or refused with a code', () => {
+    fc.assert(
+      fc.property(fc.anything(), (value) => {
+        try {
+          parseSettings(value);
+        } catch (error) {
+          expect(isFailure(error, 'SETTINGS_BROKEN')).toBe(true);
+        }
+      }),
+    );
+  });
+});
+
+describe('what comes from outside', () => {
+  const hostile = fc.oneof(
+    fc.anything(),
+    fc.record({ type: fc.constantFrom('hello', 'result', 'lease', 'receipt'), value: fc.anything() }),
+  );
+  test('messages and commands are refused without an exception', () => {
+    fc.assert(
+      fc.property(hostile, (value) => {
+        expect(deviceMessage.safeParse(value).success).toBe(false);
+        expect(coordinatorMessage.safeParse(value).success).toBe(false);
+        for (const schema of Object.values(commandArguments)) schema.safeParse(value);
+      }),
+    );
+  });
+  test('what is thrown becomes a failure with a code', () => {
+    fc.assert(
+      fc.property(fc.anything(), (thrown) => {
+        expect(failed(thrown)).toMatchObject({ ok: false, failure: { code: 'INTERNAL' } });
+      }),
+    );
+    expect(asFailure(new Error('x')).cause).toBeInstanceOf(Error);
+  });
+});
+
+const reasons: { readonly [Kind in Reason['kind']]: Extract<Reason, { kind: Kind }> } = {
+  'settings-broken': { kind: 'settings-broken' },
+  'ledger-unwritable': { kind: 'ledger-unwritable' },
+  paused: { kind: 'paused', until: 3_600_000 },
+  'lane-off': { kind: 'lane-off' },
+  'lane-not-offered': { kind: 'lane-not-offered' },
+  'engine-unchecked': { kind: 'engine-unchecked' },
+  'engine-absent': { kind: 'engine-absent' },
+  'engine-unfit': { kind: 'engine-unfit', detail: 'why' },
+  'disk-low': { kind: 'disk-low', freeBytes: 1, neededBytes: 2 },
+  'on-battery': { kind: 'on-battery' },
+  'idle-unknown': { kind: 'idle-unknown' },
+  'in-use': { kind: 'in-use', resumesAt: 60_000 },
+  'coordinator-away': { kind: 'coordinator-away' },
+};
+const problems: { readonly [Kind in Problem['kind']]: Extract<Problem, { kind: Kind }> } = {
+  'settings-broken': { kind: 'settings-broken', path: '/p', detail: 'd' },
+  'ledger-unwritable': { kind: 'ledger-unwritable', detail: 'd' },
+  'engine-absent': { kind: 'engine-absent', detail: 'd' },
+  'engine-unfit': { kind: 'engine-unfit', detail: 'd' },
+  'disk-low': { kind: 'disk-low', freeBytes: 1, neededBytes: 2 },
+  'coordinator-away': { kind: 'coordinator-away', url: 'u', detail: 'd' },
+  'coordinator-refused': { kind: 'coordinator-refused', url: 'u', detail: 'd' },
+  'chain-away': { kind: 'chain-away', detail: 'd' },
+  'vault-unreadable': { kind: 'vault-unreadable', detail: 'd' },
+};
+
+describe.each(['en', 'ja'] as const)('sentences in %s', (language) => {
+  const text = textIn(language);
+  const at = { now: 0, utcOffsetMinutes: 0 };
+  test('each reason has one of its own', () => {
+    const said = Object.values(reasons).map((reason) => text.reason(reason, at));
+    expect(new Set(said).size).toBe(said.length);
+    for (const sentence of said) expect(sentence).not.toMatch(/undefined|NaN|^$/);
+  });
+  test('each problem has a title and advice', () => {
+    const said = Object.values(problems).map((problem) => text.problem(problem));
+    expect(new Set(said.map((entry) => entry.title)).size).toBe(said.length);
+    for (const { title, advice } of said) expect(`${title} ${advice}`).not.toMatch(/undefined|NaN/);
+  });
+  test('a pause without an end names none', () => {
+    expect(text.reason({ kind: 'paused', until: 'resumed' }, at)).not.toMatch(/\d/);
+  });
+});
+
+test('presence and the reason that matters', () => {
+  const held = (reason: Reason) => ({ kind: 'hold', reason }) as const;
+  const lanes = perLane((lane) => held(lane === 'cpu' ? reasons['in-use'] : reasons['lane-not-offered']));
+  expect(mainReason(lanes)).toEqual(reasons['in-use']);
+  expect(presenceOf(lanes, [])).toBe('waiting');
+  expect(presenceOf(lanes, [problems['chain-away']])).toBe('attention');
+  expect(presenceOf({ ...lanes, cpu: { kind: 'run' } }, [problems['chain-away']])).toBe('sharing');
+  expect(presenceOf({ ...lanes, cpu: held(reasons.paused) }, [])).toBe('paused');
+  expect(mainReason({ ...lanes, cpu: { kind: 'run' } })).toBeNull();
+});
