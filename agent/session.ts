@@ -125,8 +125,12 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
     opened.onMessage((message) => {
       if (mine === generation) onMessage(message);
     });
+    let joined = false;
     opened.onState((state) => {
       if (mine !== generation || link !== opened) return;
+      // A network that was away may have come back with its chain at another address.
+      if (state.kind === 'connected' && joined) void learnAgain(mine);
+      joined ||= state.kind === 'connected';
       // Another network may live behind the address now, or the enrolment is gone: begin again from the first question.
       if (state.kind === 'refused') {
         link = null;
@@ -136,6 +140,14 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
       changed();
     });
     opened.start();
+    changed();
+  }
+
+  async function learnAgain(mine: number): Promise<void> {
+    const met = await directory.network(url).catch(() => null);
+    if (met === null || mine !== generation || met.networkId !== network?.networkId) return;
+    network = met;
+    await ports.networks.save(url, met).catch((error: unknown) => log('warn', 'network-not-remembered', { error }));
     changed();
   }
 

@@ -12,7 +12,11 @@ export class FakeBridge implements Bridge {
   #current: Snapshot;
   #refusal: Outcome<never> | null = null;
 
-  constructor(first: Snapshot, history: readonly EarningsEntry[] = [], daily: (days: number) => DailyEarnings = () => []) {
+  constructor(
+    first: Snapshot,
+    history: readonly EarningsEntry[] = [],
+    daily: (days: number) => DailyEarnings = () => [],
+  ) {
     this.#current = first;
     this.commands = {
       shareMode: this.#command('shareMode', (mode) => {

@@ -7,14 +7,17 @@ import { randomHex32 } from '../support/random.ts';
 /** A token and its distributor in memory. */
 export class FakeChain implements Chain {
   up = true;
+  /** Where it answers; null: anywhere. */
+  at: string | null = null;
   reverts = false;
   closed = false;
   reads = 0;
   readonly balances = new Map<Address, bigint>();
   readonly claims = new Map<Address, bigint>();
 
-  #up(): void {
-    if (!this.up) fail('CHAIN_AWAY', 'the chain does not answer');
+  #up(network?: NetworkInfo): void {
+    if (!this.up || (network !== undefined && this.at !== null && this.at !== network.rpcUrl))
+      fail('CHAIN_AWAY', 'the chain does not answer');
   }
   pay(owner: Address, recipient: Address, cumulative: bigint): Hex32 {
     const amount = cumulative - (this.claims.get(owner) ?? 0n);
@@ -22,13 +25,13 @@ export class FakeChain implements Chain {
     this.balances.set(recipient, (this.balances.get(recipient) ?? 0n) + amount);
     return randomHex32();
   }
-  balanceOf = async (_network: NetworkInfo, account: Address): Promise<bigint> => {
+  balanceOf = async (network: NetworkInfo, account: Address): Promise<bigint> => {
     this.reads++;
-    this.#up();
+    this.#up(network);
     return this.balances.get(account) ?? 0n;
   };
-  claimedBy = async (_network: NetworkInfo, owner: Address): Promise<bigint> => {
-    this.#up();
+  claimedBy = async (network: NetworkInfo, owner: Address): Promise<bigint> => {
+    this.#up(network);
     return this.claims.get(owner) ?? 0n;
   };
   confirm = async (): Promise<void> => {

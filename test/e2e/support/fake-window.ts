@@ -24,7 +24,8 @@ const fresh = {
   wallet: wallet({ balance: 0n, claimable: 0n }),
 } as const;
 
-const withdrawal = (at: number) => ({ wallet: wallet({ withdrawal: withdrawals(now)[at] ?? { kind: 'idle' } }) }) as const;
+const withdrawal = (at: number) =>
+  ({ wallet: wallet({ withdrawal: withdrawals(now)[at] ?? { kind: 'idle' } }) }) as const;
 
 const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
   sharing: {},
@@ -47,7 +48,13 @@ const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
     earnings: { ...paid, published: 'unknown', claimed: 'unknown', verifying: parseTokens('0.00000412') },
     wallet: wallet({ balance: 'unknown', claimable: 'unknown', protection: 'file' }),
   },
-  problems: { presence: 'attention', reason: { kind: 'settings-broken' }, problems: PROBLEMS, running: [], wallet: null },
+  problems: {
+    presence: 'attention',
+    reason: { kind: 'settings-broken' },
+    problems: PROBLEMS,
+    running: [],
+    wallet: null,
+  },
   signing: withdrawal(1),
   confirming: withdrawal(3),
   done: withdrawal(4),
@@ -58,9 +65,7 @@ const choice = window.idlemeshScene ?? { scene: 'sharing', language: 'system', t
 const settings = { ...defaultSettings(), language: choice.language, theme: choice.theme };
 const empty = choice.scene === 'first';
 Object.defineProperty(window, 'idlemesh', {
-  value: new FakeBridge(
-    snapshot(now, { ...SCENES[choice.scene], settings }),
-    empty ? [] : history(now, 57),
-    (days) => daily(now, days, empty ? 0n : 100n),
+  value: new FakeBridge(snapshot(now, { ...SCENES[choice.scene], settings }), empty ? [] : history(now, 57), (days) =>
+    daily(now, days, empty ? 0n : 100n),
   ),
 });

@@ -62,13 +62,25 @@ async function buildAll(): Promise<string> {
       outDir: join(OUT, 'fake'),
       emptyOutDir: true,
       target: 'chrome114',
-      lib: { entry: join(ROOT, 'test/e2e/support/fake-window.ts'), formats: ['iife'], name: 'fake', fileName: () => 'fake.js' },
+      lib: {
+        entry: join(ROOT, 'test/e2e/support/fake-window.ts'),
+        formats: ['iife'],
+        name: 'fake',
+        fileName: () => 'fake.js',
+      },
     },
   });
   return await readFile(join(OUT, 'fake/fake.js'), 'utf8');
 }
 
-async function draw(browser: Browser, url: string, fake: string, axe: string, scene: Scene, folder: string): Promise<number> {
+async function draw(
+  browser: Browser,
+  url: string,
+  fake: string,
+  axe: string,
+  scene: Scene,
+  folder: string,
+): Promise<number> {
   const page = await browser.newPage({ viewport: { width: scene.width, height: 720 }, bypassCSP: false });
   const refused: string[] = [];
   page.on('console', (message) => {
@@ -80,7 +92,15 @@ async function draw(browser: Browser, url: string, fake: string, axe: string, sc
   await page.goto(url);
   await page.locator('nav button').nth(scene.view).click();
   await page.locator('.page').waitFor();
-  await page.evaluate(() => Promise.all(document.getAnimations().map((each) => (each.effect?.getComputedTiming().iterations === Number.POSITIVE_INFINITY ? null : each.finished))));
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .map((each) =>
+          each.effect?.getComputedTiming().iterations === Number.POSITIVE_INFINITY ? null : each.finished,
+        ),
+    ),
+  );
   const name = `${VIEWS[scene.view]}-${scene.scene}-${scene.width}-${scene.theme}-${scene.language}`;
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: scene.width !== 1040 || scene.view !== 0 });
   const faults = [...refused, ...(await audit(page, axe)), ...(await overflow(page))];
@@ -93,18 +113,25 @@ async function audit(page: Page, axe: string): Promise<readonly string[]> {
   await page.evaluate(axe);
   return await page.evaluate(async () => {
     const { axe: runner } = window as typeof window & {
-      axe: { run: () => Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> };
+      axe: {
+        run: () => Promise<{
+          violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+        }>;
+      };
     };
     const { violations } = await runner.run();
     return violations.map(
-      ({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html.slice(0, 160)} ${nodes[0]?.failureSummary.slice(0, 300)}`,
+      ({ id, impact, nodes }) =>
+        `${impact} ${id}: ${nodes[0]?.html.slice(0, 160)} ${nodes[0]?.failureSummary.slice(0, 300)}`,
     );
   });
 }
 
 async function overflow(page: Page): Promise<readonly string[]> {
   return await page.evaluate(() =>
-    document.documentElement.scrollWidth > window.innerWidth ? [`wider than the window: ${document.documentElement.scrollWidth}`] : [],
+    document.documentElement.scrollWidth > window.innerWidth
+      ? [`wider than the window: ${document.documentElement.scrollWidth}`]
+      : [],
   );
 }
 
@@ -122,13 +149,17 @@ const server = createServer((request, response) => {
 await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
 const at = server.address();
 const url = `http://127.0.0.1:${typeof at === 'object' && at !== null ? at.port : 0}/`;
-const browser = await chromium.launch({ executablePath: process.env['IDLEMESH_CHROMIUM'] ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await chromium.launch({
+  executablePath: process.env['IDLEMESH_CHROMIUM'] ?? '/usr/bin/chromium',
+  args: ['--no-sandbox'],
+});
 let faults = 0;
 const scenes: (readonly [string, number])[] = [...VIEWS.map((_view, view) => ['sharing', view] as const), ...EXTRA];
 for (const [scene, view] of scenes.filter(([name]) => wanted.length === 0 || wanted.includes(name)))
   for (const width of WIDTHS)
     for (const language of LANGUAGES)
-      for (const theme of THEMES) faults += await draw(browser, url, fake, axe, { scene, view, width, language, theme }, folder);
+      for (const theme of THEMES)
+        faults += await draw(browser, url, fake, axe, { scene, view, width, language, theme }, folder);
 await browser.close();
 server.close();
 stdout.write(`${faults} faults\n`);

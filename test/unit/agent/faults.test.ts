@@ -73,6 +73,18 @@ describe('a fault is shown with its reason, work waits, and all goes on when the
     await recovers(agent);
   });
 
+  test('the network comes back with its chain at another address', async () => {
+    const agent = await world.ready();
+    await until(() => agent.snapshot().wallet?.balance === 0n, 'balance known');
+    world.network.become(false);
+    await until(() => problems(agent).includes('coordinator-away'), 'shown');
+    world.network.info.rpcUrl = 'http://127.0.0.1:2';
+    world.chain.at = 'http://127.0.0.1:2';
+    world.network.become(true);
+    await until(() => agent.snapshot().wallet?.balance === 0n && problems(agent).length === 0, 'balance known again');
+    await recovers(agent);
+  });
+
   test('the coordinator goes away in the middle of a job: the result waits and is sent once it is back', async () => {
     world.containers.automatic = false;
     const agent = await world.ready();
