@@ -8,6 +8,7 @@ import type { Hex32 } from '../core/primitives.ts';
 
 /** Content-addressed bytes: a name is the SHA-256 of what it names, so a blob is never overwritten. */
 export type Blobs = {
+  readonly maxBytes: number;
   /** Bytes of a blob; null when it is not here. */
   readonly size: (sha256: Hex32) => Promise<number | null>;
   readonly read: (sha256: Hex32) => Readable;
@@ -23,6 +24,7 @@ export async function openBlobs(folder: string, maxBytes: number): Promise<Blobs
   const pathOf = (sha256: Hex32): string => join(folder, sha256.slice(2, 4), sha256.slice(2));
 
   return {
+    maxBytes,
     async size(sha256) {
       const info = await stat(pathOf(sha256)).catch(() => null);
       return info?.size ?? null;

@@ -160,6 +160,10 @@ export function addBlobRoutes(app: App, context: Context, mayRead: MayRead): voi
   app.put('/v1/blobs/:sha256', async (request, reply) => {
     requireBearer(context, request);
     const { sha256 } = blobPath.parse(request.params);
+    // Said before the content is read: a sender that is cut off in the middle never sees why.
+    if (Number(request.headers['content-length'] ?? 0) > blobs.maxBytes) {
+      fail('REFUSED', `a blob holds at most ${blobs.maxBytes} bytes`, { maxBytes: blobs.maxBytes });
+    }
     if ((await blobs.size(sha256)) === null) await blobs.write(sha256, request.raw);
     await reply.code(204).send();
   });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseTokens } from '../../../core/money.ts';
 import { ZERO_HASH } from '../../../core/primitives.ts';
@@ -240,6 +241,17 @@ describe('the protocol', () => {
         headers: { authorization: `Bearer ${consumer.token}` },
       });
       expect(head.headers.get('content-length')).toBe('6');
+    });
+
+    it('gives back the very bytes of a large blob, and of an empty one', async () => {
+      for (const data of [randomBytes(900_000), new Uint8Array(0)]) {
+        expect((await putBlob(network.url, consumer.token, data)).status).toBe(204);
+        await consumer.submit('echo', data);
+        const back = await getBlob(network.url, consumer.token, sha256(data));
+        expect(sha256(new Uint8Array(await back.arrayBuffer()))).toBe(sha256(data));
+      }
+      const huge = new Uint8Array(20_000_000);
+      expect(await refusal(await putBlob(network.url, consumer.token, huge))).toBe('REFUSED');
     });
 
     it('speaks problem+json about everything it does not know', async () => {
