@@ -49,8 +49,16 @@ export function isFailure(error: unknown, code?: ErrorCode): error is Failure {
 /** Any thrown value as a `Failure`; what was not one becomes INTERNAL with its message kept. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure('INTERNAL', message, {}, error);
+  return new Failure('INTERNAL', error instanceof Error ? error.message : describe(error), {}, error);
+}
+
+/** Even what refuses to become text must not throw while it is being reported. */
+function describe(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return `an ${typeof thrown} without a description`;
+  }
 }
 
 /** A failure as plain data, for IPC and HTTP; `cause` and stack stay behind. */

@@ -12,7 +12,7 @@ import type {
 } from '../../agent/ports.ts';
 import { fail } from '../../core/errors.ts';
 import type { Address, Hex32, Known, Signature } from '../../core/primitives.ts';
-import { defaultSettings, parseSettings, type Settings } from '../../core/settings.ts';
+import { defaultSettings, parseSettings, type Settings, settingsSchema } from '../../core/settings.ts';
 import { domainOf, fieldsOf, type Struct, type StructName } from '../../core/typed-data.ts';
 import type { NetworkInfo } from '../../core/wire.ts';
 
@@ -35,7 +35,9 @@ export class FakeSettings implements SettingsStore {
   current = (): SettingsState => this.#state;
   update = async (change: (settings: Settings) => Settings): Promise<void> => {
     if (this.#state.kind === 'broken') fail('SETTINGS_BROKEN', this.#state.detail);
-    this.#set({ kind: 'ok', settings: change(this.#state.settings) });
+    const next = settingsSchema.safeParse(change(this.#state.settings));
+    if (!next.success) fail('BAD_INPUT', 'not valid');
+    this.#set({ kind: 'ok', settings: next.data });
   };
   reset = async (): Promise<void> => this.#set({ kind: 'ok', settings: defaultSettings() });
   onChange = (listener: () => void): (() => void) => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -30,7 +31,7 @@ beforeAll(async () => {
   await writeFile(catalogueFile, JSON.stringify({ version: 1, entries: [{ ...encodeManifest(manifest), image }] }));
   await makeClip(join(folder, 'clip.mp4'), 4, '1280x720');
   clip = await readFile(join(folder, 'clip.mp4'));
-  network = await TestNetwork.start({ catalogue: { version: 1, entries: [workload] } });
+  network = await TestNetwork.start({ catalogue: { version: 1, entries: [workload] }, port: await freePort() });
 }, 120_000);
 
 afterEach(async () => {
@@ -41,6 +42,15 @@ afterAll(async () => {
   await network.stop();
   await rm(folder, { recursive: true, force: true });
 });
+
+/** A coordinator that restarts is found again at its old address. */
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
 
 async function open(name: string): Promise<Agent> {
   const dataDir = join(folder, name);
@@ -126,14 +136,24 @@ test('kill -9 in the middle of a job: nothing is orphaned, nothing paid twice, n
   await until('nothing is left', async () => (await containersOf(device)).length === 0);
 }, 120_000);
 
-test('the coordinator goes and comes back: shown with its reason, and the work goes on', async () => {
+test('coordinator and chain go and come back: each is shown with its reason, and the work goes on', async () => {
   const agent = await open('away');
+  const problems = () => agent.snapshot().problems.map((problem) => problem.kind);
   await until('connected', () => agent.snapshot().coordinator.kind === 'connected');
-  const { port } = new URL(network.url);
-  expect(Number(port)).toBeGreaterThan(0);
+  await until('balance read', () => agent.snapshot().wallet?.balance === 0n);
+
   await network.chain.halt();
+  await agent.commands.withdraw({ recipient: null });
+  await until('chain away', () => problems().includes('chain-away'));
+  expect(agent.snapshot().wallet?.balance).toBe('unknown');
   await network.chain.restart();
-  agent.wake();
+  await until('chain back', () => problems().length === 0);
+
+  await network.coordinator.close();
+  await until('coordinator away', () => problems().includes('coordinator-away'));
+  expect(agent.snapshot().reason).toEqual({ kind: 'coordinator-away' });
+  await network.restart();
+  await until('connected again', () => agent.snapshot().coordinator.kind === 'connected');
   const consumer = await network.consumer();
   const job = await consumer.submit('transcode', clip);
   expect((await consumer.follow(job.jobId, ['done', 'failed'])).state).toBe('done');
