@@ -7,7 +7,7 @@ import { underNewNode } from './lib/node.mjs';
 import { practiceDataDir } from './lib/paths.mjs';
 import { practiceNetwork } from './lib/practice.mjs';
 import { setUp } from './lib/setup.mjs';
-import { command, say, step } from './lib/step.mjs';
+import { command, say, step, warn } from './lib/step.mjs';
 
 await command(async () => {
   if (!(await underNewNode(import.meta.url))) return;
@@ -33,13 +33,13 @@ await command(async () => {
   if (window) say('✓ the app is starting: look for its window and its icon in the tray (Ctrl-C here quits it)');
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, app.quit);
 
-  const networkFailed = network.ended.then((code) => {
-    say(
-      `! the practice network ended by itself (exit status ${code}); its log: ${join(dataDir, 'practice.log')}. The app goes on without it.`,
-    );
-    return app.ended;
+  let leaving = false;
+  void network.ended.then((code) => {
+    if (leaving) return;
+    warn(`the practice network ended by itself (exit status ${code}); its log: ${join(dataDir, 'practice.log')}`);
   });
-  const code = await Promise.race([app.ended, networkFailed]);
+  const code = await app.ended;
+  leaving = true;
   await network.stop();
   return code;
 });

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { root, writeWhole } from './paths.mjs';
 import { lastLines } from './run.mjs';
 import { StepFailure } from './step.mjs';
@@ -38,19 +39,33 @@ export function readyUrl(line) {
 /** @param {string} dataDir */
 const recordFile = (dataDir) => join(dataDir, 'running.json');
 
+/** @param {number} pid */
+function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
- * The practice network that already runs on this data, if one does and answers.
+ * The practice network that already runs on this data, if one does and answers. One whose starter was killed has nobody to
+ * end it any more: it is ended here.
  * @param {string} dataDir
  * @returns {Promise<string | undefined>} its coordinator's URL
  */
 async function running(dataDir) {
   if (!existsSync(recordFile(dataDir))) return undefined;
   try {
-    const { pid, coordinatorUrl } = JSON.parse(readFileSync(recordFile(dataDir), 'utf8'));
-    process.kill(pid, 0);
+    const { pid, starter, coordinatorUrl } = JSON.parse(readFileSync(recordFile(dataDir), 'utf8'));
     // Any answer at all will do: what matters is that somebody serves there.
     await fetch(coordinatorUrl, { signal: AbortSignal.timeout(2_000) });
-    return coordinatorUrl;
+    if (!alive(pid)) return undefined;
+    if (alive(starter)) return coordinatorUrl;
+    process.kill(pid, 'SIGTERM');
+    for (const end = Date.now() + STOP_LIMIT_MS; alive(pid) && Date.now() < end; ) await delay(100);
+    return undefined;
   } catch {
     return undefined;
   }
@@ -99,7 +114,7 @@ export async function practiceNetwork(dataDir) {
       `Its log: ${logPath}. If its data is damaged, delete ${dataDir} (it holds practice money only) and run the command again.`,
     );
   }
-  writeWhole(recordFile(dataDir), JSON.stringify({ pid: child.pid, coordinatorUrl: ready }));
+  writeWhole(recordFile(dataDir), JSON.stringify({ pid: child.pid, starter: process.pid, coordinatorUrl: ready }));
   return { url: ready, ours: true, stop, ended };
 }
 

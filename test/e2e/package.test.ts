@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../../scripts/lib/paths.mjs';
 import { which } from '../../scripts/lib/run.mjs';
@@ -105,6 +106,20 @@ describe.skipIf(!possible)('the Debian package', () => {
     expect(readFileSync('/usr/share/applications/idlemesh.desktop', 'utf8')).toMatch(/^Exec=.*idlemesh/m);
     expect(existsSync('/usr/share/icons/hicolor/48x48/apps/idlemesh.png')).toBe(true);
   }, 300_000);
+
+  test('leaves no door of the runtime open', async () => {
+    const fuses = await getCurrentFuseWire('/opt/Idlemesh/idlemesh');
+    const on = FuseState.ENABLE;
+    const off = FuseState.DISABLE;
+    expect(fuses).toMatchObject({
+      [FuseV1Options.RunAsNode]: off,
+      [FuseV1Options.EnableNodeOptionsEnvironmentVariable]: off,
+      [FuseV1Options.EnableNodeCliInspectArguments]: off,
+      [FuseV1Options.EnableCookieEncryption]: on,
+      [FuseV1Options.EnableEmbeddedAsarIntegrityValidation]: on,
+      [FuseV1Options.OnlyLoadAppFromAsar]: on,
+    });
+  });
 
   test('shows its window to a user who is not root, in the sandbox, and quits when told', () => {
     const screens = join(root, 'test-results/screens');
