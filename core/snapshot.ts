@@ -24,7 +24,9 @@ export type Problem =
   | { readonly kind: 'coordinator-away'; readonly url: string; readonly detail: string }
   | { readonly kind: 'coordinator-refused'; readonly url: string; readonly detail: string }
   | { readonly kind: 'chain-away'; readonly detail: string }
-  | { readonly kind: 'vault-unreadable'; readonly detail: string };
+  | { readonly kind: 'vault-unreadable'; readonly detail: string }
+  /** The agent could not be opened at all; it is tried again. */
+  | { readonly kind: 'not-started'; readonly detail: string };
 
 /** fetching ──► running ◄─► frozen ──► uploading ──► (verifying, no longer here) */
 export type RunPhase = 'fetching' | 'running' | 'frozen' | 'uploading';

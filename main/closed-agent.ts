@@ -44,7 +44,7 @@ function problemOf({ failure, dataDir }: Closed): Problem {
     case 'VAULT_UNREADABLE':
       return { kind: 'vault-unreadable', detail: failure.message };
     default:
-      return { kind: 'engine-unfit', detail: failure.message };
+      return { kind: 'not-started', detail: failure.message };
   }
 }
 

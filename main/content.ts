@@ -2,7 +2,7 @@ import { extname, normalize, sep } from 'node:path';
 
 /** The page's own scheme: no file: access, an origin of its own, and every header is ours. */
 export const SCHEME = 'idlemesh';
-export const ORIGIN = `${SCHEME}://app`;
+const ORIGIN = `${SCHEME}://app`;
 export const PAGE = `${ORIGIN}/index.html`;
 
 /** The page talks with the main process and nothing else. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { app, Menu, nativeTheme, powerMonitor, session } from 'electron';
+import { fileLog } from '../agent/adapters/log.ts';
 import type { Agent, NodeAgentOptions, OpenedAgent } from '../agent/api.ts';
 import type { Clock, SecretBox } from '../agent/ports.ts';
 import type { Outcome } from '../core/errors.ts';
@@ -13,7 +14,6 @@ import { createKeyringBox } from './adapters/secret-box.ts';
 import { createAgentHolder } from './agent-holder.ts';
 import { keptArguments, type LaunchArguments, parseArguments } from './arguments.ts';
 import { serveWindow } from './ipc.ts';
-import { createFileLog } from './log.ts';
 import { registerScheme, serveContent } from './protocol.ts';
 import { lockContents, lockSession } from './security.ts';
 import { createTray } from './tray.ts';
@@ -48,7 +48,7 @@ export function runShell(parts: ShellParts): void {
 function start({ clock, openAgent, fileBox }: ShellParts, given: LaunchArguments, dataDir: string): void {
   const root = app.getAppPath();
   const resources = join(root, 'resources');
-  const log = createFileLog(join(dataDir, 'logs', 'app.log'), clock);
+  const log = fileLog(join(dataDir, 'logs'));
   process.on('unhandledRejection', (error) => log('error', 'unhandled-rejection', { error: String(error) }));
 
   lockSession(session.defaultSession);

@@ -33,7 +33,7 @@ export function createTray({ icons, act }: TrayParts, first: TrayModel): TrayVie
   return { show, remove: () => tray.destroy() };
 }
 
-export function iconFile(presence: Presence, platform: NodeJS.Platform): string {
+function iconFile(presence: Presence, platform: NodeJS.Platform): string {
   if (platform === 'darwin') return `${presence}Template.png`;
   return `${presence}-${platform === 'win32' ? 16 : 22}.png`;
 }

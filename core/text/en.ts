@@ -86,6 +86,11 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
         title: 'The wallet cannot be opened',
         advice: `${value.detail}. Nothing was changed. Unlock the system keyring that was used before, then start again.`,
       };
+    case 'not-started':
+      return {
+        title: 'Idlemesh could not start',
+        advice: `${value.detail}. Nothing is shared meanwhile; it is tried again by itself.`,
+      };
     default:
       return unreachable(value);
   }

@@ -83,6 +83,11 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
         title: 'ウォレットを開けません',
         advice: `${value.detail}。何も変更していません。以前使ったシステムのキーリングを解除してから、もう一度起動してください。`,
       };
+    case 'not-started':
+      return {
+        title: 'Idlemeshを開始できません',
+        advice: `${value.detail}。その間は何も共有しません。自動でもう一度試します。`,
+      };
     default:
       return unreachable(value);
   }

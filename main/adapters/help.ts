@@ -5,7 +5,7 @@ import type { Commands } from '../../core/ipc.ts';
 type Topic = Parameters<Commands['openHelp']>[0];
 
 /** All addresses the app ever hands to the system. */
-export const HELP: Readonly<Record<Topic, string>> = {
+const HELP: Readonly<Record<Topic, string>> = {
   docker: 'https://docs.docker.com/get-started/get-docker/',
   wallet: 'https://idlemesh.org/help/wallet',
   practice: 'https://idlemesh.org/help/practice',

@@ -29,6 +29,7 @@ function useRemedy(problem: Problem, run: ReturnType<typeof useCommand>['run']):
       return { label: words.walletHelp, act: () => void run(() => commands.openHelp('wallet')) };
     case 'ledger-unwritable':
     case 'chain-away':
+    case 'not-started':
       return null;
     default:
       return unreachable(problem);

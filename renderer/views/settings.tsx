@@ -5,6 +5,15 @@ import { useCommand, useSetting } from '../hooks.ts';
 import { Choice, Toggle } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 
+/** `URL.canParse` came with Chrome 120; the page must run on 114. */
+function isUrl(value: string): boolean {
+  try {
+    return new URL(value).host !== '';
+  } catch {
+    return false;
+  }
+}
+
 function Look() {
   const { snapshot, text } = useFrame();
   const words = text.window.settings;
@@ -46,7 +55,7 @@ function Coordinator() {
   const { busy, failure, run, dismiss } = useCommand();
   const value = draft ?? coordinatorUrl;
   const changed = value.trim() !== coordinatorUrl;
-  const valid = /^https?:\/\/[^\s/]+/.test(value.trim()) && URL.canParse(value.trim());
+  const valid = /^https?:\/\/[^\s/]+/.test(value.trim()) && isUrl(value.trim());
   const save = (): void => {
     if (!changed || !valid) return;
     void run(() => commands.updateSettings({ coordinatorUrl: value.trim() })).then((outcome) => {

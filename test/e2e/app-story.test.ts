@@ -50,11 +50,12 @@ it(
 
     await tray.click(text.tray.shareNow);
     await until('the tray sharing', async () => (await tray.tooltip()).includes(text.presence('sharing')));
+    await until('a container of this device', async () => (await containersOf(deviceAddress)).length > 0, MINUTE);
+    // The network's own consumer pays: by now its deposit is booked.
     const key = join(base, 'practice', 'consumer.key');
     const ordered = output(
       idlemesh(['submit', 'transcode', clip, '-o', small, '--coordinator', network.coordinatorUrl, '--key', key]),
     );
-    await until('a container of this device', async () => (await containersOf(deviceAddress)).length > 0, MINUTE);
 
     const today = page.getByTestId('today');
     const amounts = new Set<string>();
@@ -87,7 +88,7 @@ it(
       2 * MINUTE,
     );
     const words = text.window.wallet;
-    await page.getByRole('button', { name: text.window.frame.wallet, exact: true }).click();
+    await page.getByRole('navigation').getByRole('button', { name: text.window.frame.wallet, exact: true }).click();
     await page.getByRole('button', { name: words.withdraw, exact: true }).click();
     await page.getByRole('button', { name: words.review, exact: true }).click();
     await page.getByRole('button', { name: /^Withdraw \d/ }).click();

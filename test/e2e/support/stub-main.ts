@@ -1,4 +1,4 @@
-import { systemClock } from '../../../main/adapters/clock.ts';
+import { systemClock } from '../../../agent/adapters/clock.ts';
 import { runShell } from '../../../main/shell.ts';
 import { openStubAgent } from '../../fakes/stub-agent.ts';
 

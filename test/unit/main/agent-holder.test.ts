@@ -1,32 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { Clock } from '../../../agent/ports.ts';
 import { Failure } from '../../../core/errors.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
 import { createAgentHolder } from '../../../main/agent-holder.ts';
+import { FakeClock } from '../../fakes/clock.ts';
 import { StubAgent, snapshotOf } from '../../fakes/stub-agent.ts';
-
-/** A clock whose timers run when the test says so. */
-class HandClock implements Clock {
-  readonly timers = new Set<() => void>();
-  readonly now = (): number => 1_000;
-  readonly utcOffsetMinutes = (): number => 0;
-  readonly after = (_ms: number, run: () => void): (() => void) => {
-    this.timers.add(run);
-    return () => this.timers.delete(run);
-  };
-  fire(): void {
-    for (const run of [...this.timers]) {
-      this.timers.delete(run);
-      run();
-    }
-  }
-}
 
 const address = `0x${'33'.repeat(20)}` as const;
 const unreadable = () => new Failure('VAULT_UNREADABLE', 'the keyring is locked');
 
 function holderOf(open: () => Promise<StubAgent>) {
-  const clock = new HandClock();
+  const clock = new FakeClock();
   const seen: Snapshot[] = [];
   const holder = createAgentHolder({
     clock,
@@ -70,7 +53,7 @@ describe('an agent that cannot be opened', () => {
       failure: { code: 'VAULT_UNREADABLE', message: 'the keyring is locked' },
     });
     await holder.stop();
-    expect(clock.timers.size).toBe(0);
+    expect(clock.pending()).toBe(0);
   });
 
   it('is tried again until it opens, and then takes over with a newer revision', async () => {
@@ -82,8 +65,10 @@ describe('an agent that cannot be opened', () => {
     holder.start();
     const stand = await holder.ready();
     locked = false;
-    clock.fire();
-    await expect.poll(() => holder.newest()?.presence).toBe('waiting');
+    await clock.advance(9_999);
+    expect(await holder.ready()).toBe(stand);
+    await clock.advance(1);
+    expect(holder.newest()?.presence).toBe('waiting');
     expect(await holder.ready()).not.toBe(stand);
     const [before, after] = [seen[0]?.rev ?? 0, seen.at(-1)?.rev ?? 0];
     expect(after).toBeGreaterThan(before);
@@ -99,4 +84,12 @@ describe('an agent that cannot be opened', () => {
     expect(agent.stopped).toBe(true);
     await holder.stop();
   });
+});
+
+it('names a failure that is no known fault as what it is', async () => {
+  const { holder, seen } = holderOf(() => Promise.reject(new Failure('CONFLICT', 'another Idlemesh uses the folder')));
+  holder.start();
+  await holder.ready();
+  expect(seen.at(-1)?.problems).toEqual([{ kind: 'not-started', detail: 'another Idlemesh uses the folder' }]);
+  await holder.stop();
 });
