@@ -40,8 +40,6 @@ export const catalogue = z.strictObject({
   entries: z.array(catalogueEntry).max(256),
 });
 export type Catalogue = z.output<typeof catalogue>;
-/** The file form: amounts as decimal strings. */
-export type CatalogueFile = z.input<typeof catalogue>;
 
 export type JobParams = Readonly<Record<string, string>>;
 

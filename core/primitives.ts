@@ -35,7 +35,6 @@ export const amount = z
     }
   });
 export const unixMs = z.number().int().nonnegative().max(8_640_000_000_000_000);
-export const unixSeconds = z.number().int().nonnegative().max(8_640_000_000_000);
 export const byteCount = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 
 export const sameAddress = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
