@@ -188,6 +188,7 @@ class FakeLink implements CoordinatorLink {
   readonly #options: Connect;
   readonly #key: DeviceKey;
   #state: CoordinatorState = { kind: 'connecting' };
+  #closed = false;
   #messages = new Set<(message: CoordinatorMessage) => void>();
   #states = new Set<(state: CoordinatorState) => void>();
 
@@ -196,9 +197,10 @@ class FakeLink implements CoordinatorLink {
     this.#options = options;
     this.#key = options.key;
   }
-  start = (): void => this.turn();
+  start = (): void => queueMicrotask(() => this.turn());
   state = (): CoordinatorState => this.#state;
   turn(): void {
+    if (this.#closed) return;
     const { up } = this.#network;
     if (up === (this.#state.kind === 'connected')) return;
     const since = this.#network.now();
@@ -224,7 +226,7 @@ class FakeLink implements CoordinatorLink {
     });
   }
   send = (message: DeviceMessage): boolean => {
-    if (this.#state.kind !== 'connected') return false;
+    if (this.#closed || this.#state.kind !== 'connected') return false;
     void this.#network.take(this, message);
     return true;
   };
@@ -266,6 +268,7 @@ class FakeLink implements CoordinatorLink {
     return this.#network.claim(claim, signature);
   };
   close = async (): Promise<void> => {
+    this.#closed = true;
     this.#messages.clear();
     this.#states.clear();
     this.#network.forget(this);

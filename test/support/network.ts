@@ -73,6 +73,7 @@ export class TestNetwork {
   coordinator: Coordinator;
   readonly #options: CoordinatorOptions;
   readonly #devices: TestDevice[] = [];
+  #halted = false;
 
   private constructor(chain: TestChain, dataDir: string, coordinator: Coordinator, options: CoordinatorOptions) {
     this.chain = chain;
@@ -92,9 +93,16 @@ export class TestNetwork {
     return this.coordinator.url;
   }
 
+  /** Closes the coordinator; `restart` or `stop` follows. */
+  async halt(): Promise<void> {
+    if (!this.#halted) await this.coordinator.close();
+    this.#halted = true;
+  }
+
   /** Closes the coordinator and opens it again on the same folder. */
   async restart(): Promise<void> {
-    await this.coordinator.close();
+    await this.halt();
+    this.#halted = false;
     this.coordinator = await startCoordinator(this.#options);
   }
 
@@ -125,7 +133,7 @@ export class TestNetwork {
 
   async stop(): Promise<void> {
     for (const device of this.#devices) await device.hangUp();
-    await this.coordinator.close();
+    await this.halt();
     await this.chain.stop();
     await rm(this.dataDir, { recursive: true, force: true });
   }

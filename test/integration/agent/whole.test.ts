@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -12,6 +11,7 @@ import { openNodeAgent } from '../../../agent/node.ts';
 import { encodeManifest, priceOf } from '../../../core/catalogue.ts';
 import type { Address } from '../../../core/primitives.ts';
 import { getBlob } from '../../support/device.ts';
+import { freePort } from '../../support/free-port.ts';
 import { TestNetwork } from '../../support/network.ts';
 import { makeClip, probe, transcodeWorkload } from '../../support/transcode.ts';
 import { until } from '../../support/wait.ts';
@@ -42,15 +42,6 @@ afterAll(async () => {
   await network.stop();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** A coordinator that restarts is found again at its old address. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 async function open(name: string): Promise<Agent> {
   const dataDir = join(folder, name);
@@ -149,7 +140,7 @@ test('coordinator and chain go and come back: each is shown with its reason, and
   await network.chain.restart();
   await until('chain back', () => problems().length === 0);
 
-  await network.coordinator.close();
+  await network.halt();
   await until('coordinator away', () => problems().includes('coordinator-away'));
   expect(agent.snapshot().reason).toEqual({ kind: 'coordinator-away' });
   await network.restart();

@@ -1,0 +1,50 @@
+import { PassThrough } from 'node:stream';
+import { expect, test } from 'vitest';
+import { unfitness } from '../../../agent/adapters/docker.ts';
+import { demultiplex, linesOf } from '../../../agent/adapters/docker-stream.ts';
+
+const FIT = {
+  ...{ OSType: 'linux', MemoryLimit: true, PidsLimit: true, CpuCfsQuota: true, CgroupDriver: 'systemd' },
+  SecurityOptions: ['name=seccomp,profile=default'],
+};
+test('an engine with all limits is fit', () => {
+  expect(unfitness(FIT)).toBeNull();
+});
+test.each([
+  [{ OSType: 'windows' }, 'Linux'],
+  [{ CgroupDriver: 'none' }, 'control groups'],
+  [{ MemoryLimit: false }, 'memory'],
+  [{ PidsLimit: false }, 'process'],
+  [{ CpuCfsQuota: false }, 'CPU'],
+  [{ SecurityOptions: [] }, 'seccomp'],
+])('one with %j is not, and says why', (change, why) => {
+  expect(unfitness({ ...FIT, ...change })).toContain(why);
+});
+
+const frame = (kind: number, text: string): Buffer => {
+  const body = Buffer.from(text);
+  const header = Buffer.alloc(8);
+  header[0] = kind;
+  header.writeUInt32BE(body.length, 4);
+  return Buffer.concat([header, body]);
+};
+
+test.each([1, 3, 7, 1000])('frames are split right, however they are cut (%d bytes at a time)', async (size) => {
+  const attached = new PassThrough();
+  const { stdout, stderr } = demultiplex(attached);
+  const all = Buffer.concat([frame(1, 'out'), frame(2, 'one\ntw'), frame(1, ''), frame(1, 'put'), frame(2, 'o\nlast')]);
+  for (let at = 0; at < all.length; at += size) attached.write(all.subarray(at, at + size));
+  attached.end();
+  const lines: string[] = [];
+  for await (const line of linesOf(stderr)) lines.push(line);
+  expect(lines).toEqual(['one', 'two', 'last']);
+  expect(Buffer.concat(await stdout.toArray()).toString()).toBe('output');
+});
+
+test('a line without end is cut at 4 KiB', async () => {
+  const stream = new PassThrough();
+  stream.end(`${'x'.repeat(10_000)}\nnext\n`);
+  const lines: string[] = [];
+  for await (const line of linesOf(stream)) lines.push(line);
+  expect(lines.map((line) => line.length)).toEqual([4096, 4]);
+});
