@@ -26,7 +26,7 @@ const MIB = 1024 * 1024;
 const RELEASE_AFTER_MS = 10 * 60_000;
 const SLOTS: PerLane<number> = { cpu: 1, gpu: 0, bandwidth: 0, storage: 0 };
 /** While work runs because nobody is there, the return must be noticed in time to freeze it within 150 ms. */
-const WATCH_MS = 100;
+const WATCH_MS = 50;
 const IDLE_TICK_MS = 1_000;
 /** Power, disk, deadlines and the end of a pause. */
 const SLOW_TICK_MS = 5_000;

@@ -16,12 +16,21 @@ export type Sense = {
 export function createSense(ports: Pick<Ports, 'clock' | 'sensors' | 'workspace'>): Sense {
   const { clock, sensors, workspace } = ports;
   let slow: Slow | null = null;
+  let reading: Promise<Slow> | null = null;
 
-  async function slowOnes(): Promise<Slow> {
-    if (slow !== null && clock.now() - slow.at < SLOW_MS) return slow;
+  async function read(): Promise<Slow> {
     const [onBattery, freeDiskBytes] = await Promise.all([sensors.onBattery(), sensors.freeDiskBytes(workspace.path)]);
     slow = { at: clock.now(), onBattery, freeDiskBytes };
     return slow;
+  }
+
+  /** Read anew in the background: who comes back must not wait for a battery gauge. */
+  async function slowOnes(): Promise<Slow> {
+    if (slow !== null && clock.now() - slow.at < SLOW_MS) return slow;
+    reading ??= read().finally(() => {
+      reading = null;
+    });
+    return slow ?? (await reading);
   }
 
   return {

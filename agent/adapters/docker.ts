@@ -11,6 +11,8 @@ import type { ContainerRun, Containers, Log } from '../ports.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
 
 const CHECK_TIMEOUT_MS = 3_000;
+/** An engine that hangs is as good as away: the agent's loop must not hang with it. */
+const ANSWER_TIMEOUT_MS = 20_000;
 const EVENTS_BACKOFF_MS = { first: 500, last: 30_000 } as const;
 
 /** The engine's answer where there is one; anything without a status never reached it. */
@@ -26,10 +28,22 @@ const engineFailure = (error: unknown): never => {
   return fail('REFUSED', `the engine refused: ${message.slice(0, 300)}`, {}, error);
 };
 
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`Docker did not answer within ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Runs `call`; an answer in `fine` counts as success: what was asked for is so already, or its object is gone. */
 async function settled(call: () => Promise<unknown>, fine: readonly number[]): Promise<void> {
   try {
-    await call();
+    await within(ANSWER_TIMEOUT_MS, call());
   } catch (error) {
     const status = statusOf(error);
     if (status === null || !fine.includes(status)) engineFailure(error);
@@ -81,18 +95,12 @@ export function dockerContainers(options: { readonly log: Log; readonly socketPa
   const closers = new Set<() => void>();
 
   async function check(): Promise<EngineState> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error('Docker did not answer within 3 s')), CHECK_TIMEOUT_MS);
-    });
     try {
-      const info: EngineInfo = await Promise.race([docker.info(), late]);
+      const info: EngineInfo = await within(CHECK_TIMEOUT_MS, docker.info());
       const detail = unfitness(info);
       return detail === null ? { kind: 'ready', version: info.ServerVersion ?? '' } : { kind: 'unfit', detail };
     } catch (error) {
       return { kind: 'absent', detail: asFailure(error).message };
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -185,15 +193,15 @@ export function dockerContainers(options: { readonly log: Log; readonly socketPa
     onEvent,
     hasImage: async (image) => {
       try {
-        return (await docker.getImage(image).inspect()).Id === image;
+        return (await within(ANSWER_TIMEOUT_MS, docker.getImage(image).inspect())).Id === image;
       } catch (error) {
         return statusOf(error) === 404 ? false : engineFailure(error);
       }
     },
     list: async (device) => {
-      const found = await docker
-        .listContainers({ all: true, filters: { label: [`${LABEL.device}=${device}`] } })
-        .catch(engineFailure);
+      const filters = { label: [`${LABEL.device}=${device}`] };
+      const asked = docker.listContainers({ all: true, filters });
+      const found = await within(ANSWER_TIMEOUT_MS, asked).catch(engineFailure);
       return found.flatMap((entry): ObservedContainer[] => {
         const state = STATES[entry.State];
         // "removing" is on its way out already.

@@ -22,6 +22,7 @@ let catalogueFile: string;
 let workload: Awaited<ReturnType<typeof transcodeWorkload>>;
 let clip: Buffer;
 let opened: OpenedAgent | null = null;
+let idle = 3_600_000;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'idlemesh-whole-'));
@@ -49,7 +50,7 @@ async function open(name: string): Promise<Agent> {
     ...{ version: '0.0.0', dataDir, catalogueFile, initial: { coordinatorUrl: network.url } },
     seccompFile: join(import.meta.dirname, '../../../resources/seccomp.json'),
     secretBox: fileSecretBox(join(dataDir, 'secret.key')),
-    idleMs: async () => 3_600_000,
+    idleMs: async () => idle,
     log: fileLog(join(dataDir, 'logs')),
   });
   await opened.agent.start();
@@ -86,6 +87,23 @@ test('a job becomes a playable file, a receipt, a root, and tokens in the ownerâ
   expect(await network.chain.balanceOf(opened?.owner ?? '')).toBe(price);
   expect(agent.snapshot().problems).toEqual([]);
   expect(await containersOf(device)).toEqual([]);
+}, 120_000);
+
+test('who comes back finds the work frozen at once, and it goes on when they leave', async () => {
+  const agent = await open('back');
+  const consumer = await network.consumer();
+  const job = await consumer.submit('transcode', clip);
+  await until('running', () => agent.snapshot().running[0]?.phase === 'running');
+  const device = opened?.device ?? '0x';
+  const started = performance.now();
+  idle = 0;
+  await until('frozen', async () => (await containersOf(device))[0]?.state === 'paused');
+  const took = performance.now() - started;
+  await until('said', () => agent.snapshot().reason?.kind === 'in-use');
+  idle = 3_600_000;
+  expect((await consumer.follow(job.jobId, ['done', 'failed'])).state).toBe('done');
+  // The promise is 150 ms; a machine that builds other things beside this test is allowed more.
+  expect(took).toBeLessThan(1_000);
 }, 120_000);
 
 test('a second agent on the same folder is refused', async () => {
