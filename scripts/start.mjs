@@ -45,7 +45,9 @@ await command(async () => {
   await network.stop();
   if (window && code !== 0) {
     const log = appOutput(join(dataDir, 'app'));
-    warn(`the app ended with exit status ${code}\n${lastLines(readFileSync(log, 'utf8').trimEnd(), 12)}\n(whole output: ${log})`);
+    warn(
+      `the app ended with exit status ${code}\n${lastLines(readFileSync(log, 'utf8').trimEnd(), 12)}\n(whole output: ${log})`,
+    );
   }
   return code;
 });
