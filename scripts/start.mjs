@@ -1,11 +1,13 @@
 // `npm start`: everything that is missing, then a practice network on loopback and the app on it.
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startApp, startTerminalAgent } from './lib/app.mjs';
+import { appOutput, startApp, startTerminalAgent } from './lib/app.mjs';
 import { hasDisplay } from './lib/display.mjs';
 import { underNewNode } from './lib/node.mjs';
 import { practiceDataDir } from './lib/paths.mjs';
 import { practiceNetwork } from './lib/practice.mjs';
+import { lastLines } from './lib/run.mjs';
 import { setUp } from './lib/setup.mjs';
 import { command, say, step, warn } from './lib/step.mjs';
 
@@ -41,5 +43,11 @@ await command(async () => {
   const code = await app.ended;
   leaving = true;
   await network.stop();
+  if (window && code !== 0) {
+    const log = appOutput(join(dataDir, 'app'));
+    warn(
+      `the app ended with exit status ${code}\n${lastLines(readFileSync(log, 'utf8').trimEnd(), 12)}\n(whole output: ${log})`,
+    );
+  }
   return code;
 });

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { electronProgram } from './electron.mjs';
 import { catalogueFile } from './images.mjs';
@@ -24,6 +25,12 @@ export function appArguments({ dataDir, coordinatorUrl, catalogue, root: asRoot,
 }
 
 /**
+ * Where the app's own output goes.
+ * @param {string} dataDir
+ */
+export const appOutput = (dataDir) => join(dataDir, 'output.log');
+
+/**
  * Starts the app and resolves with its exit status.
  * @param {string} dataDir
  * @param {string} coordinatorUrl
@@ -37,7 +44,10 @@ export function startApp(dataDir, coordinatorUrl) {
     root: isRoot(),
     platform: process.platform,
   });
-  const child = spawn(electronProgram(), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  // Chromium talks a lot about things that do no harm; it matters only to somebody who looks for a fault.
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const output = openSync(appOutput(dataDir), 'w', 0o600);
+  const child = spawn(electronProgram(), args, { cwd: root, stdio: ['ignore', output, output] });
   return { ended: whenEnded(child), quit: () => void child.kill('SIGTERM') };
 }
 
