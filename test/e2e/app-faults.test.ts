@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -123,6 +124,50 @@ describe('each fault is said with its reason, and passes by itself when its caus
     writeFileSync(file, good);
     await overcome('settings-broken', tray, page);
   });
+
+  it('a wallet that was sealed by a keyring which is gone', async () => {
+    const device = deviceWith();
+    const first = await device.start();
+    await deviceIn(await first.app.window());
+    await first.app.dispose();
+    const file = join(device.dataDir, 'vault.json');
+    const good = readFileSync(file, 'utf8');
+    const sealed = good.replace('"backend": "file"', '"backend": "keyring-linux"');
+    expect(sealed).not.toBe(good);
+    writeFileSync(file, sealed);
+
+    const { app, tray } = await device.start();
+    const page = await app.window();
+    await saidEverywhere('vault-unreadable', tray, page);
+    expect(readFileSync(file, 'utf8')).toBe(sealed);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('a full disk', async () => {
+    const device = deviceWith();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=500m', 'idlemesh-test', device.dataDir]);
+    clean.push(async () => void execFileSync('umount', ['-l', device.dataDir]));
+    clean.push(() => device.stop());
+    const { app, tray } = await device.start();
+    const page = await app.window();
+    await deviceIn(page);
+    await page.evaluate(() => globalThis.idlemesh.commands.updateSettings({ limits: { minFreeDiskMiB: 256 } }));
+    await tray.click(text.tray.shareNow);
+    await until(
+      'the tray sharing',
+      async () => (await tray.tooltip()).includes(`\n${text.presence('sharing')}`),
+      MINUTE,
+    );
+    const ballast = join(device.dataDir, 'ballast');
+    fill(ballast);
+    await saidEverywhere('disk-low', tray, page);
+    rmSync(ballast);
+    await overcome('disk-low', tray, page);
+    await until(
+      'earnings after it',
+      async () => (await historyIn(page)).some(({ state }) => state === 'credited'),
+      2 * MINUTE,
+    );
+  });
 });
 
 it('killed in the middle of a job: nothing is left over, the job is paid once', async () => {
@@ -189,3 +234,16 @@ const readProcess = (pid: number, file: string): string => {
 };
 const parentOf = (pid: number): number => Number(readProcess(pid, 'stat').split(') ').at(-1)?.split(' ')[1]);
 const commandOf = (pid: number): string => readProcess(pid, 'cmdline');
+
+/** Writes until the disk takes no more. */
+function fill(path: string): void {
+  const block = Buffer.alloc(8 * 1024 * 1024);
+  const file = openSync(path, 'w');
+  try {
+    for (;;) writeSync(file, block);
+  } catch (error) {
+    if (!String(error).includes('ENOSPC')) throw error;
+  } finally {
+    closeSync(file);
+  }
+}

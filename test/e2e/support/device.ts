@@ -47,8 +47,12 @@ export class TestDevice {
     return { app, tray: await this.#host.item(before) };
   }
 
-  async discard(): Promise<void> {
+  async stop(): Promise<void> {
     await this.#running?.dispose();
+  }
+
+  async discard(): Promise<void> {
+    await this.stop();
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }
