@@ -32,7 +32,7 @@ export function demultiplex(attached: Readable): { readonly stdout: PassThrough;
         const part = chunk.subarray(0, left);
         chunk = chunk.subarray(part.length);
         left -= part.length;
-        if (!sink.write(part) && !sink.destroyed) await Promise.race([once(sink, 'drain'), once(sink, 'close')]);
+        if (!sink.write(part) && !sink.destroyed) await roomIn(sink);
       }
     }
   };
@@ -43,6 +43,17 @@ export function demultiplex(attached: Readable): { readonly stdout: PassThrough;
   };
   void pump().then(finish, finish);
   return { stdout, stderr };
+}
+
+/** Resolves when more can be written, or nothing ever will; leaves no listener behind. */
+async function roomIn(sink: PassThrough): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    await Promise.race([once(sink, 'drain', { signal }), once(sink, 'close', { signal })]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Whole lines without the newline; what exceeds 4 KiB of one line is dropped. */

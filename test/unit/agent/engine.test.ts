@@ -48,3 +48,37 @@ test('a line without end is cut at 4 KiB', async () => {
   for await (const line of linesOf(stream)) lines.push(line);
   expect(lines.map((line) => line.length)).toEqual([4096, 4]);
 });
+
+test('waiting for a slow reader leaves no listener behind', async () => {
+  const attached = new PassThrough();
+  const { stdout } = demultiplex(attached);
+  const listeners = () => stdout.listenerCount('drain') + stdout.listenerCount('close') + stdout.listenerCount('error');
+  const before = listeners();
+  const text = 'x'.repeat(100_000);
+  for (let count = 0; count < 20; count++) attached.write(frame(1, text));
+  attached.end();
+  let bytes = 0;
+  let most = 0;
+  for (let chunk = await next(stdout); chunk !== null; chunk = await next(stdout)) {
+    bytes += chunk.length;
+    most = Math.max(most, listeners());
+  }
+  expect(bytes).toBe(20 * text.length);
+  expect(most - before).toBeLessThanOrEqual(6);
+});
+
+/** Reads by hand: an iterator would add listeners of its own. */
+function next(stream: PassThrough): Promise<Buffer | null> {
+  return new Promise((resolve) => {
+    const ended = (): void => resolve(null);
+    const take = (): void => {
+      stream.off('end', ended);
+      const chunk: Buffer | null = stream.read();
+      if (chunk !== null) return resolve(chunk);
+      if (stream.readableEnded) return ended();
+      stream.once('readable', take);
+      stream.once('end', ended);
+    };
+    take();
+  });
+}
