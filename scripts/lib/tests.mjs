@@ -54,7 +54,7 @@ export async function runTests(name, projects, patterns, needs) {
   ];
   const virtual = needs.window && process.platform === 'linux' && (!hasDisplay() || Boolean(process.env['CI']));
   const [file = '', args] = virtual ? onVirtualDisplay(words) : [words[0], words.slice(1)];
-  const { code } = await run(file, args, { show: true });
+  const { code } = await run(file, args, { show: true, env: process.stdout.isTTY ? {} : { NO_COLOR: '1' } });
   const counted = tally(
     existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : patterns.length > 0 && code === 0 ? {} : undefined,
   );
