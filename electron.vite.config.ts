@@ -26,6 +26,7 @@ export default defineConfig({
       target: 'node18',
       externalizeDeps: false,
       outDir: 'out/preload',
+      minify: true,
       rolldownOptions: {
         input: { index: 'preload/index.ts' },
         external,

@@ -36,6 +36,7 @@ export function runShell(parts: ShellParts): void {
   const dataDir = app.getPath('userData');
   app.setPath('sessionData', join(dataDir, 'browser'));
   if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox();
+  if (process.platform === 'win32') app.setAppUserModelId('org.idlemesh.app');
   registerScheme();
   lockContents();
   if (!app.requestSingleInstanceLock()) {

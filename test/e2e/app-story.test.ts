@@ -121,3 +121,21 @@ it(
   },
   5 * MINUTE,
 );
+
+it.skipIf(process.platform !== 'linux')('works when nobody is there, and is frozen by the first touch', async () => {
+  const idle = new TestDevice(host, {
+    coordinatorUrl: network.coordinatorUrl,
+    words: ['--idlemesh-idle-after=10', '--hidden'],
+  });
+  try {
+    const { tray } = await idle.start();
+    await until('the tray sharing', async () => (await tray.tooltip()).includes(text.presence('sharing')), MINUTE);
+    const running = async () => (await containersOf(idle.device())).some(({ state }) => state === 'running');
+    await until('work', running, MINUTE);
+    execFileSync('xdotool', ['mousemove_relative', '--', '40', '20']);
+    await until('nothing running', async () => !(await running()), 2_000);
+    await until('the reason', async () => (await tray.tooltip()).includes('You are here.'));
+  } finally {
+    await idle.discard();
+  }
+});

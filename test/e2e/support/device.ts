@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { z } from 'zod';
 import type { Bridge, EarningsPage } from '../../../core/ipc.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
 import { App, ROOT } from './app.ts';
@@ -45,6 +46,12 @@ export class TestDevice {
     });
     this.#running = app;
     return { app, tray: await this.#host.item(before) };
+  }
+
+  /** Its address, from the file that the app keeps it in. */
+  device(): string {
+    return z.object({ device: z.string() }).parse(JSON.parse(readFileSync(join(this.dataDir, 'vault.json'), 'utf8')))
+      .device;
   }
 
   async stop(): Promise<void> {
