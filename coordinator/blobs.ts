@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fail } from '../core/errors.ts';
-import type { Hex32 } from '../core/primitives.ts';
+import type { Hex32, UnixMs } from '../core/primitives.ts';
 
 /** Content-addressed bytes: a name is the SHA-256 of what it names, so a blob is never overwritten. */
 export type Blobs = {
@@ -12,16 +12,21 @@ export type Blobs = {
   /** Bytes of a blob; null when it is not here. */
   readonly size: (sha256: Hex32) => Promise<number | null>;
   readonly read: (sha256: Hex32) => Readable;
+  /** Counts as used now: who was told that it is here may rely on it for as long as blobs are kept. */
+  readonly renew: (sha256: Hex32) => Promise<void>;
+  /** Removes blobs unused since `before`, but for those in `needed`. Answers how many. */
+  readonly drop: (before: UnixMs, needed: ReadonlySet<string>) => Promise<number>;
   /** Throws REFUSED when the content has another hash or is larger than `maxBytes`, DISK_FULL; then nothing is kept. */
   readonly write: (sha256: Hex32, content: AsyncIterable<Uint8Array>) => Promise<void>;
 };
 
 /** A folder of blobs. What an earlier process left half-written is removed. */
-export async function openBlobs(folder: string, maxBytes: number): Promise<Blobs> {
+export async function openBlobs(folder: string, maxBytes: number, now: () => UnixMs): Promise<Blobs> {
   const incoming = join(folder, 'incoming');
   await mkdir(incoming, { recursive: true });
   for (const name of await readdir(incoming)) await rm(join(incoming, name), { force: true });
   const pathOf = (sha256: Hex32): string => join(folder, sha256.slice(2, 4), sha256.slice(2));
+  const renew = async (path: string): Promise<void> => utimes(path, now() / 1000, now() / 1000);
 
   return {
     maxBytes,
@@ -30,6 +35,19 @@ export async function openBlobs(folder: string, maxBytes: number): Promise<Blobs
       return info?.size ?? null;
     },
     read: (sha256) => createReadStream(pathOf(sha256)),
+    renew: (sha256) => renew(pathOf(sha256)),
+    async drop(before, needed) {
+      let dropped = 0;
+      for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+        if (!entry.isFile() || !/^[0-9a-f]{64}$/.test(entry.name) || needed.has(`0x${entry.name}`)) continue;
+        const path = join(entry.parentPath, entry.name);
+        const info = await stat(path).catch(() => null);
+        if (info === null || info.mtimeMs >= before) continue;
+        await rm(path, { force: true });
+        dropped++;
+      }
+      return dropped;
+    },
     async write(sha256, content) {
       const temporary = join(incoming, randomUUID());
       try {
@@ -51,6 +69,7 @@ export async function openBlobs(folder: string, maxBytes: number): Promise<Blobs
         }
         const path = pathOf(sha256);
         await mkdir(join(path, '..'), { recursive: true });
+        await renew(temporary);
         await rename(temporary, path);
       } catch (error) {
         await rm(temporary, { force: true });

@@ -14,6 +14,7 @@ import { closeEpoch, publishEpochs } from './epochs.ts';
 import { createApp } from './http.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { mayRead } from './orders.ts';
+import { dropOldBlobs } from './retention.ts';
 import { addBlobRoutes, addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Signer } from './signing.ts';
@@ -56,7 +57,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       ),
       domain,
       db,
-      blobs: await openBlobs(join(options.dataDir, 'blobs'), Math.max(0, ...limits)),
+      blobs: await openBlobs(join(options.dataDir, 'blobs'), Math.max(0, ...limits), clock.now),
       chain,
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
@@ -77,6 +78,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const timers = [
       every(DEPOSITS_EVERY_MS, () => bookDeposits(db, chain, clock, log), complain('deposits-not-read')),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
+      every(options.keepBlobsMs / 4, () => dropOldBlobs(context), complain('blobs-not-removed')),
       every(
         options.epochEveryMs,
         async () => {

@@ -37,6 +37,8 @@ export type CoordinatorOptions = {
   readonly leaseMs: number;
   /** Failed or expired leases after which a job fails and its hold goes back. */
   readonly maxAttempts: number;
+  /** Inputs and outputs unused for this long are removed, unless an open job needs them. */
+  readonly keepBlobsMs: number;
   readonly clock: Clock;
   readonly log: Log;
 };

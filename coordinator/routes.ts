@@ -141,8 +141,10 @@ export function addBlobRoutes(app: App, context: Context, mayRead: MayRead): voi
 
   app.head('/v1/blobs/:sha256', async (request, reply) => {
     requireBearer(context, request);
-    const size = await blobs.size(blobPath.parse(request.params).sha256);
+    const { sha256 } = blobPath.parse(request.params);
+    const size = await blobs.size(sha256);
     if (size === null) return await reply.code(404).send();
+    await blobs.renew(sha256);
     await reply.code(200).header('content-length', size).header('content-type', 'application/octet-stream').send();
   });
 
@@ -150,7 +152,7 @@ export function addBlobRoutes(app: App, context: Context, mayRead: MayRead): voi
     const bearer = requireBearer(context, request);
     const { sha256 } = blobPath.parse(request.params);
     const size = (await mayRead(bearer, sha256)) ? await blobs.size(sha256) : null;
-    if (size === null) fail('NOT_FOUND', 'there is no such blob, or none that you may read');
+    if (size === null) fail('NOT_FOUND', 'there is no such blob, it is no longer kept, or you may not read it');
     return await reply
       .header('content-length', size)
       .header('content-type', 'application/octet-stream')
@@ -165,6 +167,7 @@ export function addBlobRoutes(app: App, context: Context, mayRead: MayRead): voi
       fail('REFUSED', `a blob holds at most ${blobs.maxBytes} bytes`, { maxBytes: blobs.maxBytes });
     }
     if ((await blobs.size(sha256)) === null) await blobs.write(sha256, request.raw);
+    else await blobs.renew(sha256);
     await reply.code(204).send();
   });
 }

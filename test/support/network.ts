@@ -61,6 +61,7 @@ export const coordinatorOptions = (
   epochEveryMs: 300,
   leaseMs: 60_000,
   maxAttempts: 3,
+  keepBlobsMs: 3_600_000,
   clock: { now: () => Date.now() },
   log: () => undefined,
   ...change,

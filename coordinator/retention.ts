@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import type { Context } from './context.ts';
+
+const named = z.object({ hash: z.string() });
+
+/** Removes inputs and outputs that nobody used for `keepBlobsMs`, but for those an open job still needs. */
+export async function dropOldBlobs({ db, blobs, options }: Context): Promise<void> {
+  const before = options.clock.now() - options.keepBlobsMs;
+  const rows = await db.query(
+    named,
+    `SELECT input_hash AS hash FROM jobs WHERE state NOT IN ('done', 'failed')
+     UNION
+     SELECT leases.output_hash AS hash FROM leases JOIN jobs USING (job_id)
+      WHERE jobs.state NOT IN ('done', 'failed') AND leases.output_hash IS NOT NULL`,
+  );
+  const dropped = await blobs.drop(before, new Set(rows.map((row) => row.hash)));
+  if (dropped > 0) options.log('info', 'blobs-removed', { dropped });
+}
