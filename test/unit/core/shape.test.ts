@@ -143,7 +143,6 @@ const problems: { readonly [Kind in Problem['kind']]: Extract<Problem, { kind: K
   'coordinator-refused': { kind: 'coordinator-refused', url: 'u', detail: 'd' },
   'chain-away': { kind: 'chain-away', detail: 'd' },
   'vault-unreadable': { kind: 'vault-unreadable', detail: 'd' },
-  'not-started': { kind: 'not-started', detail: 'the folder is in use' },
 };
 
 describe.each(['en', 'ja'] as const)('sentences in %s', (language) => {
