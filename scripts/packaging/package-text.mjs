@@ -132,9 +132,10 @@ export function specFile({ options, depends }, { tree, files, afterInstall, afte
     '%install',
     'mkdir -p %{buildroot}',
     `cp -a '${plain(tree)}/.' %{buildroot}/`,
-    '%post',
+    // electron-builder's scripts are written for bash; rpm would hand them to sh.
+    '%post -p /bin/bash',
     plain(afterInstall),
-    '%postun',
+    '%postun -p /bin/bash',
     // Also run for the old version after an upgrade: only a removal may undo what the new version has just set up.
     'if [ "$1" -eq 0 ]; then',
     plain(afterRemove),

@@ -81,7 +81,7 @@ describe("the words of fpm's command line", () => {
     expect(spec).toContain('and 100%% more');
     expect(spec).toContain('"/opt/Thing/50%%"');
     expect(spec).toContain('echo 1%%');
-    expect(spec).toMatch(/%postun\nif \[ "\$1" -eq 0 \]; then\nrm x\nfi/);
+    expect(spec).toMatch(/%postun -p \/bin\/bash\nif \[ "\$1" -eq 0 \]; then\nrm x\nfi/);
     expect(spec).toContain('Requires: libnss3\n');
   });
 });
