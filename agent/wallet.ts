@@ -7,10 +7,12 @@ import type { NetworkInfo } from '../core/wire.ts';
 import type { CoordinatorLink, Ports } from './ports.ts';
 
 const AGAIN_MS = { first: 5_000, last: 60_000 } as const;
+/** A chain answers but never calls: that it went away is noticed by asking, seldom. */
+const RECHECK_MS = 30_000;
 /** How long a signed claim may be relayed, seconds. */
 const CLAIM_SECONDS = 3_600;
 
-/** What the owner has, may take and is taking. Balances are read on events, never by a clock but after a failure. */
+/** What the owner has, may take and is taking. Balances are read on events, and seldom otherwise. */
 export type Wallet = {
   /** Reads balances and the proof anew. */
   readonly refresh: () => void;
@@ -77,6 +79,7 @@ export function createWallet({ ports, network, link, changed }: WalletOptions): 
       [balance, claimed] = chainSays.value;
       chainFault = null;
       wait = AGAIN_MS.first;
+      cancelAgain = clock.after(RECHECK_MS, refresh);
     } else {
       [balance, claimed] = ['unknown', 'unknown'];
       chainFault = asFailure(chainSays.reason).message;

@@ -123,6 +123,17 @@ describe('a fault is shown with its reason, work waits, and all goes on when the
     await recovers(agent);
   });
 
+  test('the chain goes away while nothing happens', async () => {
+    const agent = await world.ready();
+    await until(() => agent.snapshot().wallet?.balance === 0n, 'balance known');
+    world.chain.up = false;
+    await world.clock.advance(31_000);
+    await until(() => problems(agent).includes('chain-away'), 'shown');
+    world.chain.up = true;
+    await until(() => agent.snapshot().wallet?.balance === 0n, 'balance known again');
+    await recovers(agent);
+  });
+
   test('the disk is full when a result is to be kept: nothing is sent before it is on disk', async () => {
     world.containers.automatic = false;
     const agent = await world.ready();

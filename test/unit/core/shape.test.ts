@@ -136,6 +136,7 @@ const reasons: { readonly [Kind in Reason['kind']]: Extract<Reason, { kind: Kind
 const problems: { readonly [Kind in Problem['kind']]: Extract<Problem, { kind: Kind }> } = {
   'settings-broken': { kind: 'settings-broken', path: '/p', detail: 'd' },
   'ledger-unwritable': { kind: 'ledger-unwritable', detail: 'd' },
+  'not-started': { kind: 'not-started', detail: 'd' },
   'engine-absent': { kind: 'engine-absent', detail: 'd' },
   'engine-unfit': { kind: 'engine-unfit', detail: 'd' },
   'disk-low': { kind: 'disk-low', freeBytes: 1, neededBytes: 2 },
