@@ -74,10 +74,12 @@ function next(stream: PassThrough): Promise<Buffer | null> {
     const take = (): void => {
       stream.off('end', ended);
       const chunk: Buffer | null = stream.read();
-      if (chunk !== null) return resolve(chunk);
-      if (stream.readableEnded) return ended();
-      stream.once('readable', take);
-      stream.once('end', ended);
+      if (chunk !== null) resolve(chunk);
+      else if (stream.readableEnded) ended();
+      else {
+        stream.once('readable', take);
+        stream.once('end', ended);
+      }
     };
     take();
   });
