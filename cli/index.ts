@@ -105,7 +105,7 @@ program
 program
   .command('coordinator')
   .description('run the network side: hands out work, verifies it, keeps the books, publishes roots')
-  .requiredOption('--config <file>', 'JSON: chain, contracts, times (see docs/protocol.md)')
+  .requiredOption('--config <file>', 'JSON: chain, contracts, times (see docs/coordinator.md)')
   .option('--data <dir>', 'database and blobs', defaultDataDir('coordinator'))
   .addOption(catalogueOption())
   .addOption(logOption())
