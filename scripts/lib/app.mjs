@@ -6,6 +6,9 @@ import { catalogueFile } from './images.mjs';
 import { root } from './paths.mjs';
 import { isRoot } from './system.mjs';
 
+/** Seconds. Short, so that a newcomer sees the practice network's first job within two minutes. */
+const IDLE_AFTER = '20';
+
 /**
  * The command line of the app on a practice network.
  * @param {{readonly dataDir: string, readonly coordinatorUrl: string, readonly catalogue: string, readonly root: boolean, readonly platform: string}} given
@@ -19,8 +22,7 @@ export function appArguments({ dataDir, coordinatorUrl, catalogue, root: asRoot,
     `--idlemesh-data=${dataDir}`,
     `--idlemesh-coordinator=${coordinatorUrl}`,
     `--idlemesh-catalogue=${catalogue}`,
-    // Short, so that a newcomer sees it work within two minutes.
-    '--idlemesh-idle-after=20',
+    `--idlemesh-idle-after=${IDLE_AFTER}`,
   ];
 }
 
@@ -66,6 +68,8 @@ export function startTerminalAgent(dataDir, coordinatorUrl) {
     dataDir,
     '--coordinator',
     coordinatorUrl,
+    '--idle-after',
+    IDLE_AFTER,
     '--live',
   ];
   return supervise(process.execPath, args, ['ignore', 'inherit', 'inherit']);
