@@ -6,6 +6,9 @@ import { catalogueFile } from './images.mjs';
 import { root } from './paths.mjs';
 import { isRoot } from './system.mjs';
 
+/** Seconds. Short, so that a newcomer sees the practice network's first job within two minutes. */
+const IDLE_AFTER = '20';
+
 /**
  * The command line of the app on a practice network.
  * @param {{readonly dataDir: string, readonly coordinatorUrl: string, readonly catalogue: string, readonly root: boolean, readonly platform: string}} given
@@ -19,8 +22,7 @@ export function appArguments({ dataDir, coordinatorUrl, catalogue, root: asRoot,
     `--idlemesh-data=${dataDir}`,
     `--idlemesh-coordinator=${coordinatorUrl}`,
     `--idlemesh-catalogue=${catalogue}`,
-    // Short, so that a newcomer sees it work within two minutes.
-    '--idlemesh-idle-after=20',
+    `--idlemesh-idle-after=${IDLE_AFTER}`,
   ];
 }
 
@@ -47,8 +49,7 @@ export function startApp(dataDir, coordinatorUrl) {
   // Chromium talks a lot about things that do no harm; it matters only to somebody who looks for a fault.
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const output = openSync(appOutput(dataDir), 'w', 0o600);
-  const child = spawn(electronProgram(), args, { cwd: root, stdio: ['ignore', output, output] });
-  return { ended: whenEnded(child), quit: () => void child.kill('SIGTERM') };
+  return supervise(electronProgram(), args, ['ignore', output, output]);
 }
 
 /**
@@ -67,19 +68,33 @@ export function startTerminalAgent(dataDir, coordinatorUrl) {
     dataDir,
     '--coordinator',
     coordinatorUrl,
+    '--idle-after',
+    IDLE_AFTER,
     '--live',
   ];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  return { ended: whenEnded(child), quit: () => void child.kill('SIGTERM') };
+  return supervise(process.execPath, args, ['ignore', 'inherit', 'inherit']);
 }
 
 /**
- * @param {import('node:child_process').ChildProcess} child
- * @returns {Promise<number>}
+ * Runs a program in a group of its own and asks it to end once: Ctrl-C would otherwise reach it from the terminal and again
+ * from us, and a second request means "at once", in the middle of its leave-taking.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {import('node:child_process').StdioOptions} stdio
+ * @returns {{readonly ended: Promise<number>, readonly quit: () => void}}
  */
-function whenEnded(child) {
-  return new Promise((resolve, reject) => {
+function supervise(program, args, stdio) {
+  // Windows has no such groups: there Ctrl-C reaches every program of the console, and a signal from us would kill.
+  const own = process.platform !== 'win32';
+  const child = spawn(program, args, { cwd: root, stdio, detached: own });
+  let asked = !own;
+  const quit = () => {
+    if (!asked) child.kill('SIGTERM');
+    asked = true;
+  };
+  const ended = new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGTERM' || signal === 'SIGINT' ? 0 : 1)));
   });
+  return { ended, quit };
 }

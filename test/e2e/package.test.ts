@@ -140,7 +140,7 @@ describe.skipIf(!possible)('the Debian package', () => {
     expect(seccomp.every((line) => /Seccomp:\s*2$/.test(line))).toBe(true);
     expect(readFileSync(join(out, 'processes'), 'utf8')).not.toContain('--no-sandbox');
     expect(Number(execFileSync('identify', ['-format', '%k', join(out, 'window.png')], quiet))).toBeGreaterThan(60);
-    expect(contents(data).size).toBeGreaterThan(0);
+    expect([...contents(data).keys()]).toContain('vault.json');
   }, 200_000);
 
   test('goes without a trace but the wallet and settings', () => {
