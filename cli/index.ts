@@ -92,7 +92,7 @@ program
       const language = languageOf(agent.snapshot().settings.language, Intl.DateTimeFormat().resolvedOptions().locale);
       const terminal = {
         isTTY: process.stdout.isTTY === true,
-        columns: process.stdout.columns ?? 100,
+        columns: process.stdout.columns || 100,
         write: (text: string) => void process.stdout.write(text),
       };
       agent.onSnapshot(createLiveView(terminal, language, () => -new Date().getTimezoneOffset()));

@@ -1,5 +1,4 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { startAnvil } from '../contracts/anvil.ts';
@@ -65,23 +64,25 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
       });
       await writeFile(file, JSON.stringify(contracts), { mode: 0o600 });
     }
-    const coordinator = await startCoordinator({
-      dataDir: coordinatorDir,
-      host: '127.0.0.1',
-      port: options.port ?? (await usualPort(dataDir)),
-      name: 'Practice',
-      tokenSymbol: SYMBOL,
-      catalogue: options.catalogue,
-      chain: { rpcUrl: chain.rpcUrl, ...contracts, privateKey: publisher.privateKey },
-      replicas: options.replicas,
-      reportEveryMs: options.reportEveryMs,
-      epochEveryMs: options.epochEveryMs,
-      leaseMs: 10 * 60_000,
-      maxAttempts: 3,
-      keepBlobsMs: 30 * 60_000,
-      clock: { now: () => Date.now() },
-      log,
-    });
+    const start = (port: number) =>
+      startCoordinator({
+        dataDir: coordinatorDir,
+        host: '127.0.0.1',
+        port,
+        name: 'Practice',
+        tokenSymbol: SYMBOL,
+        catalogue: options.catalogue,
+        chain: { rpcUrl: chain.rpcUrl, ...contracts, privateKey: publisher.privateKey },
+        replicas: options.replicas,
+        reportEveryMs: options.reportEveryMs,
+        epochEveryMs: options.epochEveryMs,
+        leaseMs: 10 * 60_000,
+        maxAttempts: 3,
+        keepBlobsMs: 30 * 60_000,
+        clock: { now: () => Date.now() },
+        log,
+      });
+    const coordinator = await atItsPort(options.port, dataDir, start);
     await writeFile(join(dataDir, PORT_FILE), new URL(coordinator.url).port);
     const consumerKey = await readKeyFile(join(dataDir, 'consumer.key'), true);
     const topUp = async (amount: Amount): Promise<void> => {
@@ -117,17 +118,29 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
 const PORT_FILE = 'port';
 const FIRST_PORT = 7350;
 
-/** Apps remember the address, so it must not move between starts; only a first start may step aside for another program. */
-async function usualPort(dataDir: string): Promise<number> {
+/**
+ * Apps remember the address, so it must not move between starts; only a first start may step aside for another program.
+ * Throws CONFLICT when another program has taken the port since.
+ */
+async function atItsPort(
+  asked: number | null,
+  dataDir: string,
+  start: (port: number) => Promise<Coordinator>,
+): Promise<Coordinator> {
   const known = Number(await readFile(join(dataDir, PORT_FILE), 'utf8').catch(() => ''));
-  if (Number.isInteger(known) && known > 0 && known < 65_536) return known;
-  const server = createServer();
-  const free = await new Promise<boolean>((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(FIRST_PORT, '127.0.0.1', () => resolve(true));
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return free ? FIRST_PORT : 0;
+  const port = asked ?? (Number.isInteger(known) && known > 0 && known < 65_536 ? known : null);
+  try {
+    return await start(port ?? FIRST_PORT);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    if (port === null) return await start(0);
+    return fail(
+      'CONFLICT',
+      `another program uses port ${port}; end it, or choose another with --port`,
+      { port },
+      error,
+    );
+  }
 }
 
 /** Waits until the coordinator has seen the deposit on chain; it looks at every new block. */

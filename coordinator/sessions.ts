@@ -36,6 +36,8 @@ export class Sessions {
       socket,
     );
     this.#open.add(session);
+    // The books are being closed behind it: nothing more may be handled.
+    if (this.#closed) session.close('the coordinator is going down');
     const timer = setTimeout(() => session.joined || session.close('no hello'), HELLO_WITHIN_MS);
     return {
       receive: (text) => session.receive(text),
