@@ -238,7 +238,15 @@ export function createJobs(options: JobsOptions): Jobs {
           return start(action.leaseId);
         case 'freeze':
           return onEngine('freeze', action.leaseId, async () => {
-            await containers.freeze(action.containerId);
+            try {
+              await containers.freeze(action.containerId);
+            } catch (error) {
+              // Work that must hold and cannot be frozen is ended: its lease stays and starts again later.
+              if (isFailure(error, 'ENGINE_AWAY')) throw error;
+              log('warn', 'freeze-refused', { leaseId: action.leaseId, detail: asFailure(error).message });
+              runners.get(action.leaseId)?.release();
+              return await containers.remove(action.containerId);
+            }
             runners.get(action.leaseId)?.frozen(true);
           });
         case 'thaw':

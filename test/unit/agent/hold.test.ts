@@ -1,0 +1,52 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { fail } from '../../../core/errors.ts';
+import { FakeLedger } from '../../fakes/ledger.ts';
+import { World } from '../../fakes/world.ts';
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+  world.containers.automatic = false;
+});
+
+const until = (condition: () => boolean, what: string, limit?: number) => world.until(condition, what, limit);
+
+async function running() {
+  const agent = await world.ready();
+  const id = world.issue();
+  await until(() => agent.snapshot().running[0]?.phase === 'running', 'running');
+  return { agent, id };
+}
+
+describe('work that must hold ends when it cannot be frozen', () => {
+  test('because the engine refuses to freeze', async () => {
+    const { agent, id } = await running();
+    world.containers.freeze = async () => fail('REFUSED', 'the engine refused: the freezer is not available');
+    world.sensors.idle = 0;
+    await world.clock.advance(200);
+    expect(world.containers.jobs()).toEqual([]);
+    expect(world.stateOf(id)).toBe('held');
+    await agent.stop();
+  });
+
+  test('because the ledger cannot be read and no decision is possible', async () => {
+    let unreadable = false;
+    const ports = world.ports.bind(world);
+    world.ports = () => ({
+      ...ports(),
+      openLedger: () => {
+        const ledger = new FakeLedger(world.disk);
+        const leases = ledger.leases;
+        ledger.leases = (states) => (unreadable ? fail('DISK_FULL', 'disk I/O error') : leases(states));
+        return ledger;
+      },
+    });
+    const { agent } = await running();
+    unreadable = true;
+    world.sensors.idle = 0;
+    await world.clock.advance(1_500);
+    expect(world.containers.jobs()).toEqual([]);
+    unreadable = false;
+    await agent.stop();
+  });
+});
