@@ -50,3 +50,17 @@ describe('work that must hold ends when it cannot be frozen', () => {
     await agent.stop();
   });
 });
+
+test('the return of the owner is not kept waiting by slow gauges', async () => {
+  const { agent } = await running();
+  let asked = false;
+  world.sensors.onBattery = () => {
+    asked = true;
+    return new Promise((resolve) => world.clock.after(2_000, () => resolve(false)));
+  };
+  await until(() => asked, 'the gauge is read');
+  world.sensors.idle = 0;
+  await world.clock.advance(150);
+  expect(world.containers.jobs()[0]?.state).toBe('paused');
+  await agent.stop();
+});
