@@ -186,7 +186,8 @@ export function createAgent(ports: Ports, options: { readonly version: string })
 
   async function round(): Promise<void> {
     const state = settings.current();
-    session.use(state.settings.coordinatorUrl);
+    // The defaults that stand in for a broken file name no network of the owner's.
+    if (state.kind === 'ok') session.use(state.settings.coordinatorUrl);
     const policy = policyOf(state.settings);
     const containers = await engine.look();
     const signals = await sense.gather(known());

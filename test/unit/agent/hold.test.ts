@@ -64,3 +64,15 @@ test('the return of the owner is not kept waiting by slow gauges', async () => {
   expect(world.containers.jobs()[0]?.state).toBe('paused');
   await agent.stop();
 });
+
+test('a settings file that breaks does not make the device leave its network', async () => {
+  await world.settings.update((settings) => ({ ...settings, coordinatorUrl: 'http://192.0.2.1:7350' }));
+  const { agent } = await running();
+  world.settings.breakFile('limits.cpuPercent: too big');
+  await until(() => agent.snapshot().problems.some((problem) => problem.kind === 'settings-broken'), 'shown');
+  await world.clock.advance(1_000);
+  expect(world.network.links()).toBe(1);
+  expect(world.network.enrolled).toBe(1);
+  expect(world.containers.jobs()[0]?.state).toBe('paused');
+  await agent.stop();
+});
