@@ -76,3 +76,39 @@ test('a settings file that breaks does not make the device leave its network', a
   expect(world.containers.jobs()[0]?.state).toBe('paused');
   await agent.stop();
 });
+
+test('a slider moved while a container is being started counts', async () => {
+  const agent = await world.ready();
+  const run = world.containers.run;
+  let start = (): void => undefined;
+  world.containers.run = async (spec) => {
+    await new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    return run(spec);
+  };
+  const asked: boolean[] = [];
+  const hasImage = world.containers.hasImage;
+  world.containers.hasImage = (image) => {
+    asked.push(true);
+    return hasImage(image);
+  };
+  world.issue();
+  await until(() => asked.length > 0, 'about to start');
+  await world.clock.advance(200);
+  await agent.commands.updateSettings({ limits: { cpuPercent: 10 } });
+  await world.clock.advance(200);
+  start();
+  await until(() => world.containers.jobs()[0]?.limits.NanoCpus === 4e8, 'the limit holds', 5_000);
+  await agent.stop();
+});
+
+test('limits that the engine refuses end the container: it starts again within them', async () => {
+  const { agent, id } = await running();
+  world.containers.setLimits = async () => fail('REFUSED', 'the engine refused: device or resource busy');
+  await agent.commands.updateSettings({ limits: { memoryMiB: 512 } });
+  await until(() => world.containers.started.length === 2, 'started again');
+  expect(world.containers.jobs()[0]?.limits.Memory).toBe(512 * 1024 * 1024);
+  expect(world.stateOf(id)).toBe('held');
+  await agent.stop();
+});
