@@ -195,6 +195,7 @@ export function createJobs(options: JobsOptions): Jobs {
     if (ending.kind !== 'released') starts.delete(leaseId);
     if (ending.kind === 'finished') options.reporting.sendResult(leaseId);
     if (ending.kind === 'declined') {
+      if (ending.reason === 'image-missing') options.doubtEngine();
       decline(runner.lease, ending.reason, ending.detail);
       drop(leaseId, ending.detail);
     }

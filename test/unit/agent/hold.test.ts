@@ -112,3 +112,28 @@ test('limits that the engine refuses end the container: it starts again within t
   expect(world.stateOf(id)).toBe('held');
   await agent.stop();
 });
+
+describe('images', () => {
+  test('are looked for again after a look that failed', async () => {
+    const hasImage = world.containers.hasImage;
+    let failures = 1;
+    world.containers.hasImage = (image) =>
+      failures-- > 0 ? Promise.reject(new Error('socket hang up')) : hasImage(image);
+    const agent = await world.start();
+    await until(() => world.network.slots === 1, 'asks for work');
+    await agent.stop();
+  });
+
+  test('are looked for again when one that was there is gone', async () => {
+    const agent = await world.ready();
+    const images = [...world.containers.images];
+    world.containers.images.clear();
+    world.issue();
+    await until(() => world.network.declines.length === 1, 'declined');
+    await until(() => agent.snapshot().reason?.kind === 'lane-not-offered', 'not offered any more');
+    expect(world.network.slots).toBe(0);
+    for (const image of images) world.containers.images.add(image);
+    await until(() => world.network.slots === 1, 'offered again');
+    await agent.stop();
+  });
+});
