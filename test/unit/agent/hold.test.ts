@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { linesOf } from '../../../agent/adapters/docker-stream.ts';
 import { fail } from '../../../core/errors.ts';
 import { FakeLedger } from '../../fakes/ledger.ts';
 import { World } from '../../fakes/world.ts';
@@ -136,4 +138,23 @@ describe('images', () => {
     await until(() => world.network.slots === 1, 'offered again');
     await agent.stop();
   });
+});
+
+test.each([
+  ['in one line', 'x'.repeat(64 * 1024)],
+  ['in many lines', '{"progress":0.1}\n'.repeat(4096)],
+])('a job that talks without end %s is cut off', async (_name, talk) => {
+  const stream = Readable.from(
+    (function* () {
+      for (;;) yield Buffer.from(talk);
+    })(),
+  );
+  let taken = 0;
+  const listening = (async () => {
+    for await (const line of linesOf(stream)) {
+      taken += line.length;
+      if (taken > 8 * 1024 * 1024) return;
+    }
+  })();
+  await expect(listening).rejects.toMatchObject({ code: 'WORKLOAD_FAILED' });
 });
