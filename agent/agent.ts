@@ -46,6 +46,8 @@ export function createAgent(ports: Ports, options: { readonly version: string })
   let helloLeases: ReadonlySet<string> = new Set();
   let alive = false;
   let dirty = false;
+  /** The last round failed. */
+  let blind = false;
   let looping: Promise<void> | null = null;
   let cancelTick = (): void => undefined;
   let unsubscribeSettings = (): void => undefined;
@@ -184,7 +186,8 @@ export function createAgent(ports: Ports, options: { readonly version: string })
 
   async function round(): Promise<void> {
     const state = settings.current();
-    session.use(state.settings.coordinatorUrl);
+    // The defaults that stand in for a broken file name no network of the owner's.
+    if (state.kind === 'ok') session.use(state.settings.coordinatorUrl);
     const policy = policyOf(state.settings);
     const containers = await engine.look();
     const signals = await sense.gather(known());
@@ -202,6 +205,7 @@ export function createAgent(ports: Ports, options: { readonly version: string })
     });
     await act(actions);
     reporting.consider();
+    blind = false;
     changed();
   }
 
@@ -231,6 +235,9 @@ export function createAgent(ports: Ports, options: { readonly version: string })
       dirty = false;
       await round().catch((error: unknown) => {
         log('error', 'round-failed', { detail: asFailure(error).message });
+        // Nobody decides, so nothing may run: the owner could come back unnoticed.
+        if (!blind) jobs.releaseAll().catch(() => undefined);
+        blind = true;
         changed();
       });
     }

@@ -15,7 +15,7 @@ export type EngineWatch = {
   readonly offered: () => PerLane<boolean>;
   /** Its containers of this device; none while it is not ready. Never throws. */
   readonly look: () => Promise<readonly ObservedContainer[]>;
-  /** An operation found the engine away. */
+  /** An operation found the engine away, or an image gone. */
   readonly doubt: () => void;
   readonly close: () => void;
 };
@@ -33,6 +33,7 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   let due = true;
   let wait: number = BACKOFF_MS.first;
   let cancel = (): void => undefined;
+  let cancelImages = (): void => undefined;
   let present: ReadonlySet<string> = new Set();
   let imagesDue = true;
 
@@ -66,13 +67,15 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   }
 
   async function findImages(): Promise<void> {
-    imagesDue = false;
     const wanted = catalogue().entries.map((entry) => entry.image);
     const found = await Promise.all(wanted.map(async (image) => ((await containers.hasImage(image)) ? [image] : [])));
     present = new Set(found.flat());
+    imagesDue = false;
     if (present.size === new Set(wanted).size && wanted.length > 0) return;
-    later(IMAGES_AGAIN_MS, () => {
+    cancelImages();
+    cancelImages = clock.after(IMAGES_AGAIN_MS, () => {
       imagesDue = true;
+      wake();
     });
   }
 
@@ -98,7 +101,10 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
       } catch (error) {
         const { message, code } = asFailure(error);
         log('warn', 'engine-lost', { code, detail: message });
-        if (!isFailure(error, 'ENGINE_AWAY')) return [];
+        if (!isFailure(error, 'ENGINE_AWAY')) {
+          later(BACKOFF_MS.first, () => undefined);
+          return [];
+        }
         await check().catch(() => undefined);
         // Between failing and answering again it may be starting: its containers are looked at in the next round.
         if (state.kind === 'ready') later(BACKOFF_MS.first, () => undefined);
@@ -107,10 +113,12 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     },
     doubt() {
       due = true;
+      imagesDue = true;
       wake();
     },
     close() {
       cancel();
+      cancelImages();
       unsubscribe();
     },
   };

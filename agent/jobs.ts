@@ -195,6 +195,7 @@ export function createJobs(options: JobsOptions): Jobs {
     if (ending.kind !== 'released') starts.delete(leaseId);
     if (ending.kind === 'finished') options.reporting.sendResult(leaseId);
     if (ending.kind === 'declined') {
+      if (ending.reason === 'image-missing') options.doubtEngine();
       decline(runner.lease, ending.reason, ending.detail);
       drop(leaseId, ending.detail);
     }
@@ -238,7 +239,15 @@ export function createJobs(options: JobsOptions): Jobs {
           return start(action.leaseId);
         case 'freeze':
           return onEngine('freeze', action.leaseId, async () => {
-            await containers.freeze(action.containerId);
+            try {
+              await containers.freeze(action.containerId);
+            } catch (error) {
+              // Work that must hold and cannot be frozen is ended: its lease stays and starts again later.
+              if (isFailure(error, 'ENGINE_AWAY')) throw error;
+              log('warn', 'freeze-refused', { leaseId: action.leaseId, detail: asFailure(error).message });
+              runners.get(action.leaseId)?.release();
+              return await containers.remove(action.containerId);
+            }
             runners.get(action.leaseId)?.frozen(true);
           });
         case 'thaw':

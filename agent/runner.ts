@@ -110,6 +110,20 @@ export function startRunner(options: RunnerOptions): Runner {
     }
   }
 
+  function release(): void {
+    released = true;
+    stirred();
+    void removeContainer();
+  }
+
+  /** A container that cannot be held within the owner's limits is ended; the lease starts again within them. */
+  function limit(run: ContainerRun): void {
+    containers.setLimits(run.containerId, limitUpdate(entry, share)).catch((error: unknown) => {
+      log('warn', 'limits-not-set', { leaseId: lease.leaseId, detail: asFailure(error).message });
+      if (!isFailure(error, 'ENGINE_AWAY')) release();
+    });
+  }
+
   async function work(): Promise<Ending> {
     const folder = await workspace.create(lease.leaseId);
     const [input, output] = [join(folder, 'input'), join(folder, 'output')];
@@ -138,8 +152,10 @@ export function startRunner(options: RunnerOptions): Runner {
   async function runContainer(input: string, output: string): Promise<Output | Ending> {
     const { leaseId, params, inputBytes } = lease;
     const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
-    const run = await containers.run(containerSpec(entry, share, labels, ports.seccompProfile));
+    const given = share;
+    const run = await containers.run(containerSpec(entry, given, labels, ports.seccompProfile));
     running = run;
+    if (share !== given) limit(run);
     stopwatch.run();
     enter('running');
     options.wake();
@@ -232,15 +248,8 @@ export function startRunner(options: RunnerOptions): Runner {
       if (next.cpuCores === share.cpuCores && next.memoryBytes === share.memoryBytes) return;
       share = next;
       options.changed();
-      if (running === null) return;
-      void containers.setLimits(running.containerId, limitUpdate(entry, share)).catch((error: unknown) => {
-        log('warn', 'limits-not-set', { leaseId: lease.leaseId, detail: asFailure(error).message });
-      });
+      if (running !== null) limit(running);
     },
-    release() {
-      released = true;
-      stirred();
-      void removeContainer();
-    },
+    release,
   };
 }

@@ -30,8 +30,11 @@ export type Chain = {
   readonly rootCount: () => Promise<number>;
   /** Root at an index and the transaction that published it; null when there is none. */
   readonly publication: (rootIndex: number) => Promise<{ readonly root: Hex32; readonly txHash: Hex32 } | null>;
-  /** Resolves when mined. */
-  readonly publish: (root: Hex32, total: Amount) => Promise<Hex32>;
+  /**
+   * Publishes a root at an index; resolves when mined. Throws TIMEOUT while an earlier transaction waits to be mined, which may
+   * be this very one, and CONFLICT when the index is not the next.
+   */
+  readonly publish: (root: Hex32, total: Amount, rootIndex: number) => Promise<Hex32>;
   readonly claimedBy: (owner: Address) => Promise<Amount>;
   /** The transaction in which `owner` was paid up to exactly `cumulative`; null when there is none. */
   readonly findClaim: (owner: Address, cumulative: Amount) => Promise<Hex32 | null>;
@@ -62,11 +65,12 @@ export function openChain(options: ChainOptions): Chain {
 
   // One at a time: two transactions in flight from one account would race for a nonce.
   let turn: Promise<unknown> = Promise.resolve();
-  const transact = (method: string, ...args: readonly unknown[]): Promise<Hex32> => {
+  const inTurn = (prepare: () => Promise<{ readonly nonce?: number }>, method: string, args: readonly unknown[]) => {
     const run = turn.then(() =>
       guarded(async () => {
+        const overrides = await prepare();
         await contract.getFunction(method).staticCall(...args);
-        const sent: ContractTransactionResponse = await contract.getFunction(method).send(...args);
+        const sent: ContractTransactionResponse = await contract.getFunction(method).send(...args, overrides);
         const mined = await sent.wait(1, MINED_WITHIN_MS);
         return hex32.parse(mined?.hash);
       }),
@@ -74,6 +78,18 @@ export function openChain(options: ChainOptions): Chain {
     turn = run.catch(() => undefined);
     return run;
   };
+
+  /**
+   * The number of the next transaction, taken before the roots are counted: should one that was sent earlier be mined in
+   * between, this number is used up and the node refuses it, so a root cannot be published twice.
+   */
+  async function beforeRoot(rootIndex: number): Promise<{ readonly nonce: number }> {
+    const [nonce, pending] = await Promise.all([wallet.getNonce('latest'), wallet.getNonce('pending')]);
+    if (pending > nonce) fail('TIMEOUT', 'an earlier transaction still waits to be mined', { nonce, pending });
+    const next = await read(count, 'rootCount');
+    if (next !== rootIndex) fail('CONFLICT', `the next root on chain is number ${next}, not ${rootIndex}`, { next });
+    return { nonce };
+  }
 
   const events = async (
     filter: Parameters<Contract['queryFilter']>[0],
@@ -103,14 +119,15 @@ export function openChain(options: ChainOptions): Chain {
       if (log === undefined || !('args' in log)) return null;
       return { root: hex32.parse(log.args.getValue('root')), txHash: hex32.parse(log.transactionHash) };
     },
-    publish: (root, total) => transact('publishRoot', root, total),
+    publish: (root, total, rootIndex) => inTurn(() => beforeRoot(rootIndex), 'publishRoot', [root, total]),
     claimedBy: (owner) => read(z.bigint(), 'claimed', owner),
     async findClaim(owner, cumulative) {
       const logs = await events(contract.getEvent('Claimed')(owner), 0, 'latest');
       const log = logs.find((entry) => 'args' in entry && entry.args.getValue('cumulative') === cumulative);
       return log === undefined ? null : hex32.parse(log.transactionHash);
     },
-    claimFor: (claim, rootIndex, proof, signature) => transact('claimFor', claim, rootIndex, [...proof], signature),
+    claimFor: (claim, rootIndex, proof, signature) =>
+      inTurn(async () => ({}), 'claimFor', [claim, rootIndex, [...proof], signature]),
     close: () => provider.destroy(),
   };
 }

@@ -78,7 +78,7 @@ const lockedHere = new Set<string>();
 async function lock(path: string): Promise<() => Promise<void>> {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
-      await writeFile(path, String(process.pid), { flag: 'wx' });
+      await writeFile(path, `${process.pid} ${await startOf(process.pid)}`, { flag: 'wx' });
       lockedHere.add(path);
       return async () => {
         lockedHere.delete(path);
@@ -86,8 +86,9 @@ async function lock(path: string): Promise<() => Promise<void>> {
       };
     } catch (error) {
       if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error;
-      const holder = Number(await readFile(path, 'utf8').catch(() => ''));
-      if (lockedHere.has(path) || (holder !== process.pid && isRunning(holder))) {
+      const [pid, start = ''] = (await readFile(path, 'utf8').catch(() => '')).split(' ');
+      const holder = Number(pid);
+      if (lockedHere.has(path) || (holder !== process.pid && (await isRunning(holder, start)))) {
         fail('CONFLICT', `a coordinator (process ${holder}) already uses this folder; stop it first`, { path, holder });
       }
       await rm(path, { force: true });
@@ -96,11 +97,18 @@ async function lock(path: string): Promise<() => Promise<void>> {
   fail('CONFLICT', 'another coordinator took this folder at the same moment', { path });
 }
 
-function isRunning(pid: number): boolean {
+async function isRunning(pid: number, start: string): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
   }
+  return start === '' || (await startOf(pid)) === start;
+}
+
+/** Linux tells when a process began: a number that another process has been given since is told apart. */
+async function startOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }

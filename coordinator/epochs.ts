@@ -129,7 +129,7 @@ export async function publishEpochs(
         fail('CONFLICT', `the chain has ${count} roots, so epoch ${row.epoch} cannot be next`, { epoch: row.epoch });
       }
     }
-    const txHash = there?.txHash ?? (await chain.publish(row.root, row.total));
+    const txHash = there?.txHash ?? (await chain.publish(row.root, row.total, row.epoch - 1));
     await db.tx(async (sql) => {
       const entries: Entry[] = [];
       for (const { owner, cumulative } of row.entitlements) {

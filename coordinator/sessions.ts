@@ -84,6 +84,8 @@ export class Sessions {
     const now = options.clock.now();
     for (const lease of await overdue(db, now)) {
       const effects = await db.tx((sql) => settleLoss(sql, lease, 'the deadline passed', true, options, now));
+      // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
+      if (effects.jobs.size === 0) continue;
       const { lease_id: leaseId, device } = lease;
       effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: 'the deadline passed' } });
       options.log('info', 'lease-expired', { leaseId, device });

@@ -73,8 +73,8 @@ describe('epochs', () => {
     await closeEpoch(db, 3);
     const dying: Chain = {
       ...chain,
-      async publish(root, total) {
-        await chain.publish(root, total);
+      async publish(root, total, rootIndex) {
+        await chain.publish(root, total, rootIndex);
         fail('CHAIN_AWAY', 'died before it could be noted');
       },
     };
@@ -109,7 +109,7 @@ describe('epochs', () => {
   it('are never promised beyond what consumers deposited', async () => {
     await db.exec('DELETE FROM epochs WHERE epoch = 4');
     await credit(5_000n);
-    await expect(chain.publish(randomHex32(), 5_000n)).rejects.toMatchObject({
+    await expect(chain.publish(randomHex32(), 5_000n, await chain.rootCount())).rejects.toMatchObject({
       code: 'REFUSED',
       info: { revert: 'NotFunded' },
     });

@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Tokens } from '../../../coordinator/access.ts';
+import { openBlobs } from '../../../coordinator/blobs.ts';
+import { openChain } from '../../../coordinator/chain.ts';
+import { Changes, type Context } from '../../../coordinator/context.ts';
+import { type Db, openDb } from '../../../coordinator/db.ts';
+import { enrol } from '../../../coordinator/devices.ts';
+import { findLease, insertJob, insertLease } from '../../../coordinator/jobs.ts';
+import { Sessions } from '../../../coordinator/sessions.ts';
+import { settleResult } from '../../../coordinator/settle.ts';
+import { Signer } from '../../../coordinator/signing.ts';
+import { domainOf } from '../../../core/typed-data.ts';
+import { type CoordinatorMessage, coordinatorMessage, encodeWire } from '../../../core/wire.ts';
+import { newAccount } from '../../support/chain.ts';
+import { randomHex32, Signatory } from '../../support/device.ts';
+import { coordinatorOptions, WORKLOAD } from '../../support/network.ts';
+import { until } from '../../support/wait.ts';
+
+const NOW = 1_000_000;
+
+describe('a result that comes while its lease is being taken back', () => {
+  let dir: string;
+  let db: Db;
+  let context: Context;
+  /** Happens right before the next transaction. */
+  let before: (() => Promise<void>) | null = null;
+  const networkId = randomHex32();
+  const owner = newAccount();
+  const chain = {
+    ...{ rpcUrl: 'http://127.0.0.1:1', chainId: 31337, publisher: newAccount() },
+    ...{ token: newAccount().address, distributor: newAccount().address },
+  };
+  const key = new Signatory(newAccount(), chain);
+  const messages: CoordinatorMessage[] = [];
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'idlemesh-expiry-'));
+    db = await openDb(dir);
+    const options = coordinatorOptions(dir, chain, { clock: { now: () => NOW } });
+    const domain = domainOf(chain.chainId, chain.distributor);
+    context = {
+      ...{ options, networkId, domain, blobs: await openBlobs(join(dir, 'blobs'), 1, () => NOW) },
+      db: {
+        ...db,
+        async tx(work) {
+          const happen = before;
+          before = null;
+          await happen?.();
+          return await db.tx(work);
+        },
+      },
+      chain: openChain(options.chain),
+      signer: new Signer(chain.publisher.privateKey, domain),
+      tokens: new Tokens(new Uint8Array(32)),
+      changes: new Changes(),
+    };
+  });
+  afterAll(async () => {
+    context.chain.close();
+    await db.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('stands, and the device is not told that it was cancelled', async () => {
+    const [jobId, leaseId] = [randomHex32(), randomHex32()];
+    const device = key.address;
+    await enrol(db, { owner: owner.address, device, issuedAt: 1, expiresAt: 2 * NOW }, `0x${'00'.repeat(65)}`, NOW);
+    const job = { job_id: jobId, consumer: owner.address, workload: WORKLOAD.id, version: '1.0.0' } as const;
+    const rest = { image: WORKLOAD.image, lane: 'cpu', params: {}, input_hash: randomHex32(), input_bytes: 1 } as const;
+    await insertJob(db, { ...job, ...rest, price: 1n, hold: 3n, replicas: 1 }, 1);
+    await insertLease(db, { leaseId, jobId, device, owner: owner.address }, 1, NOW - 1);
+
+    const sessions = new Sessions(context);
+    const connection = sessions.connect({
+      send: (text) => messages.push(coordinatorMessage.parse(JSON.parse(text))),
+      close: () => undefined,
+    });
+    const [challenge] = messages;
+    if (challenge?.type !== 'challenge') expect.unreachable();
+    const value = { device, networkId, nonce: challenge.nonce, issuedAt: NOW };
+    connection.receive(
+      encodeWire({
+        ...{ type: 'hello', value, signature: await key.sign('Session', value), agent: 'test', platform: 'test' },
+        ...{ workloads: [], leases: [leaseId] },
+      }),
+    );
+    await until('the welcome', () => messages.some(({ type }) => type === 'welcome'));
+
+    const result = { leaseId, device, outputHash: randomHex32(), outputBytes: 1, startedAt: 1, finishedAt: 2 };
+    const signature = await key.sign('Result', result);
+    before = async () => {
+      await db.tx((sql) => settleResult(sql, jobId, result, signature, context.options, NOW));
+    };
+    await sessions.expire();
+    expect(await findLease(db, leaseId)).toMatchObject({ state: 'finished' });
+    expect(messages.filter(({ type }) => type === 'cancel')).toEqual([]);
+    connection.ended();
+    await sessions.close();
+  });
+});

@@ -1,0 +1,160 @@
+import { Readable } from 'node:stream';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { linesOf } from '../../../agent/adapters/docker-stream.ts';
+import { fail } from '../../../core/errors.ts';
+import { FakeLedger } from '../../fakes/ledger.ts';
+import { World } from '../../fakes/world.ts';
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+  world.containers.automatic = false;
+});
+
+const until = (condition: () => boolean, what: string, limit?: number) => world.until(condition, what, limit);
+
+async function running() {
+  const agent = await world.ready();
+  const id = world.issue();
+  await until(() => agent.snapshot().running[0]?.phase === 'running', 'running');
+  return { agent, id };
+}
+
+describe('work that must hold ends when it cannot be frozen', () => {
+  test('because the engine refuses to freeze', async () => {
+    const { agent, id } = await running();
+    world.containers.freeze = async () => fail('REFUSED', 'the engine refused: the freezer is not available');
+    world.sensors.idle = 0;
+    await world.clock.advance(200);
+    expect(world.containers.jobs()).toEqual([]);
+    expect(world.stateOf(id)).toBe('held');
+    await agent.stop();
+  });
+
+  test('because the ledger cannot be read and no decision is possible', async () => {
+    let unreadable = false;
+    const ports = world.ports.bind(world);
+    world.ports = () => ({
+      ...ports(),
+      openLedger: () => {
+        const ledger = new FakeLedger(world.disk);
+        const leases = ledger.leases;
+        ledger.leases = (states) => (unreadable ? fail('DISK_FULL', 'disk I/O error') : leases(states));
+        return ledger;
+      },
+    });
+    const { agent } = await running();
+    unreadable = true;
+    world.sensors.idle = 0;
+    await world.clock.advance(1_500);
+    expect(world.containers.jobs()).toEqual([]);
+    unreadable = false;
+    await agent.stop();
+  });
+});
+
+test('the return of the owner is not kept waiting by slow gauges', async () => {
+  const { agent } = await running();
+  let asked = false;
+  world.sensors.onBattery = () => {
+    asked = true;
+    return new Promise((resolve) => world.clock.after(2_000, () => resolve(false)));
+  };
+  await until(() => asked, 'the gauge is read');
+  world.sensors.idle = 0;
+  await world.clock.advance(150);
+  expect(world.containers.jobs()[0]?.state).toBe('paused');
+  await agent.stop();
+});
+
+test('a settings file that breaks does not make the device leave its network', async () => {
+  await world.settings.update((settings) => ({ ...settings, coordinatorUrl: 'http://192.0.2.1:7350' }));
+  const { agent } = await running();
+  world.settings.breakFile('limits.cpuPercent: too big');
+  await until(() => agent.snapshot().problems.some((problem) => problem.kind === 'settings-broken'), 'shown');
+  await world.clock.advance(1_000);
+  expect(world.network.links()).toBe(1);
+  expect(world.network.enrolled).toBe(1);
+  expect(world.containers.jobs()[0]?.state).toBe('paused');
+  await agent.stop();
+});
+
+test('a slider moved while a container is being started counts', async () => {
+  const agent = await world.ready();
+  const run = world.containers.run;
+  let start = (): void => undefined;
+  world.containers.run = async (spec) => {
+    await new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    return run(spec);
+  };
+  const asked: boolean[] = [];
+  const hasImage = world.containers.hasImage;
+  world.containers.hasImage = (image) => {
+    asked.push(true);
+    return hasImage(image);
+  };
+  world.issue();
+  await until(() => asked.length > 0, 'about to start');
+  await world.clock.advance(200);
+  await agent.commands.updateSettings({ limits: { cpuPercent: 10 } });
+  await world.clock.advance(200);
+  start();
+  await until(() => world.containers.jobs()[0]?.limits.NanoCpus === 4e8, 'the limit holds', 5_000);
+  await agent.stop();
+});
+
+test('limits that the engine refuses end the container: it starts again within them', async () => {
+  const { agent, id } = await running();
+  world.containers.setLimits = async () => fail('REFUSED', 'the engine refused: device or resource busy');
+  await agent.commands.updateSettings({ limits: { memoryMiB: 512 } });
+  await until(() => world.containers.started.length === 2, 'started again');
+  expect(world.containers.jobs()[0]?.limits.Memory).toBe(512 * 1024 * 1024);
+  expect(world.stateOf(id)).toBe('held');
+  await agent.stop();
+});
+
+describe('images', () => {
+  test('are looked for again after a look that failed', async () => {
+    const hasImage = world.containers.hasImage;
+    let failures = 1;
+    world.containers.hasImage = (image) =>
+      failures-- > 0 ? Promise.reject(new Error('socket hang up')) : hasImage(image);
+    const agent = await world.start();
+    await until(() => world.network.slots === 1, 'asks for work');
+    await agent.stop();
+  });
+
+  test('are looked for again when one that was there is gone', async () => {
+    const agent = await world.ready();
+    const images = [...world.containers.images];
+    world.containers.images.clear();
+    world.issue();
+    await until(() => world.network.declines.length === 1, 'declined');
+    await until(() => agent.snapshot().reason?.kind === 'lane-not-offered', 'not offered any more');
+    expect(world.network.slots).toBe(0);
+    for (const image of images) world.containers.images.add(image);
+    await until(() => world.network.slots === 1, 'offered again');
+    await agent.stop();
+  });
+});
+
+test.each([
+  ['in one line', 'x'.repeat(64 * 1024)],
+  ['in many lines', '{"progress":0.1}\n'.repeat(4096)],
+])('a job that talks without end %s is cut off', async (_name, talk) => {
+  const stream = Readable.from(
+    (function* () {
+      for (;;) yield Buffer.from(talk);
+    })(),
+  );
+  let taken = 0;
+  const listening = (async () => {
+    for await (const line of linesOf(stream)) {
+      taken += line.length;
+      if (taken > 8 * 1024 * 1024) return;
+    }
+  })();
+  await expect(listening).rejects.toMatchObject({ code: 'WORKLOAD_FAILED' });
+});
