@@ -48,7 +48,23 @@ export function liveLines(snapshot: Snapshot, language: Language, utcOffsetMinut
 const clip = (line: string, columns: number): string =>
   line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
 
-/** Draws in place on a terminal; elsewhere prints a line whenever what it says has changed. */
+/** What makes a new line worth printing: a state, a reason, a fault or a finished job; not a countdown or progress. */
+const newsOf = ({ presence, reason, problems, earnings }: Snapshot): string =>
+  [presence, reason?.kind, ...problems.map((problem) => problem.kind), earnings.jobsToday, earnings.today].join(' ');
+
+function briefLine(snapshot: Snapshot, language: Language, utcOffsetMinutes: number): string {
+  const text = textIn(language);
+  const { earnings, network, reason } = snapshot;
+  const today = `${formatTokens(earnings.today, 6, 2)} ${network?.tokenSymbol ?? ''}`.trim();
+  return [
+    text.presence(snapshot.presence),
+    ...(reason === null ? [] : [text.reason(reason, { now: snapshot.at, utcOffsetMinutes })]),
+    ...snapshot.problems.map((problem) => text.problem(problem).title),
+    `${text.terminal.today}: ${today} (${text.terminal.jobs(earnings.jobsToday)})`,
+  ].join(' · ');
+}
+
+/** Draws in place on a terminal; elsewhere prints a line for each piece of news. */
 export function createLiveView(terminal: Terminal, language: Language, utcOffsetMinutes: () => number) {
   let drawn = 0;
   let last = '';
@@ -60,10 +76,8 @@ export function createLiveView(terminal: Terminal, language: Language, utcOffset
       drawn = lines.length;
       return;
     }
-    const brief = `${lines.slice(0, 2).join(' · ')} · ${lines.find((line) => line.includes(textIn(language).terminal.today))?.trim() ?? ''}`;
-    // A countdown changes every second; a log line should not.
-    const stable = brief.replace(/\d+ ?(s|min|秒|分)/g, '');
-    if (stable !== last) terminal.write(`${brief}\n`);
-    last = stable;
+    const news = newsOf(snapshot);
+    if (news !== last) terminal.write(`${briefLine(snapshot, language, utcOffsetMinutes())}\n`);
+    last = news;
   };
 }

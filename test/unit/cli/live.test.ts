@@ -115,5 +115,6 @@ describe('createLiveView', () => {
     expect(written).toHaveLength(1);
     view(snapshot({ rev: 3 }));
     expect(written).toHaveLength(2);
+    expect(written[1]).toBe('Sharing · Today: 0.25 PRACTICE (1 job)\n');
   });
 });
