@@ -5,10 +5,12 @@ import { duration } from '../core/text/format.ts';
 import type { Language } from '../core/text/index.ts';
 
 const LOCALES: Readonly<Record<Language, string>> = { en: 'en-GB', ja: 'ja-JP' };
-const SHOWN = 4;
+/** Figures stand in columns and move, so they keep their width; a sentence says no more than it needs. */
+const FIGURE_DECIMALS = 4;
+const SENTENCE_LEAST = 2;
 /** 10^-4 tokens: below it four decimals would show a present amount as zero. */
 const SMALL = 10n ** 14n;
-const SMALL_SHOWN = 9;
+const SMALL_DECIMALS = 9;
 
 export type MoneyParts = { readonly whole: string; readonly fraction: string };
 
@@ -16,14 +18,20 @@ export type MoneyParts = { readonly whole: string; readonly fraction: string };
 export type Format = {
   readonly locale: string;
   readonly number: (value: number, maxDecimals?: number) => string;
-  /** `steady`: always four decimals, for figures that move. */
-  readonly moneyParts: (amount: Amount, steady?: boolean) => MoneyParts;
+  /**
+   * A figure: always four decimals, and nine below 0.0001. `steady` keeps four even there, for what moves through small
+   * amounts on its way.
+   */
+  readonly figure: (amount: Amount, steady?: boolean) => MoneyParts;
+  /** In a sentence: two to four decimals, and up to nine below 0.0001. */
   readonly money: (amount: Amount, symbol: string) => string;
   readonly memory: (mebibytes: number) => string;
   /** Of a span in milliseconds. */
   readonly span: (ms: number) => string;
   readonly dateTime: (at: UnixMs) => string;
   readonly day: (at: UnixMs) => string;
+  /** As short as a day can be said. */
+  readonly axisDay: (at: UnixMs) => string;
 };
 
 export function formatIn(language: Language): Format {
@@ -35,26 +43,28 @@ export function formatIn(language: Language): Format {
     minute: '2-digit',
   });
   const day = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' });
+  const axisDay = new Intl.DateTimeFormat(locale, { month: language === 'ja' ? 'numeric' : 'short', day: 'numeric' });
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
   const number = (value: number, maxDecimals = 0): string =>
     new Intl.NumberFormat(locale, { maximumFractionDigits: maxDecimals }).format(value);
-  const moneyParts = (amount: Amount, steady = false): MoneyParts => {
-    const decimals = !steady && amount > 0n && amount < SMALL ? SMALL_SHOWN : SHOWN;
-    const [units = '0', fraction = ''] = formatTokens(amount, decimals, steady ? SHOWN : 2).split('.');
+  const parts = (amount: Amount, least: number, most: number): MoneyParts => {
+    const [units = '0', fraction = ''] = formatTokens(amount, most, least).split('.');
     return { whole: whole.format(BigInt(units)), fraction: `.${fraction}` };
   };
+  const most = (amount: Amount): number => (amount > 0n && amount < SMALL ? SMALL_DECIMALS : FIGURE_DECIMALS);
   return {
     locale,
     number,
-    moneyParts,
+    figure: (amount, steady = false) => parts(amount, FIGURE_DECIMALS, steady ? FIGURE_DECIMALS : most(amount)),
     money: (amount, symbol) => {
-      const parts = moneyParts(amount);
-      return `${parts.whole}${parts.fraction} ${symbol}`;
+      const said = parts(amount, SENTENCE_LEAST, most(amount));
+      return `${said.whole}${said.fraction} ${symbol}`;
     },
     memory: (mebibytes) => (mebibytes < 1024 ? `${number(mebibytes)} MiB` : `${number(mebibytes / 1024, 2)} GiB`),
     span: (ms) => duration(ms, language),
     dateTime: (at) => dateTime.format(at),
     day: (at) => day.format(at),
+    axisDay: (at) => axisDay.format(at),
   };
 }
 

@@ -8,12 +8,12 @@ export function useSymbol(): string {
   return snapshot.network?.tokenSymbol ?? text.window.tokens;
 }
 
-/** An amount with its unit, or the word for unknown. `steady` keeps its width while it moves. */
+/** An amount with its unit, or the word for unknown. `steady` keeps its width however small it is. */
 export function Money({ amount, steady = false }: { readonly amount: Known<Amount>; readonly steady?: boolean }) {
   const { text, format } = useFrame();
   const symbol = useSymbol();
   if (amount === 'unknown') return <span className="money money-unknown">{text.window.unknown}</span>;
-  const { whole, fraction } = format.moneyParts(amount, steady);
+  const { whole, fraction } = format.figure(amount, steady);
   return (
     <span className="money">
       <span className="money-whole">{whole}</span>

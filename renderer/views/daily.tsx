@@ -11,6 +11,8 @@ import { FailureNotice } from '../parts/notice.tsx';
 
 const RANGES = ['14', '30'] as const;
 type Range = (typeof RANGES)[number];
+/** As many as stand side by side in the narrowest window, in the longest language. */
+const LABELS = 5;
 
 type Day = { readonly start: UnixMs; readonly total: Amount; readonly lanes: ReadonlyMap<Lane, Amount> };
 
@@ -37,7 +39,8 @@ function Bars({ days, label }: { readonly days: readonly Day[]; readonly label: 
   const symbol = useSymbol();
   const [active, setActive] = useState<Day | null>(null);
   const most = largest(days.map((day) => day.total));
-  const every = days.length > 20 ? 5 : 2;
+  const every = Math.ceil(days.length / LABELS);
+  const labelled = days.filter((_day, at) => (days.length - 1 - at) % every === 0);
   return (
     <div className="bars">
       <p className="bars-said" aria-hidden="true">
@@ -51,7 +54,7 @@ function Bars({ days, label }: { readonly days: readonly Day[]; readonly label: 
       </p>
       <div className="bars-field" role="img" aria-label={label}>
         <span className="bars-most">{format.money(most, symbol)}</span>
-        {days.map((day, at) => (
+        {days.map((day) => (
           <div
             className="bar"
             key={day.start}
@@ -70,8 +73,18 @@ function Bars({ days, label }: { readonly days: readonly Day[]; readonly label: 
                 ))}
               </div>
             </div>
-            <span className="bar-day">{(days.length - 1 - at) % every === 0 ? format.day(day.start) : ''}</span>
           </div>
+        ))}
+      </div>
+      <div
+        className="bar-days"
+        aria-hidden="true"
+        style={{ '--days': every, '--all': days.length } as React.CSSProperties}
+      >
+        {labelled.map((day) => (
+          <span className="bar-day" key={day.start}>
+            {format.axisDay(day.start)}
+          </span>
         ))}
       </div>
     </div>

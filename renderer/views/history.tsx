@@ -31,7 +31,7 @@ function Row({ entry }: { readonly entry: EarningsEntry }) {
         </span>
         {entry.detail === null ? null : <span className="meaning history-detail">{entry.detail}</span>}
       </td>
-      <td>{entry.report === null ? words.noReport : words.reportNumber(entry.report)}</td>
+      <td className="history-report">{entry.report === null ? words.noReport : words.reportNumber(entry.report)}</td>
       <td className="mono history-lease">
         {shortHash(entry.leaseId)}
         <CopyButton value={entry.leaseId} what={words.leaseId} />

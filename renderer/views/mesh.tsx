@@ -74,21 +74,28 @@ export function Mesh({ countdown }: { readonly countdown: number | null }) {
       role="img"
       aria-label={text.window.overview.motif(text.presence(presence))}
     >
-      <g className="mesh-threads">
+      <g>
         {THREADS.map((path) => (
-          <path key={path} d={path} />
+          <path className="mesh-thread" key={path} d={path} />
         ))}
       </g>
       {presence === 'sharing' ? (
-        <g className="mesh-pulses">
+        <g>
           {PULSES.map((path, at) => (
-            <path key={path} d={path} pathLength={100} data-beat={at % 4} />
+            <path className="mesh-pulse" key={path} d={path} pathLength={100} data-beat={at % 4} />
           ))}
         </g>
       ) : null}
-      <g className="mesh-nodes">
+      <g>
         {POINTS.slice(INNERMOST).map(({ x, y }, at) => (
-          <circle key={`${x} ${y}`} cx={x} cy={y} r={at % 5 === 0 ? 3.4 : 2.2} data-beat={at % 4} />
+          <circle
+            className="mesh-node"
+            key={`${x} ${y}`}
+            cx={x}
+            cy={y}
+            r={at % 5 === 0 ? 3.4 : 2.2}
+            data-beat={at % 4}
+          />
         ))}
       </g>
       <circle className="mesh-veil" cx={CENTRE} cy={CENTRE} r={CORE + 36} />
