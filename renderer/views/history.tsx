@@ -31,7 +31,9 @@ function Row({ entry }: { readonly entry: EarningsEntry }) {
         </span>
         {entry.detail === null ? null : <span className="meaning history-detail">{entry.detail}</span>}
       </td>
-      <td className="history-report">{entry.report === null ? words.noReport : words.reportNumber(entry.report)}</td>
+      <td className="history-report" data-label={words.report}>
+        {entry.report === null ? words.noReport : words.reportNumber(entry.report)}
+      </td>
       <td className="mono history-lease">
         {shortHash(entry.leaseId)}
         <CopyButton value={entry.leaseId} what={words.leaseId} />

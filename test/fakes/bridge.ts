@@ -9,14 +9,13 @@ export class FakeBridge implements Bridge {
   readonly calls: { readonly name: CommandName; readonly argument: unknown }[] = [];
   /** Open subscriptions; a window that leaves takes its own along. */
   readonly listeners = new Set<(snapshot: Snapshot) => void>();
+  /** What this device finished, newest first. */
+  history: readonly EarningsEntry[] = [];
+  daily: (days: number) => DailyEarnings = () => [];
   #current: Snapshot;
   #refusal: Outcome<never> | null = null;
 
-  constructor(
-    first: Snapshot,
-    history: readonly EarningsEntry[] = [],
-    daily: (days: number) => DailyEarnings = () => [],
-  ) {
+  constructor(first: Snapshot) {
     this.#current = first;
     this.commands = {
       shareMode: this.#command('shareMode', (mode) => {
@@ -38,10 +37,10 @@ export class FakeBridge implements Bridge {
       resetSettings: this.#command('resetSettings', () => null),
       withdraw: this.#command('withdraw', () => null),
       earnings: this.#command('earnings', ({ before, limit }) => {
-        const older = history.filter((entry) => before === null || entry.at < before);
+        const older = this.history.filter((entry) => before === null || entry.at < before);
         return { entries: older.slice(0, limit), more: older.length > limit };
       }),
-      dailyEarnings: this.#command('dailyEarnings', ({ days }) => daily(days)),
+      dailyEarnings: this.#command('dailyEarnings', ({ days }) => this.daily(days)),
       openHelp: this.#command('openHelp', () => null),
     };
   }

@@ -87,6 +87,7 @@ export const PROBLEMS: readonly Problem[] = [
   { kind: 'coordinator-refused', url: 'http://127.0.0.1:7350', detail: 'this device was revoked' },
   { kind: 'chain-away', detail: 'connection refused' },
   { kind: 'vault-unreadable', detail: 'the keyring is locked' },
+  { kind: 'not-started', detail: 'the database is locked' },
 ];
 
 export const withdrawals = (now: number): readonly Withdrawal[] => {

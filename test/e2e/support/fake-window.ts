@@ -7,11 +7,16 @@ import { daily, history, PROBLEMS, snapshot, wallet, withdrawals } from '../../f
 
 /** Bundled and run in the page before the window's own script: puts a fake application where the preload would. */
 
-type Choice = { readonly scene: string; readonly language: Settings['language']; readonly theme: Settings['theme'] };
+export type Scene = {
+  readonly scene: string;
+  readonly language: Settings['language'];
+  readonly theme: Settings['theme'];
+};
 
 declare global {
   interface Window {
-    idlemeshScene?: Choice;
+    /** Pushes a scene as the newest snapshot. */
+    showScene: (scene: Scene) => void;
   }
 }
 
@@ -61,11 +66,13 @@ const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
   failed: withdrawal(5),
 };
 
-const choice = window.idlemeshScene ?? { scene: 'sharing', language: 'system', theme: 'system' };
-const settings = { ...defaultSettings(), language: choice.language, theme: choice.theme };
-const empty = choice.scene === 'first';
-Object.defineProperty(window, 'idlemesh', {
-  value: new FakeBridge(snapshot(now, { ...SCENES[choice.scene], settings }), empty ? [] : history(now, 57), (days) =>
-    daily(now, days, empty ? 0n : 100n),
-  ),
-});
+const bridge = new FakeBridge(snapshot(now));
+let rev = 1;
+window.showScene = ({ scene, language, theme }) => {
+  const empty = scene === 'first';
+  bridge.history = empty ? [] : history(now, 57);
+  bridge.daily = (days) => daily(now, days, empty ? 0n : 100n);
+  rev += 1;
+  bridge.push(snapshot(now, { rev, ...SCENES[scene], settings: { ...defaultSettings(), language, theme } }));
+};
+Object.defineProperty(window, 'idlemesh', { value: bridge });
