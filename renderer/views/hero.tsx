@@ -44,8 +44,7 @@ function countdownOf(reason: Reason | null, settings: Snapshot['settings'], now:
 function Actions() {
   const { snapshot, commands, text } = useFrame();
   const { busy, failure, run, dismiss } = useCommand();
-  const { mode, pausedUntil } = snapshot.settings.sharing;
-  const paused = snapshot.presence === 'paused' || (pausedUntil !== null && snapshot.reason?.kind === 'paused');
+  const { mode } = snapshot.settings.sharing;
   const words = text.tray;
   const pauseNames: Readonly<Record<PauseChoice, string>> = {
     hour: words.pauseHour,
@@ -55,7 +54,7 @@ function Actions() {
   const other = mode === 'now' ? 'when-idle' : 'now';
   return (
     <div className="hero-actions">
-      {paused ? (
+      {snapshot.presence === 'paused' ? (
         <Button className="button button-main" isDisabled={busy} onPress={() => void run(() => commands.resume(null))}>
           {words.resume}
         </Button>

@@ -82,6 +82,7 @@ async function cutOff(): Promise<readonly string[]> {
       const scrolls = style.overflowX === 'auto';
       if (each.getBoundingClientRect().right > root.clientWidth + 1) found.push(`outside: ${name}`);
       if (scrolls && root.clientWidth < 500 && each.scrollWidth > each.clientWidth + 1) found.push(`sideways: ${name}`);
+      if (style.overflowX === 'visible' && each.scrollWidth > each.clientWidth + 1) found.push(`spills: ${name}`);
       if (style.overflowX === 'hidden' && !each.matches('.hero') && each.scrollWidth > each.clientWidth + 1)
         found.push(`cut: ${name}`);
     }

@@ -69,7 +69,7 @@ export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot 
     wallet: wallet(),
     engine: { kind: 'ready', version: '20.10.24' },
     coordinator: { kind: 'connected', since: now - HOUR },
-    network: { name: 'Practice', tokenSymbol: 'MESH', chainId: 31_337 },
+    network: { name: 'Practice', tokenSymbol: 'PRACTICE', chainId: 31_337 },
     machine: { cpuCores: 16, memoryBytes: 31.2 * GIB },
     settings: defaultSettings(),
     ...change,
