@@ -217,7 +217,9 @@ export type Ledger = {
   /** Refuses (CONFLICT) a second, different report with a sequence it has. */
   readonly appendReport: (stored: StoredReport, at: UnixMs) => void;
   readonly lastReport: () => StoredReport | null;
-  readonly reportsWithoutReceipt: () => readonly StoredReport[];
+  readonly report: (hash: Hex32) => StoredReport | null;
+  /** Those without a receipt, and all with a sequence above `confirmed`, oldest first. */
+  readonly reportsToSend: (confirmed: number) => readonly StoredReport[];
   readonly appendReceipt: (
     value: Struct<'Receipt'>,
     signature: Signature,
