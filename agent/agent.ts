@@ -149,6 +149,7 @@ export function createAgent(ports: Ports, options: { readonly version: string })
         return;
       case 'error':
         log('warn', 'coordinator-error', { code: message.code, detail: message.message, about: message.about });
+        reporting.refused(message);
         return;
     }
   }

@@ -52,6 +52,8 @@ export function createJobs(options: JobsOptions): Jobs {
   const runners = new Map<Hex32, Runner>();
   const starts = new Map<Hex32, number>();
   const dropping = new Set<Hex32>();
+  /** Containers on their way out, and their leases. */
+  const removing = new Map<string, Hex32>();
   let share: Share = { cpuCores: 1, memoryBytes: 0 };
   let allowed: PerLane<boolean> = perLane(() => false);
 
@@ -147,6 +149,8 @@ export function createJobs(options: JobsOptions): Jobs {
     const lease = books.ledger()?.lease(leaseId)?.lease;
     const key = options.key();
     if (lease === undefined || key === null || runners.has(leaseId)) return;
+    // Never two containers of one lease; the end of the removal wakes the next round.
+    if ([...removing.values()].includes(leaseId)) return;
     const entry = entryFor(lease);
     if ('reason' in entry) {
       decline(lease, entry.reason, entry.detail);
@@ -212,6 +216,20 @@ export function createJobs(options: JobsOptions): Jobs {
     }
   }
 
+  /** Not waited for: an engine may take many seconds to remove a container, and a freeze cannot. */
+  function remove(leaseId: Hex32, containerId: string): void {
+    if (removing.has(containerId)) return;
+    removing.set(containerId, leaseId);
+    void onEngine('remove', leaseId, async () => {
+      try {
+        await containers.remove(containerId);
+      } finally {
+        removing.delete(containerId);
+      }
+      options.wake();
+    });
+  }
+
   return {
     offer,
     cancel(leaseId, why) {
@@ -246,7 +264,7 @@ export function createJobs(options: JobsOptions): Jobs {
               if (isFailure(error, 'ENGINE_AWAY')) throw error;
               log('warn', 'freeze-refused', { leaseId: action.leaseId, detail: asFailure(error).message });
               runners.get(action.leaseId)?.release();
-              return await containers.remove(action.containerId);
+              return remove(action.leaseId, action.containerId);
             }
             runners.get(action.leaseId)?.frozen(true);
           });
@@ -257,7 +275,7 @@ export function createJobs(options: JobsOptions): Jobs {
           });
         case 'remove':
           if (action.why !== 'orphan') runners.get(action.leaseId)?.release();
-          return onEngine('remove', action.leaseId, () => containers.remove(action.containerId));
+          return remove(action.leaseId, action.containerId);
         case 'drop':
           return drop(action.leaseId, action.why);
       }

@@ -82,7 +82,10 @@ export type SettingsState =
 
 export type SettingsStore = {
   readonly current: () => SettingsState;
-  /** Writes the file atomically, then answers. Throws BAD_INPUT, SETTINGS_BROKEN (nothing is overwritten) or DISK_FULL. */
+  /**
+   * Takes effect at once, then writes the file atomically, then answers. Throws BAD_INPUT and SETTINGS_BROKEN, which change
+   * nothing, and DISK_FULL: it is in force all the same, since a pause must hold, and is written as soon as that works.
+   */
   readonly update: (change: (settings: Settings) => Settings) => Promise<void>;
   /** Keeps a broken file under another name and starts from the defaults. */
   readonly reset: () => Promise<void>;
@@ -217,7 +220,9 @@ export type Ledger = {
   /** Refuses (CONFLICT) a second, different report with a sequence it has. */
   readonly appendReport: (stored: StoredReport, at: UnixMs) => void;
   readonly lastReport: () => StoredReport | null;
-  readonly reportsWithoutReceipt: () => readonly StoredReport[];
+  readonly report: (hash: Hex32) => StoredReport | null;
+  /** Those without a receipt, and all with a sequence above `confirmed`, oldest first. */
+  readonly reportsToSend: (confirmed: number) => readonly StoredReport[];
   readonly appendReceipt: (
     value: Struct<'Receipt'>,
     signature: Signature,

@@ -11,14 +11,19 @@ const MAX_ITEMS = 1000;
 /** So many items do not wait for the period to end. */
 const ENOUGH_ITEMS = 100;
 const RESEND_MS = 15_000;
+/** Sent at a time: a coordinator closes a session that sends more than it can answer. */
+const BATCH = 16;
 
 type Welcome = Extract<CoordinatorMessage, { type: 'welcome' }>;
+type ErrorMessage = Extract<CoordinatorMessage, { type: 'error' }>;
 type ReceiptMessage = Extract<CoordinatorMessage, { type: 'receipt' }>;
 
 /** Reports and results: made durable, then sent, then sent again until the coordinator has acknowledged them. */
 export type Reporting = {
   readonly welcomed: (welcome: Welcome) => void;
   readonly receipt: (message: ReceiptMessage) => void;
+  /** The coordinator did not take a report. */
+  readonly refused: (message: ErrorMessage) => void;
   /** Accepted items may be waiting. */
   readonly consider: () => void;
   readonly sendResult: (leaseId: Hex32) => void;
@@ -43,6 +48,10 @@ export function createReporting(options: ReportingOptions): Reporting {
   const { clock, log, books } = options;
   /** True once the coordinator has said which report it has last: before that, a sequence may be taken already. */
   let agreed = false;
+  /** The newest report that the coordinator is known to hold; it may have lost the ones above, whatever it has signed. */
+  let confirmed = 0;
+  /** The last report of the batch that is on its way. */
+  let batchEnd = 0;
   let fault: string | null = null;
   let due: { readonly cancel: () => void } | null = null;
   let making = false;
@@ -64,10 +73,17 @@ export function createReporting(options: ReportingOptions): Reporting {
     const ledger = books.ledger();
     if (ledger === null) return;
     const results = ledger.leases(['finished']).filter((record) => record.result?.stored === false);
-    const reports = ledger.reportsWithoutReceipt();
     for (const record of results) sendResult(record.lease.leaseId);
-    for (const report of reports) sendReport(report);
+    sendReports();
     resendLater();
+  }
+
+  /** In order: each must follow the one before. */
+  function sendReports(above = 0): void {
+    const open = books.ledger()?.reportsToSend(confirmed) ?? [];
+    const reports = open.filter(({ report }) => report.sequence > above).slice(0, BATCH);
+    batchEnd = reports.at(-1)?.report.sequence ?? 0;
+    for (const report of reports) sendReport(report);
   }
 
   function resendLater(): void {
@@ -100,7 +116,8 @@ export function createReporting(options: ReportingOptions): Reporting {
       unwritten = stored;
       books.now((to) => to.appendReport(stored, clock.now()));
       unwritten = null;
-      sendReport(stored);
+      // Behind others that are on their way it waits for its turn.
+      if (confirmed === stored.report.sequence - 1) sendReports(confirmed);
       resendLater();
       options.changed();
     } finally {
@@ -169,14 +186,14 @@ export function createReporting(options: ReportingOptions): Reporting {
         );
       }
       fault = null;
+      confirmed = lastReport?.sequence ?? 0;
       sendOpen();
       consider();
     },
     receipt({ value, signature, outcomes }) {
       const network = options.network();
-      const open = books.ledger()?.reportsWithoutReceipt() ?? [];
-      const stored = open.find(({ report }) => reportHash(report) === value.reportHash);
-      if (network === null || stored === undefined) return;
+      const stored = books.ledger()?.report(value.reportHash) ?? null;
+      if (network === null || stored === null) return;
       const { report, items } = stored;
       const credited = sum(outcomes.map((outcome) => (outcome.kind === 'credited' ? outcome.amount : 0n)));
       const believed =
@@ -192,15 +209,25 @@ export function createReporting(options: ReportingOptions): Reporting {
       if (!believed)
         return disagree(`the receipt of report ${report.sequence} is not one the network could have signed`);
       fault = null;
+      confirmed = Math.max(confirmed, report.sequence);
+      // The ledger keeps the first receipt of a report: the same again counts once.
       books
         .durably((ledger) => ledger.appendReceipt(value, signature, outcomes, clock.now()))
         .catch((error: unknown) => log('error', 'receipt-not-kept', { detail: asFailure(error).message }))
         .finally(options.changed)
         .catch(() => undefined);
+      if (report.sequence >= batchEnd) sendReports(report.sequence);
+    },
+    refused({ code, message, about }) {
+      const stored = about === null ? null : (books.ledger()?.report(about) ?? null);
+      if (stored === null || (code !== 'CONFLICT' && code !== 'BAD_INPUT')) return;
+      disagree(`the network does not take report ${stored.report.sequence} of this device: ${message}`);
     },
     reset() {
       generation++;
       agreed = false;
+      confirmed = 0;
+      batchEnd = 0;
       fault = null;
       unwritten = null;
       due?.cancel();

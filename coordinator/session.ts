@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
 import { type Address, type Hex32, type Lane, perLane, sameAddress } from '../core/primitives.ts';
+import { reportHash } from '../core/typed-data.ts';
 import { type CoordinatorMessage, type DeviceMessage, deviceMessage, encodeWire } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { block, findDevice } from './devices.ts';
@@ -247,5 +248,6 @@ function parse(text: string): DeviceMessage | null {
 
 function subjectOf(message: DeviceMessage): Hex32 | null {
   if (message.type === 'result') return message.value.leaseId;
+  if (message.type === 'report') return reportHash(message.value);
   return 'leaseId' in message ? message.leaseId : null;
 }

@@ -170,8 +170,14 @@ export function openLedgerFile(path: string): Ledger {
       const row = lastRow();
       return row === null ? null : storedOf(row);
     },
-    reportsWithoutReceipt: () =>
-      rows<ReportRow>('SELECT * FROM reports WHERE receipt IS NULL ORDER BY sequence').map(storedOf),
+    report: (hash) => {
+      const row = first<ReportRow>('SELECT * FROM reports WHERE hash = ?', hash);
+      return row === null ? null : storedOf(row);
+    },
+    reportsToSend: (confirmed) =>
+      rows<ReportRow>('SELECT * FROM reports WHERE receipt IS NULL OR sequence > ? ORDER BY sequence', confirmed).map(
+        storedOf,
+      ),
     appendReceipt(value, signed, outcomes, at) {
       const row = first<ReportRow & { receipt: string | null }>(
         'SELECT * FROM reports WHERE hash = ?',

@@ -8,6 +8,7 @@ import { readIfThere, writeFileAtomic } from './files.ts';
 
 /** Editors write a file in several steps. */
 const QUIET_MS = 50;
+const SAVE_AGAIN_MS = 2_000;
 
 const encode = (settings: Settings): string => `${JSON.stringify(settings, null, 2)}\n`;
 
@@ -24,6 +25,9 @@ export async function openSettings(options: {
   let text: string | null;
   let queue: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
+  /** Runs while what is in force is not in the file. */
+  let saving: NodeJS.Timeout | undefined;
+  let closed = false;
   let watcher: FSWatcher | null = null;
 
   function interpret(read: string): SettingsState {
@@ -36,10 +40,28 @@ export async function openSettings(options: {
   }
 
   async function save(settings: Settings): Promise<void> {
-    const next = encode(settings);
-    await writeFileAtomic(path, next);
-    text = next;
     become({ kind: 'ok', settings });
+    await write(settings);
+  }
+
+  async function write(settings: Settings): Promise<void> {
+    clearTimeout(saving);
+    const next = encode(settings);
+    try {
+      await writeFileAtomic(path, next);
+      text = next;
+    } catch (error) {
+      const { message } = asFailure(error);
+      log('warn', 'settings-unsaved', { detail: message });
+      if (!closed) saving = setTimeout(() => inTurn(saveAgain).catch(() => undefined), SAVE_AGAIN_MS);
+      fail('DISK_FULL', `it is in force, but it was not saved and would not outlast a restart: ${message}`, {}, error);
+    }
+  }
+
+  async function saveAgain(): Promise<void> {
+    const before = state;
+    await reread();
+    if (state === before && state.kind === 'ok') await write(state.settings);
   }
 
   function become(next: SettingsState): void {
@@ -54,6 +76,7 @@ export async function openSettings(options: {
     });
     if (read === text) return;
     text = read;
+    clearTimeout(saving);
     // Deleted by hand: what was in force stays in force and is written with the next change.
     if (read === null) return;
     const next = interpret(read);
@@ -72,7 +95,8 @@ export async function openSettings(options: {
   if (text === null) {
     const first = settingsSchema.parse((options.initial ?? ((settings) => settings))(defaultSettings()));
     state = { kind: 'ok', settings: first };
-    await save(first);
+    text = encode(first);
+    await writeFileAtomic(path, text);
   } else {
     state = interpret(text);
     if (state.kind === 'broken') log('error', 'settings-broken', { detail: state.detail });
@@ -109,7 +133,9 @@ export async function openSettings(options: {
       return () => listeners.delete(listener);
     },
     close() {
+      closed = true;
       clearTimeout(timer);
+      clearTimeout(saving);
       watcher?.close();
       listeners.clear();
     },

@@ -77,10 +77,13 @@ export function ledgerBehaviour(
       ledger.appendReport({ report, signature, items }, NOON + 4);
       reopen();
       expect(ledger.lastReport()).toEqual({ report, signature, items });
-      expect(ledger.reportsWithoutReceipt()).toHaveLength(1);
+      expect(ledger.reportsToSend(1)).toHaveLength(1);
       receipt(report, items, NOON + 5);
       reopen();
-      expect(ledger.reportsWithoutReceipt()).toEqual([]);
+      expect(ledger.reportsToSend(1)).toEqual([]);
+      expect(ledger.reportsToSend(0)).toEqual([{ report, signature, items }]);
+      expect(ledger.report(reportHash(report))).toEqual({ report, signature, items });
+      expect(ledger.report(randomHex32())).toBeNull();
       expect(ledger.lease(lease.leaseId)).toMatchObject({ state: 'credited', at: NOON + 5, amount: 11n });
     });
 

@@ -6,6 +6,10 @@ type Storage = {
   readonly store: SettingsStore;
   /** Replaces what is stored, as an owner with an editor does. */
   readonly edit: (text: string) => Promise<void>;
+  /** What is stored; null when it cannot be read. */
+  readonly stored: () => Promise<string | null>;
+  /** Nothing can be written, until it can again. */
+  readonly writable: (yes: boolean) => Promise<void>;
   readonly clean: () => Promise<void>;
 };
 
@@ -37,6 +41,21 @@ export function settingsBehaviour(name: string, make: () => Promise<Storage>): v
         storage.store.update((current) => ({ ...current, idleAfterSeconds: current.idleAfterSeconds + 1 }));
       await Promise.all([add(), add(), add()]);
       expect(storage.store.current().settings.idleAfterSeconds).toBe(defaultSettings().idleAfterSeconds + 3);
+    });
+    test('a change that cannot be saved is in force all the same, and is saved once that works', async () => {
+      await setTo(20);
+      await storage.writable(false);
+      const told = vi.fn();
+      storage.store.onChange(told);
+      await expect(setTo(30)).rejects.toMatchObject({
+        code: 'DISK_FULL',
+        message: expect.stringContaining('not saved'),
+      });
+      expect(cpuPercent()).toBe(30);
+      expect(told).toHaveBeenCalled();
+      await storage.writable(true);
+      await vi.waitFor(async () => expect(await storage.stored()).toContain('"cpuPercent": 30'), 10_000);
+      expect(cpuPercent()).toBe(30);
     });
     test('what is not valid changes nothing', async () => {
       await expect(setTo(1000)).rejects.toMatchObject({ code: 'BAD_INPUT' });

@@ -94,8 +94,12 @@ export class FakeLedger implements Ledger {
       this.#move(leaseId, 'accepted', { state: 'reported', at, report: sequence });
   };
   lastReport: Ledger['lastReport'] = () => this.#disk.reports.at(-1)?.stored ?? null;
-  reportsWithoutReceipt: Ledger['reportsWithoutReceipt'] = () =>
-    this.#disk.reports.filter((entry) => entry.receipt === null).map((entry) => entry.stored);
+  report: Ledger['report'] = (hash) =>
+    this.#disk.reports.find(({ stored }) => reportHash(stored.report) === hash)?.stored ?? null;
+  reportsToSend: Ledger['reportsToSend'] = (confirmed) =>
+    this.#disk.reports
+      .filter(({ stored, receipt }) => receipt === null || stored.report.sequence > confirmed)
+      .map((entry) => entry.stored);
   appendReceipt: Ledger['appendReceipt'] = (value, signature, outcomes, at: UnixMs) => {
     const entry = this.#disk.reports.find(({ stored }) => reportHash(stored.report) === value.reportHash);
     if (entry === undefined) fail('NOT_FOUND', 'a receipt for a report that was never made');

@@ -6,7 +6,7 @@ import { isSignedBy } from '../../agent/signatures.ts';
 import { fail } from '../../core/errors.ts';
 import { merkleTree } from '../../core/merkle.ts';
 import { sum } from '../../core/money.ts';
-import type { Address, Hex32, Signature, UnixMs } from '../../core/primitives.ts';
+import { type Address, type Hex32, type Signature, type UnixMs, ZERO_HASH } from '../../core/primitives.ts';
 import type { CoordinatorState } from '../../core/signals.ts';
 import { domainOf, fieldsOf, type ItemOutcome, outcomesHash, reportHash, type Struct } from '../../core/typed-data.ts';
 import type { CoordinatorMessage, DeviceMessage, Lease, NetworkInfo, OwnerProof } from '../../core/wire.ts';
@@ -142,6 +142,13 @@ export class FakeNetwork implements CoordinatorDirectory {
     const before = this.reports.get(value.sequence);
     if (before && reportHash(before) !== reportHash(value))
       throw new Error(`two reports with sequence ${value.sequence}`);
+    const last = [...this.reports.values()].at(-1);
+    const follows = value.sequence === (last?.sequence ?? 0) + 1;
+    if (before === undefined && (!follows || value.previous !== (last ? reportHash(last) : ZERO_HASH))) {
+      const message = `report ${value.sequence} does not follow the last one`;
+      link.deliver({ type: 'error', code: 'CONFLICT', message, about: reportHash(value) });
+      return;
+    }
     if (before === undefined) {
       this.reports.set(value.sequence, value);
       for (const item of items) this.credits.set(item.leaseId, (this.credits.get(item.leaseId) ?? 0) + 1);
@@ -161,6 +168,11 @@ export class FakeNetwork implements CoordinatorDirectory {
     const domain = domainOf(this.info.chainId, this.info.distributor);
     const signature = (await signer.signTypedData(domain, fieldsOf('Receipt'), receipt)) as Signature;
     if (!this.losesReceipts) link.deliver({ type: 'receipt', value: receipt, signature, outcomes });
+  }
+
+  /** As a power cut does to a store without fsync: the newest reports were never here. */
+  loseReports(above: number): void {
+    for (const sequence of [...this.reports.keys()]) if (sequence > above) this.reports.delete(sequence);
   }
 
   /** Publishes what is credited, as the owner's leaf among others. */

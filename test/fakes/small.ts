@@ -29,6 +29,8 @@ export class FakeSensors implements Sensors {
 export class FakeSettings implements SettingsStore {
   #state: SettingsState;
   #listeners = new Set<() => void>();
+  /** Changes are in force but not saved. */
+  unwritable = false;
   constructor(change: Partial<Settings> = {}) {
     this.#state = { kind: 'ok', settings: parseSettings({ ...defaultSettings(), ...change }) };
   }
@@ -38,6 +40,7 @@ export class FakeSettings implements SettingsStore {
     const next = settingsSchema.safeParse(change(this.#state.settings));
     if (!next.success) fail('BAD_INPUT', 'not valid');
     this.#set({ kind: 'ok', settings: next.data });
+    if (this.unwritable) fail('DISK_FULL', 'it was not saved');
   };
   reset = async (): Promise<void> => this.#set({ kind: 'ok', settings: defaultSettings() });
   onChange = (listener: () => void): (() => void) => {

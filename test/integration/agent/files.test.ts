@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -33,7 +33,18 @@ settingsBehaviour('file', async () => {
     store.close();
     await rm(dir, { recursive: true, force: true });
   };
-  return { store, edit: (text) => writeFile(path, text), clean };
+  // A file where the folder was: nobody can write below it, not even root, whom permissions do not stop.
+  const writable = async (yes: boolean) => {
+    if (yes) {
+      await rm(dir);
+      await rename(`${dir}.aside`, dir);
+    } else {
+      await rename(dir, `${dir}.aside`);
+      await writeFile(dir, '');
+    }
+  };
+  const stored = () => readFile(path, 'utf8').catch(() => null);
+  return { store, edit: (text) => writeFile(path, text), stored, writable, clean };
 });
 
 describe('the settings file', () => {

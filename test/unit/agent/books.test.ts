@@ -81,6 +81,42 @@ describe('reports', () => {
     await agent.stop();
   });
 
+  test('that the network has lost are sent to it again before new ones, and count once', async () => {
+    const agent = await world.ready();
+    for (let job = 0; job < 20; job++) {
+      const id = world.issue(`job ${job}`);
+      await until(() => world.stateOf(id) === 'credited', 'credited');
+      await until(() => world.network.slots === 1, 'free again');
+    }
+    world.network.become(false);
+    world.network.loseReports(1);
+    world.network.become(true);
+    await until(() => world.network.reports.size === 20, 'sent again');
+    const id = world.issue('after the loss');
+    await until(() => world.stateOf(id) === 'credited', 'the next report follows');
+    expect(agent.snapshot()).toMatchObject({ problems: [], earnings: { credited: 21n * 12n } });
+    world.network.become(false);
+    world.network.loseReports(0);
+    world.network.become(true);
+    await until(() => world.network.reports.size === 21, 'all of them again');
+    expect(agent.snapshot()).toMatchObject({ problems: [], earnings: { credited: 21n * 12n } });
+    await agent.stop();
+  });
+
+  test('that the network does not take are shown as a problem', async () => {
+    const agent = await world.ready();
+    const id = world.issue();
+    await until(() => world.stateOf(id) === 'credited', 'credited');
+    const [stored] = world.disk.reports;
+    world.network.tell({
+      ...{ type: 'error', code: 'CONFLICT', message: 'report 1 does not follow' },
+      about: stored ? reportHash(stored.stored.report) : null,
+    });
+    await until(() => agent.snapshot().problems.some((problem) => problem.kind === 'coordinator-refused'), 'shown');
+    expect(agent.snapshot().coordinator).toMatchObject({ detail: expect.stringContaining('does not follow') });
+    await agent.stop();
+  });
+
   test('a forged receipt is not believed', async () => {
     world.network.forgesReceipts = true;
     const agent = await world.ready();

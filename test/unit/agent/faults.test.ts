@@ -196,6 +196,18 @@ describe('a fault is shown with its reason, work waits, and all goes on when the
     await recovers(agent);
   });
 
+  test('the settings cannot be saved: a pause holds all the same, and says so', async () => {
+    const agent = await world.ready();
+    world.settings.unwritable = true;
+    expect(await agent.commands.pause('resumed')).toMatchObject({ ok: false, failure: { code: 'DISK_FULL' } });
+    await until(() => agent.snapshot().presence === 'paused', 'paused');
+    expect(world.network.slots).toBe(0);
+    expect(await agent.commands.shareMode('now')).toMatchObject({ ok: false });
+    await until(() => agent.snapshot().presence === 'sharing', 'shares');
+    world.settings.unwritable = false;
+    await recovers(agent);
+  });
+
   test('the vault is locked', async () => {
     world.vault.locked = true;
     const agent = await world.start();

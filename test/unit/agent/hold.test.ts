@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { linesOf } from '../../../agent/adapters/docker-stream.ts';
 import { fail } from '../../../core/errors.ts';
+import { LABEL } from '../../../core/sandbox.ts';
 import { FakeLedger } from '../../fakes/ledger.ts';
 import { World } from '../../fakes/world.ts';
 
@@ -65,6 +66,59 @@ test('the return of the owner is not kept waiting by slow gauges', async () => {
   await world.clock.advance(150);
   expect(world.containers.jobs()[0]?.state).toBe('paused');
   await agent.stop();
+});
+
+describe('a removal that takes long', () => {
+  /** Removals wait until told. */
+  function slowly(): { readonly asked: string[]; readonly go: () => void } {
+    const { remove } = world.containers;
+    const asked: string[] = [];
+    const waiting: (() => void)[] = [];
+    world.containers.remove = async (id) => {
+      asked.push(id);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return remove(id);
+    };
+    const go = () => {
+      world.containers.remove = remove;
+      for (const resolve of waiting) resolve();
+    };
+    return { asked, go };
+  }
+  const orphan = async (lease: string) => {
+    const entry = world.containers.started[0];
+    if (entry === undefined) throw new Error('nothing has started');
+    await world.containers.run({ ...entry, Labels: { ...entry.Labels, [LABEL.lease]: lease } });
+  };
+
+  test('does not keep a freeze waiting', async () => {
+    const { agent } = await running();
+    const { asked, go } = slowly();
+    await orphan(`0x${'5'.repeat(64)}`);
+    await until(() => asked.length === 1, 'the orphan is being removed');
+    world.sensors.idle = 0;
+    await world.clock.advance(150);
+    expect(world.containers.jobs()[0]?.state).toBe('paused');
+    expect(asked).toHaveLength(1);
+    go();
+    await until(() => world.containers.jobs().length === 1, 'removed');
+    await agent.stop();
+  });
+
+  test('keeps its lease from being started a second time meanwhile', async () => {
+    const { id } = await running();
+    world = world.kill();
+    const { asked, go } = slowly();
+    const agent = await world.start();
+    await until(() => asked.length === 1 && agent.snapshot().reason === null, 'the orphan is being removed');
+    await world.clock.advance(20_000);
+    expect(world.containers.started).toHaveLength(1);
+    expect(asked).toHaveLength(1);
+    go();
+    await until(() => world.containers.started.length === 2, 'started again');
+    expect(world.stateOf(id)).toBe('held');
+    await agent.stop();
+  });
 });
 
 test('a settings file that breaks does not make the device leave its network', async () => {

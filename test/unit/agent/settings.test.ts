@@ -14,6 +14,10 @@ settingsBehaviour('fake', async () => {
         store.breakFile(asFailure(error).message);
       }
     },
+    stored: async () => (store.unwritable ? null : JSON.stringify(store.current().settings, null, 2)),
+    writable: async (yes) => {
+      store.unwritable = !yes;
+    },
     clean: async () => store.close(),
   };
 });
