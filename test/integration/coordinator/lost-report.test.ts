@@ -55,7 +55,11 @@ describe('a coordinator that a power cut threw back', () => {
     expect((await device.told('error', () => true, from)).code).toBe('CONFLICT');
 
     const receipt = await device.sendReport(lost);
-    expect(receipt.value).toMatchObject({ reportHash: reportHash(lost.value), credited: PRICE, cumulative: 2n * PRICE });
+    expect(receipt.value).toMatchObject({
+      reportHash: reportHash(lost.value),
+      credited: PRICE,
+      cumulative: 2n * PRICE,
+    });
     expect(await device.sendReport(lost)).toEqual(receipt);
     expect((await device.sendReport(next)).value).toMatchObject({ credited: PRICE, cumulative: 3n * PRICE });
     expect((await network.books(device.owner.address)).credited).toBe(3n * PRICE);
