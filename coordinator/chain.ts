@@ -5,11 +5,12 @@ import {
   isError,
   JsonRpcProvider,
   Network,
+  Result,
   Wallet,
 } from 'ethers';
 import { z } from 'zod';
 import { DISTRIBUTOR_ABI } from '../core/abi.ts';
-import { Failure, fail } from '../core/errors.ts';
+import { Failure, fail, isFailure } from '../core/errors.ts';
 import type { Amount } from '../core/money.ts';
 import { type Address, address, type Hex32, hex32, type Signature } from '../core/primitives.ts';
 import type { Struct } from '../core/typed-data.ts';
@@ -22,12 +23,17 @@ export type Deposit = {
   readonly logIndex: number;
 };
 
+/** Waiting ends in one of the other two, and both are for ever. */
+export type RootState = 'waiting' | 'active' | 'disabled';
+
 /** The distributor as the coordinator uses it. Every call throws CHAIN_AWAY when no node answers, REFUSED when it reverts. */
 export type Chain = {
   readonly head: () => Promise<number>;
   /** Deposits in the blocks from `fromBlock` to `toBlock`, both included. */
   readonly deposits: (fromBlock: number, toBlock: number) => Promise<readonly Deposit[]>;
   readonly rootCount: () => Promise<number>;
+  /** Whether the contract pays from the root at an index by the time of the newest block. */
+  readonly rootState: (rootIndex: number) => Promise<RootState>;
   /** Root at an index and the transaction that published it; null when there is none. */
   readonly publication: (rootIndex: number) => Promise<{ readonly root: Hex32; readonly txHash: Hex32 } | null>;
   /**
@@ -114,6 +120,14 @@ export function openChain(options: ChainOptions): Chain {
       );
     },
     rootCount: () => read(count, 'rootCount'),
+    async rootState(rootIndex) {
+      const [{ activatedAt, disabled }, block] = await Promise.all([
+        read(rootEntry, 'rootAt', rootIndex).catch(lostRoot),
+        guarded(() => provider.getBlock('latest')),
+      ]);
+      if (disabled) return 'disabled';
+      return block !== null && BigInt(block.timestamp) >= activatedAt ? 'active' : 'waiting';
+    },
     async publication(rootIndex) {
       const [log] = await events(contract.getEvent('RootPublished')(rootIndex), 0, 'latest');
       if (log === undefined || !('args' in log)) return null;
@@ -133,6 +147,17 @@ export function openChain(options: ChainOptions): Chain {
 }
 
 const count = z.bigint().transform(Number);
+/** A root that the chain lost: it is published again before long. */
+function lostRoot(error: unknown): z.output<typeof rootEntry> {
+  if (isFailure(error, 'REFUSED') && error.info['revert'] === 'UnknownRoot') {
+    return { activatedAt: 2n ** 64n, disabled: false };
+  }
+  throw error;
+}
+const rootEntry = z
+  .instanceof(Result)
+  .transform((entry): unknown => entry.toObject())
+  .pipe(z.object({ activatedAt: z.bigint(), disabled: z.boolean() }));
 const fundedArgs = z.object({ from: address, amount: z.bigint() });
 
 /** Translates what ethers throws: a revert is REFUSED with its name, anything else means that the chain is away. */

@@ -5,14 +5,16 @@ import type { Hex32 } from '../core/primitives.ts';
 import type { claimRequest } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { findEpoch } from './epochs.ts';
+import type { Roots } from './roots.ts';
 import { requireSigned } from './signing.ts';
 
 /**
  * Checks an owner's signed claim and pays the gas for it; resolves when it is mined. The same claim again answers the
- * transaction that paid it. Throws UNAUTHORISED, REFUSED (proof, deadline, nothing due), NOT_FOUND (epoch), CHAIN_AWAY.
+ * transaction that paid it. Throws UNAUTHORISED, REFUSED (proof, root, deadline, nothing due), NOT_FOUND (epoch), CHAIN_AWAY.
  */
 export async function relayClaim(
   { db, domain, chain, options }: Context,
+  roots: Roots,
   request: z.output<typeof claimRequest>,
 ): Promise<{ readonly txHash: Hex32 }> {
   const { value, signature, proof } = request;
@@ -30,6 +32,9 @@ export async function relayClaim(
   if (amount <= (await chain.claimedBy(owner))) fail('REFUSED', 'this amount and more has been claimed before');
   if (value.deadline * 1_000 <= options.clock.now())
     fail('REFUSED', 'the deadline of the claim has passed; sign it anew');
+  if (!(await roots.pays(epoch.epoch, epoch.tx_hash))) {
+    fail('REFUSED', `the root of epoch ${request.epoch} does not pay yet or was disabled; ask for a new proof`);
+  }
   try {
     const txHash = await chain.claimFor(value, request.epoch - 1, proof, signature);
     options.log('info', 'claim-relayed', { owner, amount: amount.toString(), txHash });

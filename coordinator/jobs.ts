@@ -5,7 +5,7 @@ import { address, hex32, lane, type UnixMs } from '../core/primitives.ts';
 import type { Struct } from '../core/typed-data.ts';
 import { JOB_STATES, type JobView, type Lease, params } from '../core/wire.ts';
 import { amountColumn, integerColumn, one, type Sql } from './db.ts';
-import type { Copy, Need } from './verify.ts';
+import { barredFrom, type Copy, type Loss, type Need } from './verify.ts';
 
 /** Statements on jobs and their leases. */
 
@@ -46,6 +46,7 @@ const leaseRow = z.object({
   deadline: integerColumn,
   state: z.enum(['held', 'finished', 'accepted', 'rejected', 'gone']),
   counts_as_attempt: z.boolean(),
+  unable: z.boolean(),
   why: z.string().nullable(),
   progress: z.number(),
   output_hash: hex32.nullable(),
@@ -109,10 +110,11 @@ export async function insertLease(
 }
 
 /** Ends a held lease without a result. False when it was not held any more. */
-export async function loseLease(sql: Sql, leaseId: string, why: string, countsAsAttempt: boolean): Promise<boolean> {
+export async function loseLease(sql: Sql, leaseId: string, why: string, loss: Loss): Promise<boolean> {
   const touched = await sql.exec(
-    `UPDATE leases SET state = 'gone', why = $2, counts_as_attempt = $3 WHERE lease_id = $1 AND state = 'held'`,
-    [leaseId, why.slice(0, 500), countsAsAttempt],
+    `UPDATE leases SET state = 'gone', why = $2, counts_as_attempt = $3, unable = $4
+     WHERE lease_id = $1 AND state = 'held'`,
+    [leaseId, why.slice(0, 500), loss === 'attempt', loss === 'unable'],
   );
   return touched > 0;
 }
@@ -159,13 +161,18 @@ export async function showJob(
   );
 }
 
-export const copiesOf = (leases: readonly LeaseRow[]): readonly Copy[] =>
-  leases.map((lease) => ({
-    leaseId: lease.lease_id,
-    state: lease.state,
-    outputHash: lease.output_hash,
-    countsAsAttempt: lease.counts_as_attempt,
-  }));
+export const copiesOf = (leases: readonly LeaseRow[]): readonly Copy[] => leases.map((lease) => copyOf(lease));
+
+const copyOf = (
+  lease: Pick<LeaseRow, 'lease_id' | 'device' | 'state' | 'output_hash' | 'counts_as_attempt' | 'unable'>,
+): Copy => ({
+  leaseId: lease.lease_id,
+  device: lease.device,
+  state: lease.state,
+  outputHash: lease.output_hash,
+  countsAsAttempt: lease.counts_as_attempt,
+  unable: lease.unable,
+});
 
 const openJob = jobRow.extend({ leases: z.string() });
 const leaseSummary = z.array(
@@ -174,6 +181,7 @@ const leaseSummary = z.array(
     state: leaseRow.shape.state,
     output_hash: hex32.nullable(),
     counts_as_attempt: z.boolean(),
+    unable: z.boolean(),
     owner: address,
     device: address,
   }),
@@ -183,6 +191,7 @@ const leaseSummary = z.array(
 export async function openJobs(
   sql: Sql,
   limit: number,
+  maxAttempts: number,
 ): Promise<readonly { readonly job: Job; readonly copies: readonly Copy[]; readonly need: Omit<Need, 'wanted'> }[]> {
   const rows = await sql.query(
     openJob,
@@ -192,14 +201,10 @@ export async function openJobs(
   );
   return rows.map(({ leases: text, ...job }) => {
     const leases = leaseSummary.parse(JSON.parse(text));
+    const copies = leases.map((lease) => copyOf(lease));
     return {
       job,
-      copies: leases.map((lease) => ({
-        leaseId: lease.lease_id,
-        state: lease.state,
-        outputHash: lease.output_hash,
-        countsAsAttempt: lease.counts_as_attempt,
-      })),
+      copies,
       need: {
         jobId: job.job_id,
         workload: job.workload,
@@ -207,6 +212,7 @@ export async function openJobs(
         lane: job.lane,
         owners: new Set(leases.filter((lease) => lease.state !== 'gone').map((lease) => lease.owner)),
         failedDevices: new Set(leases.filter((lease) => lease.state === 'gone').map((lease) => lease.device)),
+        barred: barredFrom(copies, maxAttempts),
       },
     };
   });

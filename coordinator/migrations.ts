@@ -131,6 +131,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
        entitlements TEXT NOT NULL
      )`,
   ],
+  ['ALTER TABLE leases ADD COLUMN unable BOOLEAN NOT NULL DEFAULT FALSE'],
 ];
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */

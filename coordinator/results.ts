@@ -69,7 +69,14 @@ export async function resume(context: Context, device: Address, named: readonly 
     if (named.includes(lease.lease_id)) continue;
     // Without progress it may never have arrived, which is nobody's failed attempt.
     const lost = await db.tx((sql) =>
-      settleLoss(sql, lease, 'the device came back without it', lease.progress > 0, options, now),
+      settleLoss(
+        sql,
+        lease,
+        'the device came back without it',
+        lease.progress > 0 ? 'attempt' : 'excused',
+        options,
+        now,
+      ),
     );
     effects.messages.push(...lost.messages);
     for (const jobId of lost.jobs) effects.jobs.add(jobId);

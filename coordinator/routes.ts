@@ -12,11 +12,12 @@ import {
 import { relayClaim } from './claims.ts';
 import type { Context } from './context.ts';
 import { enrol } from './devices.ts';
-import { epochView, findEpoch, latestPublished, treeOf } from './epochs.ts';
+import { epochView, findEpoch, latestPublished } from './epochs.ts';
 import { type App, answer, requireBearer } from './http.ts';
 import { findJob, viewOf } from './jobs.ts';
 import { booksOf } from './ledger.ts';
 import { order, quoteFor } from './orders.ts';
+import { Roots } from './roots.ts';
 import { requireSigned } from './signing.ts';
 
 const LONG_POLL_MS = 25_000;
@@ -45,6 +46,7 @@ export type Readiness = () => string | null;
 export function addRoutes(app: App, context: Context, readiness: Readiness): void {
   const { db, domain, options, changes } = context;
   const now = (): UnixMs => options.clock.now();
+  const roots = new Roots(db, context.chain, options.clock);
 
   app.get('/healthz', async (_request, reply) => answer(reply, { status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
@@ -121,15 +123,15 @@ export function addRoutes(app: App, context: Context, readiness: Readiness): voi
 
   app.get('/v1/proofs/:owner', async (request, reply) => {
     const { owner } = ownerPath.parse(request.params);
-    const row = await latestPublished(db);
-    const leaf = row?.entitlements.find((entry) => entry.owner === owner);
-    if (row === null || leaf === undefined) fail('NOT_FOUND', 'nothing has been published for this owner yet');
-    const proof = treeOf(row).proofOf(owner) ?? fail('INTERNAL', 'a leaf without a proof');
-    await answer(reply, { epoch: row.epoch, root: row.root, cumulative: leaf.cumulative, proof });
+    const newest = await roots.newest();
+    const cumulative = newest?.cumulative.get(owner);
+    if (newest === null || cumulative === undefined) fail('NOT_FOUND', 'no root that pays names this owner yet');
+    const proof = newest.tree.proofOf(owner) ?? fail('INTERNAL', 'a leaf without a proof');
+    await answer(reply, { epoch: newest.epoch, root: newest.root, cumulative, proof });
   });
 
   app.post('/v1/claims', async (request, reply) =>
-    answer(reply, await relayClaim(context, claimRequest.parse(request.body))),
+    answer(reply, await relayClaim(context, roots, claimRequest.parse(request.body))),
   );
 }
 

@@ -10,7 +10,7 @@ import { acceptReport } from './reports.ts';
 import { receiveResult, resume } from './results.ts';
 import { type Effects, settleLoss, settleProgress } from './settle.ts';
 import { requireSigned } from './signing.ts';
-import { type Offer, workloadKey } from './verify.ts';
+import { type Loss, type Offer, workloadKey } from './verify.ts';
 
 /** A WebSocket in our words. */
 export type Socket = {
@@ -35,8 +35,9 @@ const MAX_BACKLOG = 2_000;
 const MAX_MALFORMED = 20;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
-/** Declines that tell of the work or the device, not of an owner who came back. */
-const FAULTS: ReadonlySet<string> = new Set(['failed', 'too-large', 'unknown-workload', 'image-missing']);
+/** What a decline says of the device; the rest tell of an owner who came back. */
+const UNABLE: ReadonlySet<string> = new Set(['too-large', 'unknown-workload', 'image-missing']);
+const lossOf = (reason: string): Loss => (reason === 'failed' ? 'attempt' : UNABLE.has(reason) ? 'unable' : 'excused');
 
 /** One device's connection. Messages are handled one after the other, in the order they came. */
 export class Session {
@@ -190,8 +191,8 @@ export class Session {
         if (lane !== undefined) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
         this.#sent.delete(lease.lease_id);
         const why = message.detail === '' ? message.reason : `${message.reason}: ${message.detail}`;
-        const counts = FAULTS.has(message.reason);
-        return this.#host.apply(await db.tx((sql) => settleLoss(sql, lease, why, counts, options, now)));
+        const loss = lossOf(message.reason);
+        return this.#host.apply(await db.tx((sql) => settleLoss(sql, lease, why, loss, options, now)));
       }
       case 'progress': {
         const lease = await this.#ownLease(peer, message.leaseId);

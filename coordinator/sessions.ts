@@ -83,7 +83,7 @@ export class Sessions {
     const { db, options } = this.#context;
     const now = options.clock.now();
     for (const lease of await overdue(db, now)) {
-      const effects = await db.tx((sql) => settleLoss(sql, lease, 'the deadline passed', true, options, now));
+      const effects = await db.tx((sql) => settleLoss(sql, lease, 'the deadline passed', 'attempt', options, now));
       // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
       if (effects.jobs.size === 0) continue;
       const { lease_id: leaseId, device } = lease;
@@ -119,7 +119,7 @@ export class Sessions {
     const handed: { readonly device: Address; readonly message: Extract<CoordinatorMessage, { type: 'lease' }> }[] = [];
     const effects = noEffects();
     await db.tx(async (sql) => {
-      const open = await openJobs(sql, ROUND);
+      const open = await openJobs(sql, ROUND, options.maxAttempts);
       const needs = open.flatMap(({ job, copies, need }) => {
         const decision = decideJob(copies, job.replicas, options.maxAttempts);
         return decision.kind === 'open' && decision.wanted > 0 ? [{ ...need, wanted: decision.wanted }] : [];

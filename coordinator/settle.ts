@@ -15,7 +15,7 @@ import {
   showJob,
 } from './jobs.ts';
 import { account, move, post } from './ledger.ts';
-import { decideJob } from './verify.ts';
+import { decideJob, type Loss } from './verify.ts';
 
 /** What a transaction leaves to be told after it is committed; told before, a crash would make it a lie. */
 export type Effects = {
@@ -55,13 +55,13 @@ export async function settleLoss(
   sql: Sql,
   lease: LeaseRow,
   why: string,
-  countsAsAttempt: boolean,
+  loss: Loss,
   rules: SettleRules,
   at: UnixMs,
 ): Promise<Effects> {
   const effects = noEffects();
   const job = await lockJob(sql, lease.job_id);
-  if (await loseLease(sql, lease.lease_id, why, countsAsAttempt)) await decide(sql, job, rules, at, effects);
+  if (await loseLease(sql, lease.lease_id, why, loss)) await decide(sql, job, rules, at, effects);
   return effects;
 }
 
@@ -112,7 +112,7 @@ export async function decide(sql: Sql, job: Job, rules: SettleRules, at: UnixMs,
       const verdict: Verdict = { leaseId, kind: 'rejected', reason: rejection };
       effects.messages.push({ device, message: { type: 'verdict', verdict } });
     } else if (decision.cancelled.includes(leaseId)) {
-      await loseLease(sql, leaseId, 'the job is settled', false);
+      await loseLease(sql, leaseId, 'the job is settled', 'excused');
       effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: 'the job is settled' } });
     }
   }

@@ -10,12 +10,18 @@ import type { ItemOutcome, ReportItem } from '../core/typed-data.ts';
  */
 export type LeaseState = 'held' | 'finished' | 'accepted' | 'rejected' | 'gone';
 
+/** What a lease that ended without a result says: nothing, that the device or the work failed, or that the device cannot. */
+export type Loss = 'excused' | 'attempt' | 'unable';
+
 export type Copy = {
   readonly leaseId: Hex32;
+  readonly device: Address;
   readonly state: LeaseState;
   readonly outputHash: Hex32 | null;
   /** A lease that is gone by the device's or the work's fault, or by time. */
   readonly countsAsAttempt: boolean;
+  /** Declined by a device that cannot do this job at all. */
+  readonly unable: boolean;
 };
 
 export type JobDecision =
@@ -68,12 +74,25 @@ export function decideJob(copies: readonly Copy[], replicas: 0 | 1, maxAttempts:
       cancelled: idsOf(held),
     };
   }
-  if (copies.filter((copy) => copy.countsAsAttempt).length >= maxAttempts) {
-    const why = `given up after ${maxAttempts} failed attempts`;
+  // A device counts once: no single one can make a job fail.
+  if (new Set(copies.filter((copy) => copy.countsAsAttempt).map((copy) => copy.device)).size >= maxAttempts) {
+    const why = `given up after ${maxAttempts} devices failed`;
     return { kind: 'failed', why, rejected: idsOf(finished), cancelled: idsOf(held) };
   }
   const target = finished.length < needed ? needed : finished.length + 1;
   return { kind: 'open', wanted: Math.max(0, target - finished.length - held.length) };
+}
+
+/** Devices that are not asked for this job again: those that cannot do it, and those that failed it `maxAttempts` times. */
+export function barredFrom(copies: readonly Copy[], maxAttempts: number): ReadonlySet<Address> {
+  const failures = new Map<Address, number>();
+  const barred = new Set<Address>();
+  for (const { device, countsAsAttempt, unable } of copies) {
+    const failed = (failures.get(device) ?? 0) + Number(countsAsAttempt);
+    failures.set(device, failed);
+    if (unable || failed >= maxAttempts) barred.add(device);
+  }
+  return barred;
 }
 
 /** A job that wants leases. `owners` hold or finished a copy: the next goes to someone else. */
@@ -86,6 +105,8 @@ export type Need = {
   readonly owners: ReadonlySet<Address>;
   /** Devices whose lease of this job is gone: asked again only when nobody else is free. */
   readonly failedDevices: ReadonlySet<Address>;
+  /** Devices never asked again. */
+  readonly barred: ReadonlySet<Address>;
 };
 
 export type Offer = {
@@ -116,7 +137,7 @@ export function match(needs: readonly Need[], offers: readonly Offer[]): readonl
     let wanted = need.wanted;
     for (const offer of fit) {
       if (wanted === 0) break;
-      if (owners.has(offer.owner)) continue;
+      if (owners.has(offer.owner) || need.barred.has(offer.device)) continue;
       owners.add(offer.owner);
       taken.set(slotOf(offer.device), (taken.get(slotOf(offer.device)) ?? 0) + 1);
       assignments.push({ jobId: need.jobId, device: offer.device, owner: offer.owner });

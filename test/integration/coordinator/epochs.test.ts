@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Chain, openChain } from '../../../coordinator/chain.ts';
 import { type Db, openDb } from '../../../coordinator/db.ts';
 import { closeEpoch, findEpoch, latestPublished, publishEpochs } from '../../../coordinator/epochs.ts';
-import { account, booksOf, move, post } from '../../../coordinator/ledger.ts';
+import { booksOf } from '../../../coordinator/ledger.ts';
 import { fail } from '../../../core/errors.ts';
-import { encodeWire } from '../../../core/wire.ts';
 import { newAccount, startTestChain, type TestChain, transact } from '../../support/chain.ts';
+import { credit as creditOwner } from '../../support/credit.ts';
 import { randomHex32 } from '../../support/device.ts';
 
 const clock = { now: () => 1 };
@@ -34,21 +34,7 @@ describe('epochs', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** Credits the owner as a receipt does. */
-  async function credit(amount: bigint): Promise<void> {
-    const hash = randomHex32();
-    await post(db, { kind: 'receipt', key: hash, at: 1, entries: move('external', account.credited(owner), amount) });
-    await db.exec(
-      `INSERT INTO reports (report_hash, device, sequence, value, signature, items, at)
-       SELECT $1, 'device', COUNT(*) + 1, '{}', '', '[]', 1 FROM reports`,
-      [hash],
-    );
-    const outcomes = encodeWire([{ leaseId: hash, kind: 'credited', amount }]);
-    await db.exec(
-      `INSERT INTO receipts (report_hash, owner, value, signature, outcomes, at) VALUES ($1, $2, '{}', '', $3, 1)`,
-      [hash, owner, outcomes],
-    );
-  }
+  const credit = (amount: bigint) => creditOwner(db, owner, amount);
   const publish = (through: Chain = chain) =>
     publishEpochs(
       db,

@@ -5,6 +5,7 @@ import { ZERO_HASH } from '../../../core/primitives.ts';
 import { type Lease, problemDetails } from '../../../core/wire.ts';
 import { getBlob, post, putBlob, randomHex32, sha256, TestConsumer, TestDevice } from '../../support/device.ts';
 import { PRICE, TestNetwork, WORKLOAD } from '../../support/network.ts';
+import { until } from '../../support/wait.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const refusal = async (response: Response) => {
@@ -133,17 +134,44 @@ describe('the protocol', () => {
 
     it('fail the job after the last attempt and give the hold back', async () => {
       const before = (await network.books(consumer.account.address)).deposit;
-      const device = await network.device();
+      const devices = [await network.device(), await network.device()];
       const job = await consumer.submit('echo', bytes('broken'));
-      for (let attempt = 0, from = 0; attempt < 2; attempt++) {
-        const lease = await device.nextLease(from);
-        from = device.messages.length;
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const [device, lease] = await until(
+          'a lease',
+          () =>
+            devices.flatMap((one) =>
+              one.messages.flatMap((message) => (message.type === 'lease' ? [[one, message.lease] as const] : [])),
+            )[attempt],
+        );
         device.send({ type: 'decline', leaseId: lease.leaseId, reason: 'failed', detail: 'exit 1' });
       }
       expect(await consumer.follow(job.jobId, ['done', 'failed'])).toMatchObject({ state: 'failed', charged: 0n });
       expect((await network.books(consumer.account.address)).deposit).toBe(before);
-      await device.hangUp();
+      for (const device of devices) await device.hangUp();
     });
+
+    it.each(['too-large', 'image-missing', 'unknown-workload'] as const)(
+      'are not offered again to a device that declined as unable (%s), and no single device fails a job',
+      async (reason) => {
+        const unable = await network.device(4);
+        const job = await consumer.submit('echo', bytes(`unable ${reason}`));
+        const declined = await unable.nextLease();
+        unable.send({ type: 'decline', leaseId: declined.leaseId, reason, detail: '' });
+        const younger = await consumer.submit('echo', bytes(`younger ${reason}`));
+        const next = await unable.told('lease', ({ lease }) => lease.leaseId !== declined.leaseId);
+        expect(next.lease.jobId).toBe(younger.jobId);
+        await unable.finish(next.lease, bytes('younger'));
+        expect((await consumer.job(job.jobId)).state).toBe('queued');
+        const able = await network.device();
+        const lease = await able.nextLease();
+        expect(lease.jobId).toBe(job.jobId);
+        await able.finish(lease, bytes('able'));
+        expect((await consumer.follow(job.jobId, ['done', 'failed'])).state).toBe('done');
+        await able.hangUp();
+        await unable.hangUp();
+      },
+    );
 
     it('need an uploaded output, the same result each time, and the right device', async () => {
       const device = await network.device();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  barredFrom,
   type Copy,
   decideJob,
   judgeItems,
@@ -20,7 +21,9 @@ const copy = (n: number, state: LeaseState, output: number | null = null, counts
   leaseId: id(n),
   state,
   outputHash: output === null ? null : id(output),
+  device: account(n),
   countsAsAttempt,
+  unable: false,
 });
 
 describe('what becomes of a job', () => {
@@ -77,6 +80,12 @@ describe('what becomes of a job', () => {
       copies: [copy(1, 'gone', null, true), copy(2, 'gone', null, true), copy(3, 'gone', null, true), copy(4, 'held')],
       expected: { kind: 'failed', rejected: [], cancelled: [id(4)] },
     },
+    {
+      name: 'one device fails again and again: no more than one attempt',
+      replicas: 0,
+      copies: [1, 2, 3].map((n) => ({ ...copy(n, 'gone', null, true), device: account(1) })),
+      expected: { kind: 'open', wanted: 1 },
+    },
   ] as const)('$name', ({ replicas, copies, expected }) => {
     expect(decideJob(copies, replicas, 3)).toMatchObject(expected);
   });
@@ -117,6 +126,7 @@ describe('matching', () => {
     wanted: 1,
     owners: new Set(),
     failedDevices: new Set(),
+    barred: new Set(),
     ...change,
   });
   const offer = (device: number, owner: number, cpu = 1): Offer => ({
@@ -142,6 +152,28 @@ describe('matching', () => {
     const failed = { failedDevices: new Set([account(1)]) };
     expect(match([need(1, failed)], [offer(1, 9, 5), offer(2, 8, 1)])[0]?.device).toBe(account(2));
     expect(match([need(1, failed)], [offer(1, 9)])[0]?.device).toBe(account(1));
+  });
+});
+
+describe('devices not asked again', () => {
+  const lost = (n: number, device: number, change: Partial<Copy>): Copy => ({
+    ...copy(n, 'gone'),
+    device: account(device),
+    ...change,
+  });
+
+  it('are those that cannot do the job, and those that failed it too often', () => {
+    const failed = { countsAsAttempt: true };
+    const copies = [lost(1, 1, failed), lost(2, 1, failed), lost(3, 2, failed), lost(4, 3, { unable: true })];
+    expect(barredFrom([...copies, lost(5, 4, {}), lost(6, 4, {})], 2)).toEqual(new Set([account(1), account(3)]));
+  });
+
+  it('get nothing, even when nobody else is free', () => {
+    const need = { jobId: id(1), workload: 'echo', image: 'i', lane: 'cpu', wanted: 1 } as const;
+    const none = { owners: new Set<Address>(), failedDevices: new Set<Address>() };
+    const workloads = new Set([workloadKey('echo', 'i')]);
+    const offer = { device: account(1), owner: account(9), workloads, slots: { ...perLane(() => 0), cpu: 1 } };
+    expect(match([{ ...need, ...none, barred: new Set([account(1)]) }], [offer])).toEqual([]);
   });
 });
 
