@@ -26,12 +26,16 @@ export function Icon({ name }: { readonly name: keyof typeof PATHS }) {
   );
 }
 
+/** The product's mark: three nodes on an open ring, as in the app's icon and the tray. */
 export function Mark() {
   return (
     <svg className="mark" viewBox="0 0 32 32" aria-hidden="true">
-      <path className="mark-ring" d="M16 5 25.5 10.5v11L16 27 6.5 21.5v-11z" />
-      <path className="mark-ring" d="M16 5v22M6.5 10.5l19 11M25.5 10.5l-19 11" />
-      <circle className="mark-core" cx="16" cy="16" r="4.6" />
+      <path className="mark-spoke" d="M16 16 26.5 12.6M16 16 11.2 6.1M16 16 11.7 26.1" />
+      <path className="mark-ring" d="M26.5 12.6A11 11 0 1 1 11.2 6.1" />
+      <circle className="mark-node" cx="11.2" cy="6.1" r="2.9" />
+      <circle className="mark-node" cx="11.7" cy="26.1" r="2.9" />
+      <circle className="mark-core" cx="26.5" cy="12.6" r="2.9" />
+      <circle className="mark-core" cx="16" cy="16" r="2.4" />
     </svg>
   );
 }
