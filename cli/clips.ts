@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fail } from '../core/errors.ts';
 
 /** Seconds of video in a clip; a core transcodes it in about as long. */
-const SECONDS = 12;
+const SECONDS = 24;
 
 /**
  * Makes one test clip (moving pattern, tone) with the ffmpeg of the transcode image, so that the machine needs none of its
