@@ -42,8 +42,8 @@ export type Chain = {
    */
   readonly publish: (root: Hex32, total: Amount, rootIndex: number) => Promise<Hex32>;
   readonly claimedBy: (owner: Address) => Promise<Amount>;
-  /** The transaction in which `owner` was paid up to exactly `cumulative`; null when there is none. */
-  readonly findClaim: (owner: Address, cumulative: Amount) => Promise<Hex32 | null>;
+  /** The transaction that relayed this very claim; null when there is none. */
+  readonly findClaim: (claim: Struct<'Claim'>) => Promise<Hex32 | null>;
   /** Resolves when mined. */
   readonly claimFor: (
     claim: Struct<'Claim'>,
@@ -135,10 +135,17 @@ export function openChain(options: ChainOptions): Chain {
     },
     publish: (root, total, rootIndex) => inTurn(() => beforeRoot(rootIndex), 'publishRoot', [root, total]),
     claimedBy: (owner) => read(z.bigint(), 'claimed', owner),
-    async findClaim(owner, cumulative) {
-      const logs = await events(contract.getEvent('Claimed')(owner), 0, 'latest');
-      const log = logs.find((entry) => 'args' in entry && entry.args.getValue('cumulative') === cumulative);
-      return log === undefined ? null : hex32.parse(log.transactionHash);
+    async findClaim(claim) {
+      const logs = await events(contract.getEvent('Claimed')(claim.owner, claim.recipient), 0, 'latest');
+      const log = logs.find((entry) => 'args' in entry && entry.args.getValue('cumulative') === claim.amount);
+      if (log === undefined) return null;
+      // The event does not say until when and for which fee the claim was signed.
+      const sent = await guarded(() => provider.getTransaction(log.transactionHash));
+      const call = sent === null ? null : contract.interface.parseTransaction(sent);
+      const relayed = call?.name === 'claimFor' ? relayedClaim.safeParse(call.args.getValue('request')) : null;
+      if (relayed?.success !== true) return null;
+      const { fee, deadline } = relayed.data;
+      return fee === claim.fee && deadline === BigInt(claim.deadline) ? hex32.parse(log.transactionHash) : null;
     },
     claimFor: (claim, rootIndex, proof, signature) =>
       inTurn(async () => ({}), 'claimFor', [claim, rootIndex, [...proof], signature]),
@@ -158,9 +165,13 @@ const rootEntry = z
   .instanceof(Result)
   .transform((entry): unknown => entry.toObject())
   .pipe(z.object({ activatedAt: z.bigint(), disabled: z.boolean() }));
+const relayedClaim = z
+  .instanceof(Result)
+  .transform((claim): unknown => claim.toObject())
+  .pipe(z.object({ fee: z.bigint(), deadline: z.bigint() }));
 const fundedArgs = z.object({ from: address, amount: z.bigint() });
 
-/** Translates what ethers throws: a revert is REFUSED with its name, anything else means that the chain is away. */
+/** Translates what ethers throws: a revert is REFUSED with its name, what is not known means that the chain is away. */
 async function guarded<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();

@@ -10,7 +10,8 @@ import { requireSigned } from './signing.ts';
 
 /**
  * Checks an owner's signed claim and pays the gas for it; resolves when it is mined. The same claim again answers the
- * transaction that paid it. Throws UNAUTHORISED, REFUSED (proof, root, deadline, nothing due), NOT_FOUND (epoch), CHAIN_AWAY.
+ * transaction that paid it. Throws UNAUTHORISED, REFUSED (proof, root, deadline, nothing due), NOT_FOUND (epoch), CHAIN_AWAY,
+ * INSUFFICIENT_FUNDS (the relayer's own).
  */
 export async function relayClaim(
   { db, domain, chain, options }: Context,
@@ -26,7 +27,7 @@ export async function relayClaim(
     fail('REFUSED', `the proof does not lead to the root of epoch ${request.epoch}`);
   }
   const paid = async (): Promise<Hex32 | null> =>
-    (await chain.claimedBy(owner)) < amount ? null : await chain.findClaim(owner, amount);
+    (await chain.claimedBy(owner)) < amount ? null : await chain.findClaim(value);
   const earlier = await paid();
   if (earlier !== null) return { txHash: earlier };
   if (amount <= (await chain.claimedBy(owner))) fail('REFUSED', 'this amount and more has been claimed before');

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyProof } from '../../../core/merkle.ts';
 import { parseTokens } from '../../../core/money.ts';
-import { claimAccepted, epoch, networkInfo, ownerProof } from '../../../core/wire.ts';
+import { claimAccepted, epoch, networkInfo, ownerProof, problemDetails } from '../../../core/wire.ts';
 import { newAccount } from '../../support/chain.ts';
 import { getBlob, post, sha256 } from '../../support/device.ts';
 import { PRICE, TestNetwork } from '../../support/network.ts';
@@ -67,6 +67,12 @@ describe('the whole loop on a real chain and a real database', () => {
 
     const again = claimAccepted.parse(await (await post(`${network.url}/v1/claims`, body)).json());
     expect(again).toEqual(first);
+    for (const change of [{ recipient: newAccount().address }, { fee: 4n }, { deadline: deadline + 1 }]) {
+      const other = { ...value, ...change };
+      const signature = await device.owner.sign('Claim', other);
+      const refused = await post(`${network.url}/v1/claims`, { ...body, value: other, signature });
+      expect(problemDetails.parse(await refused.json()).code).toBe('REFUSED');
+    }
     expect(await network.chain.balanceOf(recipient)).toBe(PRICE - fee);
   });
 });
