@@ -26,7 +26,8 @@ export type Deposit = {
 /** Waiting ends in one of the other two, and both are for ever. */
 export type RootState = 'waiting' | 'active' | 'disabled';
 
-/** The distributor as the coordinator uses it. Every call throws CHAIN_AWAY when no node answers, REFUSED when it reverts. */
+/** The distributor as the coordinator uses it. Every call throws CHAIN_AWAY when no node answers, REFUSED when it reverts,
+ * and what sends a transaction INSUFFICIENT_FUNDS when there are no coins for its fee. */
 export type Chain = {
   readonly head: () => Promise<number>;
   /** Deposits in the blocks from `fromBlock` to `toBlock`, both included. */
@@ -182,6 +183,14 @@ async function guarded<T>(call: () => Promise<T>): Promise<T> {
       fail('REFUSED', `the contract refuses: ${name}`, { revert: name }, error);
     }
     if (isError(error, 'TIMEOUT')) fail('TIMEOUT', 'the chain has not mined the transaction in time', {}, error);
+    if (isError(error, 'INSUFFICIENT_FUNDS')) {
+      fail(
+        'INSUFFICIENT_FUNDS',
+        "the coordinator's account has no coins for the chain's fees; send it some",
+        {},
+        error,
+      );
+    }
     const message = error instanceof Error ? error.message : String(error);
     fail('CHAIN_AWAY', `the chain does not answer: ${message.slice(0, 200)}`, {}, error);
   }

@@ -89,7 +89,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
             );
             broken = null;
           } catch (error) {
-            if (isFailure(error, 'INTERNAL') || isFailure(error, 'CONFLICT')) broken = asFailure(error).message;
+            if (!isFailure(error, 'CHAIN_AWAY') && !isFailure(error, 'TIMEOUT')) broken = asFailure(error).message;
             throw error;
           }
         },

@@ -6,10 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Chain, openChain } from '../../../coordinator/chain.ts';
 import { type Db, openDb } from '../../../coordinator/db.ts';
 import { closeEpoch, findEpoch, publishEpochs } from '../../../coordinator/epochs.ts';
-import { account, move, post } from '../../../coordinator/ledger.ts';
-import { encodeWire } from '../../../core/wire.ts';
 import { newAccount, startTestChain, type TestChain } from '../../support/chain.ts';
-import { randomHex32 } from '../../support/device.ts';
+import { credit } from '../../support/credit.ts';
 
 describe('a root whose transaction is still waiting to be mined', () => {
   let network: TestChain;
@@ -33,18 +31,7 @@ describe('a root whose transaction is still waiting to be mined', () => {
 
   it('is not sent a second time, and is noted once it is mined', async () => {
     const owner = newAccount().address;
-    const hash = randomHex32();
-    await post(db, { kind: 'receipt', key: hash, at: 1, entries: move('external', account.credited(owner), 10n) });
-    await db.exec(
-      `INSERT INTO reports (report_hash, device, sequence, value, signature, items, at)
-       VALUES ($1, 'device', 1, '{}', '', '[]', 1)`,
-      [hash],
-    );
-    const outcomes = encodeWire([{ leaseId: hash, kind: 'credited', amount: 10n }]);
-    await db.exec(
-      `INSERT INTO receipts (report_hash, owner, value, signature, outcomes, at) VALUES ($1, $2, '{}', '', $3, 1)`,
-      [hash, owner, outcomes],
-    );
+    await credit(db, owner, 10n);
     await closeEpoch(db, 1);
     const row = (await findEpoch(db, 1)) ?? expect.unreachable();
 
