@@ -5,7 +5,7 @@ import { startAnvil } from '../contracts/anvil.ts';
 import { deployPractice } from '../contracts/deploy.ts';
 import { type Coordinator, startCoordinator } from '../coordinator/index.ts';
 import type { Catalogue } from '../core/catalogue.ts';
-import { fail } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import { type Amount, parseTokens } from '../core/money.ts';
 import { address } from '../core/primitives.ts';
 import { Consumer } from './consumer.ts';
@@ -132,7 +132,7 @@ async function atItsPort(
   try {
     return await start(port ?? FIRST_PORT);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    if (!isFailure(error, 'CONFLICT') || error.info['port'] === undefined) throw error;
     if (port === null) return await start(0);
     return fail(
       'CONFLICT',

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { asFailure, isFailure } from '../core/errors.ts';
+import { asFailure, fail, isFailure } from '../core/errors.ts';
 import { keccakText } from '../core/keccak.ts';
 import { domainOf } from '../core/typed-data.ts';
 import type { NetworkInfo } from '../core/wire.ts';
@@ -11,7 +11,7 @@ import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
 import { bookDeposits, readMeta, writeMeta } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
-import { createApp } from './http.ts';
+import { type App, createApp } from './http.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { mayRead } from './orders.ts';
 import { dropOldBlobs } from './retention.ts';
@@ -35,7 +35,7 @@ const EXPIRY_EVERY_MS = 1_000;
 
 /**
  * Starts a coordinator on its folder: matches, verifies, keeps the books, publishes roots. Reads nothing from the environment.
- * Throws CONFLICT when another process uses the folder. A chain that is away is waited for; work goes on without it.
+ * Throws CONFLICT when another process uses the folder or the port; the port is then named in `info`. A chain that is away is waited for; work goes on without it.
  */
 export async function startCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { chain: chainOptions, clock, log } = options;
@@ -69,7 +69,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const app = await createApp(context, sessions);
     addRoutes(app, context, () => broken);
     addBlobRoutes(app, context, (bearer, sha256) => mayRead(db, bearer, sha256));
-    const url = await app.listen({ host: options.host, port: options.port });
+    const url = await listen(app, options);
 
     const complain = (event: string) => (error: unknown) => {
       const { code, message } = asFailure(error);
@@ -115,6 +115,15 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     chain.close();
     await db.close();
     throw error;
+  }
+}
+
+async function listen(app: App, { host, port }: CoordinatorOptions): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    return fail('CONFLICT', `another program uses port ${port}`, { port }, error);
   }
 }
 
