@@ -82,6 +82,7 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
     const session = sessions.connect({
       send: (text) => socket.send(text),
       close: (code, reason) => socket.close(code, reason),
+      pause: (paused) => (paused ? socket.pause() : socket.resume()),
     });
     let alive = true;
     // A peer that vanished without a word would hold its session for ever.

@@ -5,6 +5,7 @@ import { reportHash } from '../core/typed-data.ts';
 import { type CoordinatorMessage, type DeviceMessage, deviceMessage, encodeWire } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { block, findDevice } from './devices.ts';
+import { Intake } from './intake.ts';
 import { findLease, type LeaseRow } from './jobs.ts';
 import { acceptReport } from './reports.ts';
 import { receiveResult, resume } from './results.ts';
@@ -16,6 +17,8 @@ import { type Loss, type Offer, workloadKey } from './verify.ts';
 export type Socket = {
   readonly send: (text: string) => void;
   readonly close: (code: number, reason: string) => void;
+  /** Whether to stop reading for now. */
+  readonly pause: (paused: boolean) => void;
 };
 
 /** What a session tells its surroundings. */
@@ -31,7 +34,6 @@ type Peer = { readonly device: Address; readonly owner: Address; readonly worklo
 type Hello = Extract<DeviceMessage, { type: 'hello' }>;
 
 const POLICY_VIOLATION = 1008;
-const MAX_BACKLOG = 2_000;
 const MAX_MALFORMED = 20;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
@@ -53,14 +55,17 @@ export class Session {
   #open = true;
   /** What concerns a device between its hello and its welcome waits here: nothing may overtake the welcome. */
   #waiting: CoordinatorMessage[] | null = null;
-  #backlog = 0;
   #malformed = 0;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #intake: Intake;
 
   constructor(context: Context, host: SessionHost, socket: Socket) {
     this.#context = context;
     this.#host = host;
     this.#socket = socket;
+    this.#intake = new Intake(
+      (text) => this.#handle(text),
+      (paused) => socket.pause(paused),
+    );
     this.send({ type: 'challenge', nonce: this.#nonce, networkId: context.networkId });
   }
 
@@ -98,20 +103,12 @@ export class Session {
   /** The connection is gone; leases live on until their deadline. Resolves when the last message is handled. */
   async ended(): Promise<void> {
     this.#open = false;
-    await this.#turn;
+    await this.#intake.settled();
   }
 
   receive(text: string): void {
-    if (!this.#open) return;
-    this.#backlog += 1;
-    if (this.#backlog > MAX_BACKLOG) {
-      this.close('too many messages at once');
-      return;
-    }
-    this.#turn = this.#turn.then(async () => {
-      await this.#handle(text);
-      this.#backlog -= 1;
-    });
+    if (!this.#open || this.#intake.take(text, this.#context.options.clock.now())) return;
+    this.close('too many messages at once');
   }
 
   #refuse(code: ErrorCode, message: string, about: Hex32 | null): void {

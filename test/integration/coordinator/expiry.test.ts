@@ -77,6 +77,7 @@ describe('a result that comes while its lease is being taken back', () => {
     const connection = sessions.connect({
       send: (text) => messages.push(coordinatorMessage.parse(JSON.parse(text))),
       close: () => undefined,
+      pause: () => undefined,
     });
     const [challenge] = messages;
     if (challenge?.type !== 'challenge') expect.unreachable();
