@@ -29,6 +29,11 @@ const config = z.strictObject({
     .int()
     .min(60_000)
     .default(7 * 86_400_000),
+  maxAccountBytes: z
+    .number()
+    .int()
+    .positive()
+    .default(4 * 2 ** 30),
 });
 
 /** Starts a coordinator from its configuration text. Throws BAD_INPUT naming the key that is wrong. */

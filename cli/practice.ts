@@ -79,6 +79,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
         leaseMs: 10 * 60_000,
         maxAttempts: 3,
         keepBlobsMs: 30 * 60_000,
+        maxAccountBytes: 4 * 2 ** 30,
         clock: { now: () => Date.now() },
         log,
       });

@@ -14,10 +14,10 @@ export type Blobs = {
   readonly read: (sha256: Hex32) => Readable;
   /** Counts as used now: who was told that it is here may rely on it for as long as blobs are kept. */
   readonly renew: (sha256: Hex32) => Promise<void>;
-  /** Removes blobs unused since `before`, but for those in `needed`. Answers how many. */
-  readonly drop: (before: UnixMs, needed: ReadonlySet<string>) => Promise<number>;
-  /** Throws REFUSED when the content has another hash or is larger than `maxBytes`, DISK_FULL; then nothing is kept. */
-  readonly write: (sha256: Hex32, content: AsyncIterable<Uint8Array>) => Promise<void>;
+  /** Removes blobs unused since `before`, but for those in `needed`. Answers which. */
+  readonly drop: (before: UnixMs, needed: ReadonlySet<string>) => Promise<readonly Hex32[]>;
+  /** Throws REFUSED when the content has another hash or is larger than `most`, DISK_FULL; then nothing is kept. */
+  readonly write: (sha256: Hex32, content: AsyncIterable<Uint8Array>, most: number) => Promise<void>;
 };
 
 /** A folder of blobs. What an earlier process left half-written is removed. */
@@ -37,18 +37,18 @@ export async function openBlobs(folder: string, maxBytes: number, now: () => Uni
     read: (sha256) => createReadStream(pathOf(sha256)),
     renew: (sha256) => renew(pathOf(sha256)),
     async drop(before, needed) {
-      let dropped = 0;
+      const dropped: Hex32[] = [];
       for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
         if (!entry.isFile() || !/^[0-9a-f]{64}$/.test(entry.name) || needed.has(`0x${entry.name}`)) continue;
         const path = join(entry.parentPath, entry.name);
         const info = await stat(path).catch(() => null);
         if (info === null || info.mtimeMs >= before) continue;
         await rm(path, { force: true });
-        dropped++;
+        dropped.push(`0x${entry.name}`);
       }
       return dropped;
     },
-    async write(sha256, content) {
+    async write(sha256, content, most) {
       const temporary = join(incoming, randomUUID());
       try {
         const file = await open(temporary, 'wx');
@@ -57,7 +57,7 @@ export async function openBlobs(folder: string, maxBytes: number, now: () => Uni
           let bytes = 0;
           for await (const chunk of content) {
             bytes += chunk.byteLength;
-            if (bytes > maxBytes) fail('REFUSED', `a blob holds at most ${maxBytes} bytes`, { maxBytes });
+            if (bytes > most) fail('REFUSED', `this blob may hold at most ${most} bytes`, { most });
             hash.update(chunk);
             await file.writeFile(chunk);
           }

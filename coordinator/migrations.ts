@@ -132,6 +132,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
      )`,
   ],
   ['ALTER TABLE leases ADD COLUMN unable BOOLEAN NOT NULL DEFAULT FALSE'],
+  [
+    'CREATE TABLE uploads (account TEXT NOT NULL, sha256 TEXT NOT NULL, bytes BIGINT NOT NULL, PRIMARY KEY (account, sha256))',
+    'CREATE INDEX uploads_by_hash ON uploads (sha256)',
+    'CREATE INDEX leases_by_output ON leases (output_hash) WHERE output_hash IS NOT NULL',
+  ],
 ];
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */

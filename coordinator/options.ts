@@ -39,6 +39,8 @@ export type CoordinatorOptions = {
   readonly maxAttempts: number;
   /** Inputs and outputs unused for this long are removed, unless an open job needs them. */
   readonly keepBlobsMs: number;
+  /** Blobs that one account may have here, bytes; of a device only those that are no result of its leases count. */
+  readonly maxAccountBytes: number;
   readonly clock: Clock;
   readonly log: Log;
 };

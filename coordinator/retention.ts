@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Context } from './context.ts';
+import { forgetUploads } from './uploads.ts';
 
 const named = z.object({ hash: z.string() });
 
@@ -14,5 +15,7 @@ export async function dropOldBlobs({ db, blobs, options }: Context): Promise<voi
       WHERE jobs.state NOT IN ('done', 'failed') AND leases.output_hash IS NOT NULL`,
   );
   const dropped = await blobs.drop(before, new Set(rows.map((row) => row.hash)));
-  if (dropped > 0) options.log('info', 'blobs-removed', { dropped });
+  if (dropped.length === 0) return;
+  await forgetUploads(db, dropped);
+  options.log('info', 'blobs-removed', { dropped: dropped.length });
 }

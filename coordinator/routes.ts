@@ -19,6 +19,7 @@ import { booksOf } from './ledger.ts';
 import { order, quoteFor } from './orders.ts';
 import { Roots } from './roots.ts';
 import { requireSigned } from './signing.ts';
+import { Uploads } from './uploads.ts';
 
 const LONG_POLL_MS = 25_000;
 /** How far a consumer's clock may be off. */
@@ -140,6 +141,7 @@ const blobPath = z.object({ sha256: hex32 });
 /** Content-addressed files. A token is needed for all; reading is for who ordered the job or works on it. */
 export function addBlobRoutes(app: App, context: Context, mayRead: MayRead): void {
   const { blobs } = context;
+  const uploads = new Uploads(context);
 
   app.head('/v1/blobs/:sha256', async (request, reply) => {
     requireBearer(context, request);
@@ -162,14 +164,12 @@ export function addBlobRoutes(app: App, context: Context, mayRead: MayRead): voi
   });
 
   app.put('/v1/blobs/:sha256', async (request, reply) => {
-    requireBearer(context, request);
+    const bearer = requireBearer(context, request);
     const { sha256 } = blobPath.parse(request.params);
-    // Said before the content is read: a sender that is cut off in the middle never sees why.
-    if (Number(request.headers['content-length'] ?? 0) > blobs.maxBytes) {
-      fail('REFUSED', `a blob holds at most ${blobs.maxBytes} bytes`, { maxBytes: blobs.maxBytes });
-    }
-    if ((await blobs.size(sha256)) === null) await blobs.write(sha256, request.raw);
-    else await blobs.renew(sha256);
+    // Sizes are judged before the content is read: a sender that is cut off in the middle never sees why.
+    const announced = request.headers['content-length'];
+    if ((await blobs.size(sha256)) !== null) await blobs.renew(sha256);
+    else await uploads.store(bearer, sha256, announced === undefined ? null : Number(announced), request.raw);
     await reply.code(204).send();
   });
 }

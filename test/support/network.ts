@@ -62,6 +62,7 @@ export const coordinatorOptions = (
   leaseMs: 60_000,
   maxAttempts: 3,
   keepBlobsMs: 3_600_000,
+  maxAccountBytes: 4 * 2 ** 30,
   clock: { now: () => Date.now() },
   log: () => undefined,
   ...change,
