@@ -9,7 +9,14 @@ import {
   signature as signatureSchema,
   ZERO_HASH,
 } from '../core/primitives.ts';
-import { itemsHash, outcomesHash, type ReportItem, reportHash, type Struct } from '../core/typed-data.ts';
+import {
+  type ItemOutcome,
+  itemsHash,
+  outcomesHash,
+  type ReportItem,
+  reportHash,
+  type Struct,
+} from '../core/typed-data.ts';
 import { type CoordinatorMessage, encodeWire, itemOutcome, receipt } from '../core/wire.ts';
 import { amountColumn, integerColumn, one, type Sql } from './db.ts';
 import { account, booksOf, type Entry, post } from './ledger.ts';
@@ -51,11 +58,21 @@ const receiptRow = z.object({
   outcomes: parsed(z.array(itemOutcome)),
 });
 
-async function storedReceipt(sql: Sql, hash: Hex32): Promise<ReceiptMessage | null> {
+/** Outcomes of unknown leases are not kept: the items, which the report's hash covers, give them back. */
+function allOutcomes(items: readonly ReportItem[], kept: readonly ItemOutcome[]): ItemOutcome[] {
+  const known = new Set(kept.map((outcome) => outcome.leaseId));
+  const inOrder = kept.values();
+  return items.map(({ leaseId }): ItemOutcome => {
+    if (!known.has(leaseId)) return { leaseId, kind: 'refused', reason: 'unknown-lease' };
+    return inOrder.next().value ?? fail('INTERNAL', 'a receipt has fewer outcomes than its report');
+  });
+}
+
+async function storedReceipt(sql: Sql, hash: Hex32, items: readonly ReportItem[]): Promise<ReceiptMessage | null> {
   const row = await one(sql, receiptRow, 'SELECT value, signature, outcomes FROM receipts WHERE report_hash = $1', [
     hash,
   ]);
-  return row === null ? null : { type: 'receipt', ...row };
+  return row === null ? null : { type: 'receipt', ...row, outcomes: allOutcomes(items, row.outcomes) };
 }
 
 /**
@@ -73,12 +90,11 @@ export async function acceptReport(
   const { device, owner, sequence } = value;
   const hash = reportHash(value);
 
-  const known = await storedReceipt(sql, hash);
-  if (known !== null) return { kind: 'receipt', message: known };
-
   if (value.itemsHash !== itemsHash(items) || value.itemCount !== items.length) {
     fail('BAD_INPUT', 'the report names other items than the ones sent with it', { sequence });
   }
+  const receipted = await storedReceipt(sql, hash, items);
+  if (receipted !== null) return { kind: 'receipt', message: receipted };
   if (value.total !== sum(items.map((item) => item.amount))) {
     fail('BAD_INPUT', 'the total of the report is not the sum of its items', { sequence });
   }
@@ -92,9 +108,12 @@ export async function acceptReport(
   const leases = await reportedLeases(sql, items);
   const outcomes = judgeItems(device, items, leases);
   const at = clock.now();
+  // What names no lease of these books is not worth its place in them: anybody can make it up.
+  const known = new Set(leases.keys());
+  const isKnown = ({ leaseId }: { readonly leaseId: Hex32 }) => known.has(leaseId);
   await sql.exec(
     'INSERT INTO reports (report_hash, device, sequence, value, signature, items, at) VALUES ($1, $2, $3, $4, $5, $6, $7)',
-    [hash, device, sequence, encodeWire(value), sent.signature, encodeWire(items), at],
+    [hash, device, sequence, encodeWire(value), sent.signature, encodeWire(items.filter(isKnown)), at],
   );
 
   const holds = new Map<string, bigint>();
@@ -126,7 +145,7 @@ export async function acceptReport(
   const signature = await signer.sign('Receipt', answer);
   await sql.exec(
     'INSERT INTO receipts (report_hash, owner, value, signature, outcomes, at) VALUES ($1, $2, $3, $4, $5, $6)',
-    [hash, owner, encodeWire(answer), signature, encodeWire(outcomes), at],
+    [hash, owner, encodeWire(answer), signature, encodeWire(outcomes.filter(isKnown)), at],
   );
   return { kind: 'receipt', message: { type: 'receipt', value: answer, signature, outcomes: [...outcomes] } };
 }

@@ -1,9 +1,11 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { openDb } from '../../../coordinator/db.ts';
 import { parseTokens } from '../../../core/money.ts';
-import { reportHash } from '../../../core/typed-data.ts';
-import { sha256, type TestConsumer, type TestDevice } from '../../support/device.ts';
+import { outcomesHash, reportHash } from '../../../core/typed-data.ts';
+import { randomHex32, sha256, type TestConsumer, type TestDevice } from '../../support/device.ts';
 import { freePort } from '../../support/free-port.ts';
 import { PRICE, TestNetwork, WORKLOAD } from '../../support/network.ts';
 
@@ -64,5 +66,35 @@ describe('a coordinator that a power cut threw back', () => {
     expect((await device.sendReport(next)).value).toMatchObject({ credited: PRICE, cumulative: 3n * PRICE });
     expect((await network.books(device.owner.address)).credited).toBe(3n * PRICE);
     await device.hangUp();
+  }, 60_000);
+
+  it('keeps nothing of items that name no lease, and yet answers the report as before when it is sent again', async () => {
+    const device = await network.device(0);
+    const good = await earn(device, 'good');
+    const invented = () => ({ leaseId: randomHex32(), outputHash: randomHex32(), amount: PRICE });
+    const items = [invented(), good, ...Array.from({ length: 500 }, invented), good];
+    const receipt = await device.report(items);
+    const outcomes = receipt.outcomes.map((outcome) => (outcome.kind === 'credited' ? outcome.amount : outcome.reason));
+    expect(outcomes).toEqual([
+      'unknown-lease',
+      PRICE,
+      ...Array.from({ length: 500 }, () => 'unknown-lease'),
+      'already-credited',
+    ]);
+    expect(receipt.value.outcomesHash).toBe(outcomesHash(receipt.outcomes));
+    expect(await device.sendReport(device.lastReport ?? expect.unreachable())).toEqual(receipt);
+    await device.hangUp();
+
+    await network.halt();
+    const db = await openDb(network.dataDir);
+    const [row] = await db.query(
+      z.object({ bytes: z.number() }),
+      `SELECT (length(reports.items) + length(receipts.outcomes))::int AS bytes
+       FROM reports JOIN receipts USING (report_hash) WHERE device = $1`,
+      [device.key.address],
+    );
+    await db.close();
+    expect(row?.bytes).toBeLessThan(1_000);
+    await network.restart();
   }, 60_000);
 });
