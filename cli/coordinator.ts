@@ -24,6 +24,11 @@ const config = z.strictObject({
   epochEveryMs: z.number().int().min(1000).default(3_600_000),
   leaseMs: z.number().int().min(10_000).default(3_600_000),
   maxAttempts: z.number().int().min(1).max(10).default(3),
+  keepJobsMs: z
+    .number()
+    .int()
+    .min(60_000)
+    .default(7 * 86_400_000),
   keepBlobsMs: z
     .number()
     .int()

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { canonicalJson } from '../core/keccak.ts';
-import { address, hex32, lane, type UnixMs } from '../core/primitives.ts';
+import { address, type Hex32, hex32, LANES, lane, type UnixMs } from '../core/primitives.ts';
 import type { Struct } from '../core/typed-data.ts';
 import { JOB_STATES, type JobView, type Lease, params } from '../core/wire.ts';
 import { amountColumn, integerColumn, one, type Sql } from './db.ts';
-import { barredFrom, type Copy, type Loss, type Need } from './verify.ts';
+import { barredFrom, type Copy, type Loss, type Need, type Offer } from './verify.ts';
 
 /** Statements on jobs and their leases. */
 
@@ -96,6 +96,18 @@ export const heldBy = (sql: Sql, device: string): Promise<readonly LeaseRow[]> =
 export const overdue = (sql: Sql, now: UnixMs): Promise<readonly LeaseRow[]> =>
   sql.query(leaseRow, `SELECT * FROM leases WHERE state = 'held' AND deadline < $1 ORDER BY deadline LIMIT 200`, [now]);
 
+/** Open jobs from before `before` of which no copy is under way or waits for another to agree. */
+export async function agedJobs(sql: Sql, before: UnixMs): Promise<readonly Hex32[]> {
+  const rows = await sql.query(
+    z.object({ job_id: hex32 }),
+    `SELECT job_id FROM jobs WHERE state NOT IN ('done', 'failed') AND created_at < $1 AND NOT EXISTS (
+       SELECT 1 FROM leases WHERE leases.job_id = jobs.job_id AND leases.state IN ('held', 'finished'))
+     ORDER BY created_at LIMIT 200`,
+    [before],
+  );
+  return rows.map((row) => row.job_id);
+}
+
 export async function insertLease(
   sql: Sql,
   lease: { readonly leaseId: string; readonly jobId: string; readonly device: string; readonly owner: string },
@@ -174,6 +186,8 @@ const copyOf = (
   unable: lease.unable,
 });
 
+const lanesOf = (offer: Offer) => LANES.filter((lane) => offer.slots[lane] > 0);
+
 const openJob = jobRow.extend({ leases: z.string() });
 const leaseSummary = z.array(
   z.object({
@@ -187,17 +201,36 @@ const leaseSummary = z.array(
   }),
 );
 
-/** The oldest open jobs with all their leases, one row each. */
+/**
+ * The oldest open jobs that one of the offers could take, with all their leases, one row each. Jobs that nobody connected can do
+ * are left out here, or enough of them would hide all younger ones.
+ */
 export async function openJobs(
   sql: Sql,
+  offers: readonly Offer[],
   limit: number,
   maxAttempts: number,
 ): Promise<readonly { readonly job: Job; readonly copies: readonly Copy[]; readonly need: Omit<Need, 'wanted'> }[]> {
+  const free = offers.filter((offer) => lanesOf(offer).length > 0);
+  const kinds = new Set(
+    free.flatMap((offer) => lanesOf(offer).flatMap((lane) => [...offer.workloads].map((key) => `${key} ${lane}`))),
+  );
+  const peers = free.map(({ device, owner }) => ({ device, owner }));
   const rows = await sql.query(
     openJob,
     `SELECT jobs.*, (SELECT COALESCE(jsonb_agg(leases), '[]'::jsonb) FROM leases WHERE leases.job_id = jobs.job_id)::text AS leases
-     FROM jobs WHERE state NOT IN ('done', 'failed') ORDER BY created_at, job_id LIMIT $1`,
-    [limit],
+     FROM jobs WHERE state NOT IN ('done', 'failed')
+       AND workload || ' ' || image || ' ' || lane IN (SELECT jsonb_array_elements_text($2::text::jsonb))
+       AND (SELECT COUNT(*) FROM leases WHERE leases.job_id = jobs.job_id AND leases.state = 'held') <= replicas
+       AND EXISTS (
+         SELECT 1 FROM jsonb_to_recordset($3::text::jsonb) AS offer (device TEXT, owner TEXT)
+         WHERE NOT EXISTS (
+             SELECT 1 FROM leases WHERE leases.job_id = jobs.job_id
+               AND ((leases.owner = offer.owner AND leases.state <> 'gone') OR (leases.device = offer.device AND unable)))
+           AND (SELECT COUNT(*) FROM leases WHERE leases.job_id = jobs.job_id
+                  AND leases.device = offer.device AND counts_as_attempt) < $4)
+     ORDER BY created_at, job_id LIMIT $1`,
+    [limit, JSON.stringify([...kinds]), JSON.stringify(peers), maxAttempts],
   );
   return rows.map(({ leases: text, ...job }) => {
     const leases = leaseSummary.parse(JSON.parse(text));

@@ -35,8 +35,10 @@ export type CoordinatorOptions = {
   readonly epochEveryMs: number;
   /** A lease not finished after this long is given to another device. */
   readonly leaseMs: number;
-  /** Failed or expired leases after which a job fails and its hold goes back. */
+  /** So many devices that failed a job, or let its lease expire, fail it and its hold goes back; each is asked as often. */
   readonly maxAttempts: number;
+  /** An open job that no device could do for this long fails and its hold goes back. */
+  readonly keepJobsMs: number;
   /** Inputs and outputs unused for this long are removed, unless an open job needs them. */
   readonly keepBlobsMs: number;
   /** Blobs that one account may have here, bytes; of a device only those that are no result of its leases count. */

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Address, Hex32 } from '../core/primitives.ts';
 import type { CoordinatorMessage } from '../core/wire.ts';
 import type { Context } from './context.ts';
-import { insertLease, leaseMessage, lockJob, openJobs, overdue } from './jobs.ts';
+import { agedJobs, insertLease, leaseMessage, lockJob, openJobs, overdue } from './jobs.ts';
 import { Session, type Socket } from './session.ts';
-import { decide, type Effects, noEffects, settleLoss } from './settle.ts';
+import { decide, type Effects, noEffects, settleAge, settleLoss } from './settle.ts';
 import { decideJob, match } from './verify.ts';
 
 /** Open jobs looked at in one round of handing out. */
@@ -78,7 +78,7 @@ export class Sessions {
     });
   }
 
-  /** Takes back every lease whose deadline has passed. */
+  /** Takes back every lease whose deadline has passed, and gives up jobs that nobody did for too long. */
   async expire(): Promise<void> {
     const { db, options } = this.#context;
     const now = options.clock.now();
@@ -89,6 +89,11 @@ export class Sessions {
       const { lease_id: leaseId, device } = lease;
       effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: 'the deadline passed' } });
       options.log('info', 'lease-expired', { leaseId, device });
+      this.apply(effects);
+    }
+    for (const jobId of await agedJobs(db, now - options.keepJobsMs)) {
+      const effects = await db.tx((sql) => settleAge(sql, jobId, now));
+      if (effects.jobs.size > 0) options.log('info', 'job-given-up', { jobId });
       this.apply(effects);
     }
     this.dispatch();
@@ -119,7 +124,7 @@ export class Sessions {
     const handed: { readonly device: Address; readonly message: Extract<CoordinatorMessage, { type: 'lease' }> }[] = [];
     const effects = noEffects();
     await db.tx(async (sql) => {
-      const open = await openJobs(sql, ROUND, options.maxAttempts);
+      const open = await openJobs(sql, offers, ROUND, options.maxAttempts);
       const needs = open.flatMap(({ job, copies, need }) => {
         const decision = decideJob(copies, job.replicas, options.maxAttempts);
         return decision.kind === 'open' && decision.wanted > 0 ? [{ ...need, wanted: decision.wanted }] : [];

@@ -15,7 +15,7 @@ import {
   showJob,
 } from './jobs.ts';
 import { account, move, post } from './ledger.ts';
-import { decideJob, type Loss } from './verify.ts';
+import { decideJob, type JobDecision, type Loss } from './verify.ts';
 
 /** What a transaction leaves to be told after it is committed; told before, a crash would make it a lie. */
 export type Effects = {
@@ -97,7 +97,31 @@ export async function decide(sql: Sql, job: Job, rules: SettleRules, at: UnixMs,
     await showJob(sql, job.job_id, { ...job, state, progress });
     return;
   }
+  await conclude(sql, job, leases, decision, at, effects);
+}
 
+/** Ends a job that nobody did: its hold goes back. Changes nothing while a copy is under way or waits for another to agree. */
+export async function settleAge(sql: Sql, jobId: Hex32, at: UnixMs): Promise<Effects> {
+  const effects = noEffects();
+  const job = await lockJob(sql, jobId);
+  const leases = await leasesOf(sql, jobId);
+  const over = job.state === 'done' || job.state === 'failed';
+  if (over || leases.some(({ state }) => state === 'held' || state === 'finished')) return effects;
+  const failed = { kind: 'failed', why: 'no device could do it for too long', rejected: [], cancelled: [] } as const;
+  effects.jobs.add(jobId);
+  await conclude(sql, job, leases, failed, at, effects);
+  return effects;
+}
+
+/** Judges every copy, books what the job cost, and shows its end. */
+async function conclude(
+  sql: Sql,
+  job: Job,
+  leases: readonly LeaseRow[],
+  decision: Exclude<JobDecision, { kind: 'open' }>,
+  at: UnixMs,
+  effects: Effects,
+): Promise<void> {
   const rejection =
     decision.kind === 'failed' ? decision.why : 'the output differs from what two other devices computed';
   const accepted: readonly Hex32[] = decision.kind === 'settled' ? decision.accepted : [];

@@ -61,6 +61,7 @@ export const coordinatorOptions = (
   epochEveryMs: 300,
   leaseMs: 60_000,
   maxAttempts: 3,
+  keepJobsMs: 86_400_000,
   keepBlobsMs: 3_600_000,
   maxAccountBytes: 4 * 2 ** 30,
   clock: { now: () => Date.now() },
