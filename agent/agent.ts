@@ -75,6 +75,8 @@ export function createAgent(ports: Ports, options: { readonly version: string })
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots: SLOTS,
+    skew: () => session.skew(),
+    doubtSkew: () => session.doubtSkew(),
     catalogue: () => catalogue,
     declined: (lane) => delete asked[lane],
     doubtEngine: engine.doubt,
