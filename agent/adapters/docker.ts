@@ -10,6 +10,7 @@ import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 import type { ContainerRun, Containers, Log } from '../ports.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
+import { errnoOf } from './files.ts';
 
 const CHECK_TIMEOUT_MS = 3_000;
 /** An engine that hangs is as good as away: the agent's loop must not hang with it. */
@@ -72,6 +73,12 @@ export function unfitness(info: EngineInfo): string | null {
   return null;
 }
 
+/** Why nothing answered. Exported for its table of cases: root, who runs many tests, is never refused. */
+export function unreached(error: unknown): EngineState {
+  const refused = ['EACCES', 'EPERM'].includes(errnoOf(error));
+  return { kind: refused ? 'forbidden' : 'absent', detail: asFailure(error).message };
+}
+
 const STATES: Readonly<Record<string, ObservedContainer['state']>> = {
   created: 'created',
   running: 'running',
@@ -109,7 +116,7 @@ export function dockerContainers(options: {
       const detail = unfitness(info);
       return detail === null ? { kind: 'ready', version: info.ServerVersion ?? '' } : { kind: 'unfit', detail };
     } catch (error) {
-      return { kind: 'absent', detail: asFailure(error).message };
+      return unreached(error);
     }
   }
 
