@@ -61,7 +61,11 @@ type EngineInfo = {
   readonly ServerVersion?: string;
 };
 
-/** What an engine lacks that the sandbox needs; it would ignore the limit silently. Exported for its table of cases. */
+/**
+ * What an engine lacks that the sandbox needs; it would ignore the limit silently. Exported for its table of cases.
+ * SwapLimit is not asked for: Debian and Ubuntu kernels on cgroup v1 count no swap unless they are started with
+ * swapaccount=1, and there the memory limit still holds; what a job gains is swap space, not the memory of the machine.
+ */
 export function unfitness(info: EngineInfo): string | null {
   if (info.OSType !== 'linux') return 'it runs Windows containers; switch it to Linux containers';
   if (info.CgroupDriver === 'none')

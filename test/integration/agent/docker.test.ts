@@ -226,6 +226,26 @@ describe('an engine whose connections die without a word', () => {
   }, 30_000);
 });
 
+test('the dead-man’s switch ends what ignores TERM, too', async () => {
+  // The workload's own script; only its encoder is another, which hears no TERM and would go on for ever.
+  const encoder = `sh -c 'trap "" TERM; echo out_time_us=500000; while :; do sleep 0.1; done'`;
+  const script = `ffprobe() { echo 1; }; ffmpeg() { ${encoder}; }; . /usr/local/lib/idlemesh/run.sh`;
+  const engine = dockerContainers({ log: () => undefined });
+  const shell = { ...spec(), Entrypoint: ['/bin/sh', '-c', script] };
+  const run = await engine.run(shell);
+  await run.write(header(4));
+  await run.write(Buffer.from('clip'));
+  for await (const line of run.stderr) if (line.includes('"progress":0.50')) break;
+  expect(await own()).toMatchObject([{ state: 'running' }]);
+  const closed = performance.now();
+  engine.close();
+  await vi.waitFor(async () => expect(await own()).toMatchObject([{ state: 'exited' }]), {
+    timeout: 2_000,
+    interval: 50,
+  });
+  expect(performance.now() - closed).toBeLessThan(2_000);
+}, 30_000);
+
 test('kill -9 of the client ends the container in the middle of its work', async () => {
   const script = join(folder, 'client.ts');
   const here = new URL('../../../', import.meta.url).href;

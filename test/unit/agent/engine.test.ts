@@ -9,6 +9,7 @@ const FIT = {
 };
 test('an engine with all limits is fit', () => {
   expect(unfitness(FIT)).toBeNull();
+  expect(unfitness({ ...FIT, SwapLimit: false } as typeof FIT)).toBeNull();
 });
 test.each([
   [{ OSType: 'windows' }, 'Linux'],
