@@ -6,12 +6,12 @@ import { type Lane, type PerLane, perLane } from '../core/primitives.ts';
 import { type Action, reconcile } from '../core/reconcile.ts';
 import type { Share } from '../core/sandbox.ts';
 import type { CoordinatorState, Signals } from '../core/signals.ts';
-import type { CoordinatorMessage } from '../core/wire.ts';
 import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
 import { createEngineWatch } from './engine-watch.ts';
+import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
 import type { Ports } from './ports.ts';
@@ -30,6 +30,8 @@ const WATCH_MS = 50;
 const IDLE_TICK_MS = 1_000;
 /** Power, disk, deadlines and the end of a pause. */
 const SLOW_TICK_MS = 5_000;
+/** The end does not wait longer for an engine or a network that hangs: containers end by themselves when their door closes. */
+const STOP_MS = 5_000;
 
 /**
  * The provider: one loop of gather, decide, reconcile, act, show. It runs when something says so (`wake`) and at a tick as
@@ -73,6 +75,8 @@ export function createAgent(ports: Ports, options: { readonly version: string })
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots: SLOTS,
+    skew: () => session.skew(),
+    doubtSkew: () => session.doubtSkew(),
     catalogue: () => catalogue,
     declined: (lane) => delete asked[lane],
     doubtEngine: engine.doubt,
@@ -93,7 +97,7 @@ export function createAgent(ports: Ports, options: { readonly version: string })
         leases,
       };
     },
-    onMessage: receive,
+    onMessage: (message) => receive(message),
     onLeave: () => {
       reporting.reset();
       wallet.reset();
@@ -101,65 +105,18 @@ export function createAgent(ports: Ports, options: { readonly version: string })
       jobs.releaseAll().catch(() => undefined);
     },
   });
+  const receive = createInbox({
+    ...{ ports, books, jobs, reporting, wallet },
+    greetedWith: () => helloLeases,
+    welcomed: () => {
+      asked = {};
+    },
+    mayRun: (lane) => last?.decision.lanes[lane].kind === 'run',
+    wake: () => wake(),
+  });
   const sense = createSense(ports);
   const mirror = createMirror(ports, picture);
   const commands = createCommands({ ports, books, wallet, wake: () => wake() });
-
-  function receive(message: CoordinatorMessage): void {
-    try {
-      handle(message);
-    } catch (error) {
-      log('error', 'message-failed', { type: message.type, detail: asFailure(error).message });
-    }
-    wake();
-  }
-
-  function handle(message: CoordinatorMessage): void {
-    switch (message.type) {
-      case 'challenge':
-        return;
-      case 'welcome': {
-        asked = {};
-        const ours = new Set<string>(message.leases);
-        for (const { leaseId } of jobs.held()) {
-          if (helloLeases.has(leaseId) && !ours.has(leaseId))
-            jobs.cancel(leaseId, 'the network has given it to another');
-        }
-        reporting.welcomed(message);
-        wallet.refresh();
-        return;
-      }
-      case 'lease':
-        jobs.offer(message.lease, last?.decision.lanes[message.lease.lane].kind === 'run');
-        return;
-      case 'cancel':
-        jobs.cancel(message.leaseId, message.reason);
-        return;
-      case 'result-stored':
-        later(books.durably((ledger) => ledger.resultStored(message.leaseId, clock.now())));
-        return;
-      case 'verdict':
-        later(books.durably((ledger) => ledger.settle(message.verdict, clock.now())));
-        return;
-      case 'receipt':
-        reporting.receipt(message);
-        return;
-      case 'epoch':
-        wallet.refresh();
-        return;
-      case 'error':
-        log('warn', 'coordinator-error', { code: message.code, detail: message.message, about: message.about });
-        reporting.refused(message);
-        return;
-    }
-  }
-
-  function later(written: Promise<void>): void {
-    written
-      .catch((error: unknown) => log('error', 'ledger-refused', { detail: asFailure(error).message }))
-      .finally(wake)
-      .catch(() => undefined);
-  }
 
   /** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
   function coordinatorState(): CoordinatorState {
@@ -299,10 +256,7 @@ export function createAgent(ports: Ports, options: { readonly version: string })
       alive = false;
       unsubscribeSettings();
       cancelTick();
-      await looping;
-      await session.close();
-      await jobs.releaseAll();
-      await removeAll();
+      await soon(farewell());
       engine.close();
       reporting.reset();
       wallet.reset();
@@ -317,6 +271,26 @@ export function createAgent(ports: Ports, options: { readonly version: string })
     commands,
     wake,
   };
+
+  async function farewell(): Promise<void> {
+    await looping;
+    await Promise.all([session.close(), jobs.releaseAll()]);
+    await removeAll();
+  }
+
+  /** Waits for `work`, but not for long; a failure of it is only told. */
+  async function soon(work: Promise<void>): Promise<void> {
+    let cancel = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(STOP_MS, () => {
+        log('warn', 'stopped-late', {});
+        resolve();
+      });
+    });
+    const told = work.catch((error: unknown) => log('warn', 'farewell-failed', { detail: asFailure(error).message }));
+    await Promise.race([told, late]);
+    cancel();
+  }
 
   async function removeAll(): Promise<void> {
     if (engine.state().kind !== 'ready') return;

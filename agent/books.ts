@@ -1,4 +1,4 @@
-import { asFailure, isFailure } from '../core/errors.ts';
+import { asFailure, fail, isFailure } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { Clock, Ledger, LedgerFactory, Log } from './ports.ts';
 
@@ -17,7 +17,7 @@ export type Books = {
   readonly fault: () => string | null;
   /** Resolves once written; rejects when the ledger refuses it or is closed before. */
   readonly durably: (write: (ledger: Ledger) => void) => Promise<void>;
-  /** Writes now or throws DISK_FULL: for what may be refused or made again. */
+  /** Writes now or throws DISK_FULL, and INTERNAL while none is open: for what may be refused or made again. */
   readonly now: (write: (ledger: Ledger) => void) => void;
   readonly close: () => void;
 };
@@ -97,7 +97,7 @@ export function createBooks(ports: {
         flush();
       }),
     now(write) {
-      if (ledger === null) return;
+      if (ledger === null) fail('INTERNAL', 'no ledger is open; nothing was written');
       try {
         write(ledger);
       } catch (error) {

@@ -39,6 +39,9 @@ type JobsOptions = {
   readonly link: () => CoordinatorLink | null;
   readonly key: () => DeviceKey | null;
   readonly send: (message: DeviceMessage) => boolean;
+  /** The network's clock minus this device's, ms. */
+  readonly skew: () => number;
+  readonly doubtSkew: () => void;
   /** A lease was declined: the coordinator may have counted its slot as taken. */
   readonly declined: (lane: Lane) => void;
   readonly doubtEngine: () => void;
@@ -96,7 +99,9 @@ export function createJobs(options: JobsOptions): Jobs {
       decline(lease, 'stopped', 'this lease has ended here');
       return;
     }
-    if (lease.deadline <= clock.now()) {
+    if (lease.deadline - options.skew() <= clock.now()) {
+      // A network gives no lease that has ended: this device's clock was set meanwhile.
+      options.doubtSkew();
       decline(lease, 'stopped', 'its deadline has passed');
       return;
     }
@@ -244,7 +249,7 @@ export function createJobs(options: JobsOptions): Jobs {
       heldRecords().map(({ lease: { leaseId, lane, deadline } }) => ({
         leaseId,
         lane,
-        deadline,
+        deadline: deadline - options.skew(),
         active: runners.has(leaseId),
       })),
     counts: () => {

@@ -7,6 +7,7 @@ import type { CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 const BACKOFF_MS = { first: 1_000, last: 60_000 } as const;
 /** A refusal needs someone to change something: asked again slowly. */
 const REFUSED_AGAIN_MS = 10_000;
+const WORTH_TELLING_MS = 60_000;
 const ENROLLMENT_MS = 365 * 86_400_000;
 
 /**
@@ -20,6 +21,10 @@ export type Session = {
   readonly use: (url: string) => void;
   readonly url: () => string;
   readonly network: () => NetworkInfo | null;
+  /** The network's clock minus this device's, ms: deadlines are of the former. 0 until it has been asked. */
+  readonly skew: () => number;
+  /** The clocks seem to differ by something else by now: asks again. */
+  readonly doubtSkew: () => void;
   readonly key: () => DeviceKey | null;
   readonly link: () => CoordinatorLink | null;
   readonly state: () => CoordinatorState;
@@ -43,6 +48,7 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
   const { clock, log, vault, directory } = ports;
   let url = '';
   let network: NetworkInfo | null = null;
+  let skew = 0;
   let key: DeviceKey | null = null;
   let link: CoordinatorLink | null = null;
   let standing: CoordinatorState = { kind: 'connecting' };
@@ -60,6 +66,11 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
       if (mine === generation) void establish();
     });
     changed();
+  }
+
+  function compareClocks(met: NetworkInfo): void {
+    skew = met.now - clock.now();
+    if (Math.abs(skew) >= WORTH_TELLING_MS) log('warn', 'clocks-differ', { networkAheadMs: skew });
   }
 
   function adopt(next: NetworkInfo): boolean {
@@ -80,6 +91,7 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
     try {
       const met = await directory.network(url);
       if (stale()) return;
+      compareClocks(met);
       await ports.networks.save(url, met).catch((error: unknown) => log('warn', 'network-not-remembered', { error }));
       if (stale() || !adopt(met)) return stale() ? undefined : retry(awayWith('the ledger cannot be opened'), 2_000);
       const now = Math.min(clock.now(), met.now);
@@ -147,6 +159,7 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
     const met = await directory.network(url).catch(() => null);
     if (met === null || mine !== generation || met.networkId !== network?.networkId) return;
     network = met;
+    compareClocks(met);
     await ports.networks.save(url, met).catch((error: unknown) => log('warn', 'network-not-remembered', { error }));
     changed();
   }
@@ -167,6 +180,7 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
       void leave();
       url = next;
       network = null;
+      skew = 0;
       key = null;
       wait = BACKOFF_MS.first;
       books.close();
@@ -174,6 +188,8 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
     },
     url: () => url,
     network: () => network,
+    skew: () => skew,
+    doubtSkew: () => void learnAgain(generation),
     key: () => key,
     link: () => link,
     state: () => link?.state() ?? standing,

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Wallet } from 'ethers';
 import type { z } from 'zod';
-import { fail } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import type { Address, Hex32, Signature } from '../core/primitives.ts';
 import { domainOf, fieldsOf, paramsHash, type Struct, type StructName } from '../core/typed-data.ts';
 import {
@@ -21,6 +21,7 @@ import {
   type Quote,
   quote,
 } from '../core/wire.ts';
+import { type Patience, patiently } from './patience.ts';
 
 /** Of a file as it is on disk. */
 export type FileIdentity = { readonly hash: Hex32; readonly bytes: number };
@@ -92,12 +93,13 @@ export class Consumer {
     return this.#post('/v1/jobs', { value, signature, params: options.quote.params }, jobView);
   }
 
-  /** Yields each newer state of a job until it is done or failed. */
-  async *follow(job: JobView): AsyncGenerator<JobView> {
+  /** Yields each newer state of a job until it is done or failed. A coordinator that is away is waited for. */
+  async *follow(job: JobView, patience: Patience): AsyncGenerator<JobView> {
     let current = job;
     yield current;
     while (current.state !== 'done' && current.state !== 'failed') {
-      const next: JobView = await this.#get(`/v1/jobs/${current.jobId}?after=${current.rev}`, jobView);
+      const path = `/v1/jobs/${current.jobId}?after=${current.rev}`;
+      const next: JobView = await patiently(patience, () => this.#get(path, jobView, patience.signal));
       if (next.rev === current.rev) continue;
       current = next;
       yield current;
@@ -105,14 +107,18 @@ export class Consumer {
   }
 
   /** Streams a blob to `path` through a temporary file; what arrives must hash to its name. Throws REFUSED otherwise. */
-  async fetch(hash: Hex32, path: string): Promise<void> {
-    const response = await send(`${this.url}/v1/blobs/${hash}`, { headers: await this.#authorised() });
+  fetch(hash: Hex32, path: string, patience: Patience): Promise<void> {
+    return patiently(patience, () => this.#fetchOnce(hash, path));
+  }
+
+  async #fetchOnce(hash: Hex32, path: string): Promise<void> {
+    const response = await this.#renewing(async (headers) => send(`${this.url}/v1/blobs/${hash}`, { headers }));
     if (response.body === null) fail('COORDINATOR_AWAY', 'the coordinator sent no body');
     const partial = `${path}.part`;
     const digest = createHash('sha256');
     try {
       await pipeline(
-        Readable.fromWeb(response.body),
+        arriving(Readable.fromWeb(response.body), this.url),
         async function* tap(source: AsyncIterable<Uint8Array>) {
           for await (const chunk of source) {
             digest.update(chunk);
@@ -166,8 +172,20 @@ export class Consumer {
     );
   }
 
-  async #get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
-    return request(`${this.url}${path}`, { headers: await this.#authorised() }, schema);
+  #get<T extends z.ZodType>(path: string, schema: T, signal?: AbortSignal): Promise<z.output<T>> {
+    const ended = signal === undefined ? {} : { signal };
+    return this.#renewing((headers) => request(`${this.url}${path}`, { headers, ...ended }, schema));
+  }
+
+  /** A coordinator that was restarted may not know its own token any more. */
+  async #renewing<T>(use: (headers: Record<string, string>) => Promise<T>): Promise<T> {
+    try {
+      return await use(await this.#authorised());
+    } catch (error) {
+      if (!isFailure(error, 'UNAUTHORISED')) throw error;
+      this.#token = null;
+      return use(await this.#authorised());
+    }
   }
 }
 
@@ -182,6 +200,15 @@ const away =
   (error: unknown): never =>
     fail('COORDINATOR_AWAY', `nobody answers at ${url}; is the coordinator running?`, { url }, error);
 
+/** What breaks off on the way is the coordinator's absence; what cannot be written is not. */
+async function* arriving(source: AsyncIterable<Uint8Array>, url: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* source;
+  } catch (error) {
+    away(url)(error);
+  }
+}
+
 async function send(url: string, init: RequestInit): Promise<Response> {
   const response = await fetch(url, init).catch(away(url));
   if (response.ok) return response;
@@ -193,7 +220,7 @@ async function send(url: string, init: RequestInit): Promise<Response> {
 
 async function request<T extends z.ZodType>(url: string, init: RequestInit, schema: T): Promise<z.output<T>> {
   const response = await send(url, init);
-  const parsed = schema.safeParse(await response.json());
+  const parsed = schema.safeParse(await response.json().catch(away(url)));
   return parsed.success
     ? parsed.data
     : fail('COORDINATOR_AWAY', `${url} answered something this version does not understand`, {}, parsed.error);

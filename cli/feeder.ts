@@ -33,7 +33,7 @@ export async function feed(options: FeederOptions, signal: AbortSignal): Promise
     while (!signal.aborted) {
       const turn = next++;
       try {
-        await order(options, turn, join(outputs, `${turn}.mp4`));
+        await order(options, turn, join(outputs, `${turn}.mp4`), signal);
         await rest(options.pauseMs, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -50,7 +50,13 @@ export async function feed(options: FeederOptions, signal: AbortSignal): Promise
   }
 }
 
-async function order({ practice, clipDir, image }: FeederOptions, turn: number, output: string): Promise<void> {
+async function order(
+  { practice, clipDir, image, log }: FeederOptions,
+  turn: number,
+  output: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const patience = { signal, waiting: (message: string) => log('warn', 'practice-order-waits', { message }) };
   const path = await makeClip(clipDir, image, turn % CLIPS);
   await practice.ensureDeposit(PRACTICE_DEPOSIT);
   const consumer = await Consumer.connect(practice.coordinator.url, practice.consumerKey);
@@ -58,10 +64,10 @@ async function order({ practice, clipDir, image }: FeederOptions, turn: number, 
   const height = HEIGHTS[Math.floor(turn / CLIPS) % HEIGHTS.length] ?? '360';
   const quote = await consumer.quote('transcode', input.bytes, { height });
   const job = await consumer.submit({ workload: 'transcode', path, input, quote, now: Date.now() });
-  for await (const view of consumer.follow(job)) {
+  for await (const view of consumer.follow(job, patience)) {
     if (view.state === 'failed') fail('WORKLOAD_FAILED', view.failure ?? 'no reason given');
     if (view.state !== 'done' || view.outputHash === null) continue;
-    await consumer.fetch(view.outputHash, output);
+    await consumer.fetch(view.outputHash, output, patience);
     await rm(output, { force: true });
   }
 }

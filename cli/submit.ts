@@ -3,6 +3,7 @@ import { fail } from '../core/errors.ts';
 import { formatTokens } from '../core/money.ts';
 import type { JobView } from '../core/wire.ts';
 import { Consumer, identify } from './consumer.ts';
+import type { Patience } from './patience.ts';
 
 export type SubmitOptions = {
   readonly workload: string;
@@ -33,16 +34,22 @@ export async function submit(options: SubmitOptions): Promise<JobView> {
     fail('INSUFFICIENT_FUNDS', `your deposit is ${tokens(deposit)}; add to it with: idlemesh deposit AMOUNT`);
   }
   const job = await consumer.submit({ workload: options.workload, path: options.input, input, quote, now: Date.now() });
-  const last = await followWithBar(consumer, job, options.progressStream);
+  const patience = { waiting: (detail: string) => options.say(`${detail} Your job goes on; waiting for an answer.`) };
+  const last = await followWithBar(consumer, job, patience, options.progressStream);
   if (last.state === 'failed' || last.outputHash === null) {
     return fail('WORKLOAD_FAILED', `the job failed: ${last.failure ?? 'no reason given'}; your hold was returned`);
   }
-  await consumer.fetch(last.outputHash, options.output);
+  await consumer.fetch(last.outputHash, options.output, patience);
   options.say(`${options.output}: ${last.outputBytes ?? 0} bytes, paid ${tokens(last.charged ?? 0n)}`);
   return last;
 }
 
-async function followWithBar(consumer: Consumer, job: JobView, stream: NodeJS.WriteStream): Promise<JobView> {
+async function followWithBar(
+  consumer: Consumer,
+  job: JobView,
+  patience: Patience,
+  stream: NodeJS.WriteStream,
+): Promise<JobView> {
   const bar = new SingleBar({
     format: '{bar} {percentage} % · {state} · {duration_formatted}',
     barCompleteChar: '█',
@@ -56,7 +63,7 @@ async function followWithBar(consumer: Consumer, job: JobView, stream: NodeJS.Wr
   bar.start(100, 0, { state: job.state });
   let last = job;
   try {
-    for await (const view of consumer.follow(job)) {
+    for await (const view of consumer.follow(job, patience)) {
       last = view;
       bar.update(view.state === 'done' ? 100 : Math.min(99, Math.round(view.progress * 100)), { state: view.state });
     }

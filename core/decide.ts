@@ -11,6 +11,7 @@ export type Reason =
   | { readonly kind: 'lane-not-offered' }
   | { readonly kind: 'engine-unchecked' }
   | { readonly kind: 'engine-absent' }
+  | { readonly kind: 'engine-forbidden' }
   | { readonly kind: 'engine-unfit'; readonly detail: string }
   | { readonly kind: 'disk-low'; readonly freeBytes: number; readonly neededBytes: number }
   | { readonly kind: 'on-battery' }
@@ -55,6 +56,8 @@ const GUARDS: readonly Guard[] = [
         return { kind: 'engine-unchecked' };
       case 'absent':
         return { kind: 'engine-absent' };
+      case 'forbidden':
+        return { kind: 'engine-forbidden' };
       case 'unfit':
         return { kind: 'engine-unfit', detail: engine.detail };
     }

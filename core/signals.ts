@@ -5,6 +5,8 @@ export type EngineState =
   | { readonly kind: 'ready'; readonly version: string }
   | { readonly kind: 'unchecked' }
   | { readonly kind: 'absent'; readonly detail: string }
+  /** It is there, but this user may not speak to it. */
+  | { readonly kind: 'forbidden'; readonly detail: string }
   /** It answers but may not run strangers' work: the detail says which limit or version is missing. */
   | { readonly kind: 'unfit'; readonly detail: string };
 

@@ -19,6 +19,7 @@ export type Problem =
   | { readonly kind: 'settings-broken'; readonly path: string; readonly detail: string }
   | { readonly kind: 'ledger-unwritable'; readonly detail: string }
   | { readonly kind: 'engine-absent'; readonly detail: string }
+  | { readonly kind: 'engine-forbidden'; readonly detail: string }
   | { readonly kind: 'engine-unfit'; readonly detail: string }
   | { readonly kind: 'disk-low'; readonly freeBytes: number; readonly neededBytes: number }
   | { readonly kind: 'coordinator-away'; readonly url: string; readonly detail: string }

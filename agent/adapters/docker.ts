@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { asFailure, Failure, fail } from '../../core/errors.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
@@ -9,10 +10,13 @@ import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 import type { ContainerRun, Containers, Log } from '../ports.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
+import { errnoOf } from './files.ts';
 
 const CHECK_TIMEOUT_MS = 3_000;
 /** An engine that hangs is as good as away: the agent's loop must not hang with it. */
 const ANSWER_TIMEOUT_MS = 20_000;
+/** A connection that died unnoticed never tells of a container's end: the engine is asked this often while one runs. */
+const WATCH_MS = 30_000;
 const EVENTS_BACKOFF_MS = { first: 500, last: 30_000 } as const;
 
 /** The engine's answer where there is one; anything without a status never reached it. */
@@ -40,16 +44,6 @@ async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
   }
 }
 
-/** Runs `call`; an answer in `fine` counts as success: what was asked for is so already, or its object is gone. */
-async function settled(call: () => Promise<unknown>, fine: readonly number[]): Promise<void> {
-  try {
-    await within(ANSWER_TIMEOUT_MS, call());
-  } catch (error) {
-    const status = statusOf(error);
-    if (status === null || !fine.includes(status)) engineFailure(error);
-  }
-}
-
 function connect(socketPath: string | undefined): Docker {
   if (socketPath !== undefined) return new Docker({ socketPath });
   const desktop = `${homedir()}/.docker/run/docker.sock`;
@@ -67,7 +61,11 @@ type EngineInfo = {
   readonly ServerVersion?: string;
 };
 
-/** What an engine lacks that the sandbox needs; it would ignore the limit silently. Exported for its table of cases. */
+/**
+ * What an engine lacks that the sandbox needs; it would ignore the limit silently. Exported for its table of cases.
+ * SwapLimit is not asked for: Debian and Ubuntu kernels on cgroup v1 count no swap unless they are started with
+ * swapaccount=1, and there the memory limit still holds; what a job gains is swap space, not the memory of the machine.
+ */
 export function unfitness(info: EngineInfo): string | null {
   if (info.OSType !== 'linux') return 'it runs Windows containers; switch it to Linux containers';
   if (info.CgroupDriver === 'none')
@@ -77,6 +75,12 @@ export function unfitness(info: EngineInfo): string | null {
   if (info.PidsLimit !== true) return 'process limits are not available';
   if (!info.SecurityOptions?.some((option) => option.includes('seccomp'))) return 'seccomp is not available';
   return null;
+}
+
+/** Why nothing answered. Exported for its table of cases: root, who runs many tests, is never refused. */
+export function unreached(error: unknown): EngineState {
+  const refused = ['EACCES', 'EPERM'].includes(errnoOf(error));
+  return { kind: refused ? 'forbidden' : 'absent', detail: asFailure(error).message };
 }
 
 const STATES: Readonly<Record<string, ObservedContainer['state']>> = {
@@ -89,10 +93,26 @@ const STATES: Readonly<Record<string, ObservedContainer['state']>> = {
 };
 
 /** The Docker engine through its API. `socketPath` replaces the default search (DOCKER_HOST, the usual sockets). */
-export function dockerContainers(options: { readonly log: Log; readonly socketPath?: string }): Containers {
-  const { log } = options;
+export function dockerContainers(options: {
+  readonly log: Log;
+  readonly socketPath?: string;
+  readonly answerMs?: number;
+  readonly watchMs?: number;
+}): Containers {
+  const { log, answerMs = ANSWER_TIMEOUT_MS, watchMs = WATCH_MS } = options;
   const docker = connect(options.socketPath);
   const closers = new Set<() => void>();
+  const answered = <T>(answer: Promise<T>): Promise<T> => within(answerMs, answer).catch(engineFailure);
+
+  /** Runs `call`; an answer in `fine` counts as success: what was asked for is so already, or its object is gone. */
+  async function settled(call: () => Promise<unknown>, fine: readonly number[]): Promise<void> {
+    try {
+      await within(answerMs, call());
+    } catch (error) {
+      const status = statusOf(error);
+      if (status === null || !fine.includes(status)) engineFailure(error);
+    }
+  }
 
   async function check(): Promise<EngineState> {
     try {
@@ -100,33 +120,38 @@ export function dockerContainers(options: { readonly log: Log; readonly socketPa
       const detail = unfitness(info);
       return detail === null ? { kind: 'ready', version: info.ServerVersion ?? '' } : { kind: 'unfit', detail };
     } catch (error) {
-      return { kind: 'absent', detail: asFailure(error).message };
+      return unreached(error);
     }
   }
 
   async function run(spec: ContainerSpec): Promise<ContainerRun> {
-    const container = await docker
-      .createContainer(JSON.parse(JSON.stringify(spec)) as Docker.ContainerCreateOptions)
-      .catch(engineFailure);
+    const making = docker.createContainer(JSON.parse(JSON.stringify(spec)) as Docker.ContainerCreateOptions);
+    const discard = (made: Docker.Container) => settled(() => made.remove({ force: true, v: true }), [404, 409]);
+    const container = await answered(making).catch((error: unknown) => {
+      // Made after all, when nobody waits for it any more.
+      making.then(discard).catch(() => undefined);
+      throw error;
+    });
+    let door: Duplex | null = null;
+    const attach = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
     try {
       // Attached before the start: nothing written in between is lost, and the door is ours from the first instant.
-      const door = (await container.attach({
-        stream: true,
-        stdin: true,
-        stdout: true,
-        stderr: true,
-        hijack: true,
-      })) as Duplex;
-      door.on('error', (error) => log('debug', 'container-door', { id: container.id, detail: error.message }));
-      const { stdout, stderr } = demultiplex(door);
-      await container.start();
-      const exited = ended(container);
+      const opened = (await answered(container.attach(attach))) as Duplex;
+      door = opened;
+      opened.on('error', (error) => log('debug', 'container-door', { id: container.id, detail: error.message }));
+      const { stdout, stderr } = demultiplex(opened);
+      await answered(container.start());
+      const shut = (): void => {
+        opened.destroy();
+      };
+      closers.add(shut);
+      const exited = ended(container, opened).finally(() => closers.delete(shut));
       exited.catch(() => undefined);
       return {
         containerId: container.id,
         write: (chunk) =>
           new Promise((resolve, reject) => {
-            door.write(chunk, (error) =>
+            opened.write(chunk, (error) =>
               error ? reject(new Failure('CANCELLED', 'the container closed its door', {}, error)) : resolve(),
             );
           }),
@@ -135,16 +160,40 @@ export function dockerContainers(options: { readonly log: Log; readonly socketPa
         exited,
       };
     } catch (error) {
-      await settled(() => container.remove({ force: true, v: true }), [404, 409]).catch(() => undefined);
+      door?.destroy();
+      await discard(container).catch(() => undefined);
       return engineFailure(error);
     }
   }
 
-  async function ended(container: Docker.Container): Promise<{ code: number; outOfMemory: boolean }> {
-    const { StatusCode: code } = (await container.wait().catch(engineFailure)) as { readonly StatusCode: number };
-    // A killed child leaves exit code 0: only this flag tells that memory ran out.
-    const state = await container.inspect().catch(() => null);
-    return { code, outOfMemory: state?.State.OOMKilled === true };
+  async function ended(container: Docker.Container, door: Duplex): Promise<{ code: number; outOfMemory: boolean }> {
+    const over = new AbortController();
+    try {
+      const waiting = container.wait() as Promise<{ readonly StatusCode: number }>;
+      const { StatusCode: code } = await Promise.race([waiting, lost(container, over.signal)]).catch(engineFailure);
+      // A killed child leaves exit code 0: only this flag tells that memory ran out.
+      const state = await within(answerMs, container.inspect()).catch(() => null);
+      return { code, outOfMemory: state?.State.OOMKilled === true };
+    } catch (error) {
+      // What else hangs on this connection ends with it.
+      door.destroy();
+      throw error;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Rejects when the container has ended and a whole turn later nobody has been told. */
+  async function lost(container: Docker.Container, over: AbortSignal): Promise<never> {
+    for (let gone = false; ; ) {
+      await delay(watchMs, undefined, { signal: over, ref: false });
+      if (gone) fail('ENGINE_AWAY', 'the connection to Docker was lost without a word');
+      const status = await within(answerMs, container.inspect()).then(
+        ({ State }) => State.Status,
+        (error: unknown) => (statusOf(error) === 404 ? 'gone' : 'unknown'),
+      );
+      gone = ['gone', 'exited', 'dead'].includes(status);
+    }
   }
 
   function onEvent(device: Address, listener: () => void): () => void {
@@ -193,7 +242,7 @@ export function dockerContainers(options: { readonly log: Log; readonly socketPa
     onEvent,
     hasImage: async (image) => {
       try {
-        return (await within(ANSWER_TIMEOUT_MS, docker.getImage(image).inspect())).Id === image;
+        return (await within(answerMs, docker.getImage(image).inspect())).Id === image;
       } catch (error) {
         return statusOf(error) === 404 ? false : engineFailure(error);
       }
@@ -201,7 +250,7 @@ export function dockerContainers(options: { readonly log: Log; readonly socketPa
     list: async (device) => {
       const filters = { label: [`${LABEL.device}=${device}`] };
       const asked = docker.listContainers({ all: true, filters });
-      const found = await within(ANSWER_TIMEOUT_MS, asked).catch(engineFailure);
+      const found = await within(answerMs, asked).catch(engineFailure);
       return found.flatMap((entry): ObservedContainer[] => {
         const state = STATES[entry.State];
         // "removing" is on its way out already.

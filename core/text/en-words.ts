@@ -87,6 +87,8 @@ function engine(state: EngineState): string {
       return 'Looking for Docker';
     case 'absent':
       return 'Docker not running';
+    case 'forbidden':
+      return 'Docker not permitted';
     case 'unfit':
       return 'Docker not suitable';
     default:

@@ -27,6 +27,8 @@ function reason(value: Reason, at: Moment): string {
       return 'Looking for Docker';
     case 'engine-absent':
       return 'Resting: Docker is not running';
+    case 'engine-forbidden':
+      return 'Resting: this user may not use Docker';
     case 'engine-unfit':
       return `Resting: Docker cannot isolate work safely (${value.detail})`;
     case 'disk-low':
@@ -61,6 +63,11 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
       return {
         title: 'Docker is not running',
         advice: `${value.detail}. Start or install Docker; sharing begins by itself once it answers.`,
+      };
+    case 'engine-forbidden':
+      return {
+        title: 'This user may not use Docker',
+        advice: `${value.detail}. On Linux, add yourself to the group docker (sudo usermod -aG docker "$USER"), then log out and in again. Sharing begins by itself.`,
       };
     case 'engine-unfit':
       return { title: 'Docker cannot isolate work safely', advice: value.detail };

@@ -84,6 +84,8 @@ const engine: Words['engine'] = (state) => {
       return 'Dockerを確認中';
     case 'absent':
       return 'Docker停止中';
+    case 'forbidden':
+      return 'Dockerの権限なし';
     case 'unfit':
       return 'Dockerが条件を満たしません';
     default:

@@ -25,6 +25,8 @@ function reason(value: Reason, at: Moment): string {
       return 'Dockerを確認しています';
     case 'engine-absent':
       return '休止中：Dockerが動いていません';
+    case 'engine-forbidden':
+      return '休止中：このユーザーにはDockerを使う権限がありません';
     case 'engine-unfit':
       return `休止中：Dockerが作業を安全に隔離できません（${value.detail}）`;
     case 'disk-low':
@@ -58,6 +60,11 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
       return {
         title: 'Dockerが動いていません',
         advice: `${value.detail}。Dockerを起動またはインストールすると、自動で共有を始めます。`,
+      };
+    case 'engine-forbidden':
+      return {
+        title: 'このユーザーにはDockerを使う権限がありません',
+        advice: `${value.detail}。Linuxではdockerグループに自分を追加し（sudo usermod -aG docker "$USER"）、ログインし直してください。自動で共有を始めます。`,
       };
     case 'engine-unfit':
       return { title: 'Dockerが作業を安全に隔離できません', advice: value.detail };

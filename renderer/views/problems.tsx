@@ -18,6 +18,7 @@ function useRemedy(problem: Problem, run: ReturnType<typeof useCommand>['run']):
         act: () => void run(() => commands.resetSettings(null)),
       };
     case 'engine-absent':
+    case 'engine-forbidden':
     case 'engine-unfit':
       return { label: words.dockerHelp, act: () => void run(() => commands.openHelp('docker')) };
     case 'disk-low':

@@ -85,6 +85,7 @@ export const PROBLEMS: readonly Problem[] = [
   { kind: 'settings-broken', path: '~/.config/idlemesh/settings.json', detail: 'limits.cpuPercent: expected number' },
   { kind: 'ledger-unwritable', detail: 'no space left on device' },
   { kind: 'engine-absent', detail: 'nothing answers at /var/run/docker.sock' },
+  { kind: 'engine-forbidden', detail: 'connect EACCES /var/run/docker.sock' },
   { kind: 'engine-unfit', detail: 'the engine has no memory limit' },
   { kind: 'disk-low', freeBytes: 1.2 * GIB, neededBytes: 2 * GIB },
   { kind: 'coordinator-away', url: 'http://127.0.0.1:7350', detail: 'connection refused' },

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
 import type { ContainerRun } from '../../../agent/ports.ts';
 import { sha256Hex } from '../../../core/keccak.ts';
@@ -156,6 +157,94 @@ test('inside: no network, nobody, nothing writable but /tmp, no new namespace', 
   }
   expect(seen.join('').trim().split('\n')).toEqual(['65534', 'lo', 'read-only', 'tmp', 'no-namespace']);
 }, 60_000);
+
+describe('an engine whose connections die without a word', () => {
+  /** Passes everything on to the real engine; what is deaf keeps its connections open and hears nothing more. */
+  async function behindProxy() {
+    const path = join(folder, `${randomHex32().slice(2, 10)}.sock`);
+    const open = new Set<{ near: Socket; far: Socket }>();
+    let deaf = false;
+    const server = createServer({ allowHalfOpen: true }, (near) => {
+      near.on('error', () => undefined);
+      if (deaf) return;
+      const far = connect({ path: '/var/run/docker.sock', allowHalfOpen: true });
+      far.on('error', () => near.destroy());
+      open.add({ near, far });
+      near.pipe(far);
+      far.pipe(near);
+    });
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const engine = dockerContainers({ log: () => undefined, socketPath: path, answerMs: 500, watchMs: 200 });
+    return {
+      engine,
+      deafen: (forNew: boolean) => {
+        deaf = forNew;
+        for (const { near, far } of open) {
+          near.unpipe(far);
+          far.unpipe(near);
+          far.destroy();
+        }
+        open.clear();
+      },
+      close: () => {
+        engine.close();
+        server.close();
+        for (const { near } of open) near.destroy();
+      },
+    };
+  }
+
+  test('a container whose end nobody told of is noticed, and all its streams end', async () => {
+    const { engine, deafen, close } = await behindProxy();
+    const run = await engine.run(spec());
+    const collected = collect(run);
+    collected.catch(() => undefined);
+    deafen(false);
+    await containers.remove(run.containerId);
+    await expect(run.exited).rejects.toMatchObject({ code: 'ENGINE_AWAY' });
+    await expect(collected).rejects.toMatchObject({ code: 'ENGINE_AWAY' });
+    close();
+  }, 30_000);
+
+  test('nothing is waited for without end', async () => {
+    const { engine, deafen, close } = await behindProxy();
+    deafen(true);
+    await expect(engine.run(spec())).rejects.toMatchObject({ code: 'ENGINE_AWAY' });
+    await expect(engine.list(device)).rejects.toMatchObject({ code: 'ENGINE_AWAY' });
+    close();
+  }, 30_000);
+
+  test('closing shuts the doors: what still runs ends by itself', async () => {
+    const engine = dockerContainers({ log: () => undefined });
+    const run = await engine.run(spec());
+    await run.write(header(1_000));
+    engine.close();
+    await vi.waitFor(async () => expect(await own()).toMatchObject([{ state: 'exited' }]), {
+      timeout: 2_000,
+      interval: 50,
+    });
+  }, 30_000);
+});
+
+test('the dead-man’s switch ends what ignores TERM, too', async () => {
+  // The workload's own script; only its encoder is another, which hears no TERM and would go on for ever.
+  const encoder = `sh -c 'trap "" TERM; echo out_time_us=500000; while :; do sleep 0.1; done'`;
+  const script = `ffprobe() { echo 1; }; ffmpeg() { ${encoder}; }; . /usr/local/lib/idlemesh/run.sh`;
+  const engine = dockerContainers({ log: () => undefined });
+  const shell = { ...spec(), Entrypoint: ['/bin/sh', '-c', script] };
+  const run = await engine.run(shell);
+  await run.write(header(4));
+  await run.write(Buffer.from('clip'));
+  for await (const line of run.stderr) if (line.includes('"progress":0.50')) break;
+  expect(await own()).toMatchObject([{ state: 'running' }]);
+  const closed = performance.now();
+  engine.close();
+  await vi.waitFor(async () => expect(await own()).toMatchObject([{ state: 'exited' }]), {
+    timeout: 2_000,
+    interval: 50,
+  });
+  expect(performance.now() - closed).toBeLessThan(2_000);
+}, 30_000);
 
 test('kill -9 of the client ends the container in the middle of its work', async () => {
   const script = join(folder, 'client.ts');

@@ -119,6 +119,36 @@ describe('one job', () => {
   });
 });
 
+describe('a clock that differs from the network’s', () => {
+  const HOURS = 3_600_000;
+  test.each([
+    ['ahead', -5 * HOURS],
+    ['behind', 5 * HOURS],
+  ])('by hours (%s) makes no difference to a lease', async (_name, difference) => {
+    world.network.now = () => world.clock.now() + difference;
+    world.containers.automatic = false;
+    const agent = await world.ready();
+    const id = world.issue('input', { deadline: world.network.now() + 60_000 });
+    await until(() => world.containers.jobs().length === 1 && world.containers.fed(), 'running');
+    expect(world.network.declines).toEqual([]);
+    await world.clock.advance(40_000);
+    expect(world.stateOf(id)).toBe('held');
+    await until(() => world.stateOf(id) === 'dropped', 'dropped at its deadline', 25_000);
+    await agent.stop();
+  });
+
+  test('is asked again when it was set in the middle of a session', async () => {
+    const agent = await world.ready();
+    world.network.now = () => world.clock.now() - 5 * HOURS;
+    world.issue('first');
+    await until(() => world.network.declines.length === 1, 'declined');
+    const id = world.issue('second');
+    await until(() => world.stateOf(id) === 'credited', 'credited');
+    expect(world.network.declines).toHaveLength(1);
+    await agent.stop();
+  });
+});
+
 describe('the owner', () => {
   test('returns: work is frozen within 150 ms, released after ten minutes, and starts again later', async () => {
     world.containers.automatic = false;

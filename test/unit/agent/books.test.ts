@@ -1,6 +1,7 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { createAgent } from '../../../agent/agent.ts';
 import type { Agent } from '../../../agent/api.ts';
+import { createBooks } from '../../../agent/books.ts';
 import { reportHash } from '../../../core/typed-data.ts';
 import { FakeContainers } from '../../fakes/containers.ts';
 import { FakeLedger } from '../../fakes/ledger.ts';
@@ -175,6 +176,20 @@ describe('reports', () => {
     await until(() => world.network.slots === 1, 'free again');
     await agent.stop();
   });
+});
+
+test('nothing is taken for written while no ledger is open', async () => {
+  const books = createBooks({
+    ...{ clock: world.clock, log: () => undefined, changed: () => undefined },
+    openLedger: () => new FakeLedger(world.disk),
+  });
+  const write = vi.fn();
+  expect(() => books.now(write)).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
+  books.open(world.network.info.networkId);
+  books.now(write);
+  expect(write).toHaveBeenCalledTimes(1);
+  books.close();
+  expect(() => books.now(write)).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
 });
 
 describe('withdrawal', () => {

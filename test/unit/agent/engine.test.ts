@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { unfitness } from '../../../agent/adapters/docker.ts';
+import { unfitness, unreached } from '../../../agent/adapters/docker.ts';
 import { demultiplex, linesOf } from '../../../agent/adapters/docker-stream.ts';
 
 const FIT = {
@@ -9,6 +9,7 @@ const FIT = {
 };
 test('an engine with all limits is fit', () => {
   expect(unfitness(FIT)).toBeNull();
+  expect(unfitness({ ...FIT, SwapLimit: false } as typeof FIT)).toBeNull();
 });
 test.each([
   [{ OSType: 'windows' }, 'Linux'],
@@ -19,6 +20,16 @@ test.each([
   [{ SecurityOptions: [] }, 'seccomp'],
 ])('one with %j is not, and says why', (change, why) => {
   expect(unfitness({ ...FIT, ...change })).toContain(why);
+});
+
+test.each([
+  ['EACCES', 'forbidden'],
+  ['EPERM', 'forbidden'],
+  ['ENOENT', 'absent'],
+  ['ECONNREFUSED', 'absent'],
+])('a connection that fails with %s is %s', (code, kind) => {
+  const error = Object.assign(new Error(`connect ${code} /var/run/docker.sock`), { code });
+  expect(unreached(error)).toEqual({ kind, detail: error.message });
 });
 
 const frame = (kind: number, text: string): Buffer => {

@@ -29,6 +29,16 @@ describe('a fault is shown with its reason, work waits, and all goes on when the
     await recovers(agent);
   });
 
+  test('an engine that this user may not use', async () => {
+    world.containers.state = { kind: 'forbidden', detail: 'connect EACCES /var/run/docker.sock' };
+    const agent = await world.start();
+    await until(() => problems(agent).includes('engine-forbidden'), 'shown');
+    expect(agent.snapshot()).toMatchObject({ presence: 'attention', reason: { kind: 'engine-forbidden' } });
+    world.containers.state = { kind: 'ready', version: '2' };
+    await until(() => world.network.slots === 1, 'found again by back-off');
+    await recovers(agent);
+  });
+
   test('an engine that is unfit', async () => {
     world.containers.state = { kind: 'unfit', detail: 'no memory limits' };
     const agent = await world.start();

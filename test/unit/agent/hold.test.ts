@@ -121,6 +121,24 @@ describe('a removal that takes long', () => {
   });
 });
 
+test.each<[string, (never: () => Promise<never>) => void]>([
+  ['removes nothing', (never) => Object.assign(world.containers, { remove: never })],
+  ['lists nothing', (never) => Object.assign(world.containers, { list: never })],
+])('an engine that hangs and %s does not keep the agent from ending', async (_name, hang) => {
+  const { agent } = await running();
+  hang(() => new Promise(() => undefined));
+  agent.wake();
+  await world.clock.advance(100);
+  let ended = false;
+  const stopped = agent.stop().then(() => {
+    ended = true;
+  });
+  await until(() => ended, 'ended', 6_000);
+  await stopped;
+  expect(world.disk.open).toBe(0);
+  expect(world.containers.closed).toBe(true);
+});
+
 test('a settings file that breaks does not make the device leave its network', async () => {
   await world.settings.update((settings) => ({ ...settings, coordinatorUrl: 'http://192.0.2.1:7350' }));
   const { agent } = await running();

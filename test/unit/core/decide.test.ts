@@ -53,6 +53,7 @@ test.each(faults.map((fault, index) => [fault[2].kind, index] as const))(
 describe('single rules', () => {
   test.each<[string, Partial<Signals>, Partial<Policy>, string]>([
     ['engine absent', { engine: { kind: 'absent', detail: '' } }, {}, 'engine-absent'],
+    ['engine forbidden', { engine: { kind: 'forbidden', detail: '' } }, {}, 'engine-forbidden'],
     ['engine unchecked', { engine: { kind: 'unchecked' } }, {}, 'engine-unchecked'],
     ['idle unknown, when idle', { idleMs: 'unknown' }, {}, 'idle-unknown'],
     ['paused until resumed', {}, { pausedUntil: 'resumed' }, 'paused'],
