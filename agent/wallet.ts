@@ -1,6 +1,6 @@
 import { asFailure, fail } from '../core/errors.ts';
 import { verifyProof } from '../core/merkle.ts';
-import type { Amount } from '../core/money.ts';
+import { type Amount, RELAY_FEE } from '../core/money.ts';
 import type { Address, Known } from '../core/primitives.ts';
 import type { WalletView, Withdrawal } from '../core/snapshot.ts';
 import type { NetworkInfo } from '../core/wire.ts';
@@ -113,7 +113,7 @@ export function createWallet({ ports, network, link, changed }: WalletOptions): 
       }
       enter({ kind: 'signing', amount });
       const deadline = Math.floor(clock.now() / 1000) + CLAIM_SECONDS;
-      const claim = { owner: vault.owner, recipient, amount: proof.cumulative, fee: 0n, deadline };
+      const claim = { owner: vault.owner, recipient, amount: proof.cumulative, fee: RELAY_FEE, deadline };
       const signature = await vault.sign(at, 'Claim', claim);
       enter({ kind: 'relaying', amount });
       const txHash = await over.relayClaim(claim, signature, proof);

@@ -1,38 +1,26 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Chain, openChain } from '../../../coordinator/chain.ts';
-import { type Db, openDb } from '../../../coordinator/db.ts';
+import type { Chain } from '../../../coordinator/chain.ts';
 import { closeEpoch, findEpoch, latestPublished, publishEpochs } from '../../../coordinator/epochs.ts';
 import { booksOf } from '../../../coordinator/ledger.ts';
 import { fail } from '../../../core/errors.ts';
-import { newAccount, startTestChain, type TestChain, transact } from '../../support/chain.ts';
+import { newAccount, transact } from '../../support/chain.ts';
 import { credit as creditOwner } from '../../support/credit.ts';
 import { randomHex32 } from '../../support/device.ts';
+import { type EpochStage, epochStage } from '../../support/epoch-stage.ts';
 
 const clock = { now: () => 1 };
 
 describe('epochs', () => {
   const owner = newAccount().address;
-  let network: TestChain;
-  let chain: Chain;
-  let dir: string;
-  let db: Db;
+  let stage: EpochStage;
+  let network: EpochStage['network'];
+  let chain: EpochStage['chain'];
+  let db: EpochStage['db'];
   beforeAll(async () => {
-    network = await startTestChain();
-    await network.deposit(newAccount(), 1_000n);
-    const { rpcUrl, chainId, token, distributor, publisher } = network;
-    chain = openChain({ rpcUrl, chainId, token, distributor, privateKey: publisher.privateKey });
-    dir = await mkdtemp(join(tmpdir(), 'idlemesh-epochs-'));
-    db = await openDb(dir);
+    stage = await epochStage();
+    ({ network, chain, db } = stage);
   }, 60_000);
-  afterAll(async () => {
-    chain.close();
-    await db.close();
-    await network.stop();
-    await rm(dir, { recursive: true, force: true });
-  });
+  afterAll(() => stage.stop());
 
   const credit = (amount: bigint) => creditOwner(db, owner, amount);
   const publish = (through: Chain = chain) =>

@@ -1,35 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Chain, openChain } from '../../../coordinator/chain.ts';
-import { type Db, openDb } from '../../../coordinator/db.ts';
 import { closeEpoch, findEpoch, publishEpochs } from '../../../coordinator/epochs.ts';
-import { newAccount, startTestChain, type TestChain } from '../../support/chain.ts';
+import { newAccount } from '../../support/chain.ts';
 import { credit } from '../../support/credit.ts';
+import { type EpochStage, epochStage } from '../../support/epoch-stage.ts';
 
 describe('a root whose transaction is still waiting to be mined', () => {
-  let network: TestChain;
-  let chain: Chain;
-  let dir: string;
-  let db: Db;
+  let stage: EpochStage;
   beforeAll(async () => {
-    network = await startTestChain();
-    await network.deposit(newAccount(), 1_000n);
-    const { rpcUrl, chainId, token, distributor, publisher } = network;
-    chain = openChain({ rpcUrl, chainId, token, distributor, privateKey: publisher.privateKey });
-    dir = await mkdtemp(join(tmpdir(), 'idlemesh-pending-'));
-    db = await openDb(dir);
+    stage = await epochStage();
   }, 60_000);
-  afterAll(async () => {
-    chain.close();
-    await db.close();
-    await network.stop();
-    await rm(dir, { recursive: true, force: true });
-  });
+  afterAll(() => stage.stop());
 
   it('is not sent a second time, and is noted once it is mined', async () => {
+    const { network, chain, db } = stage;
     const owner = newAccount().address;
     await credit(db, owner, 10n);
     await closeEpoch(db, 1);
