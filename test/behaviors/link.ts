@@ -16,6 +16,8 @@ type Place = {
   /** Stops answering and answers again. */
   readonly down: () => Promise<void>;
   readonly up: () => Promise<void>;
+  /** Orders work for a connected device, where one may upload only with a lease; null where it needs none. */
+  readonly work: { readonly id: string; readonly image: string; readonly order: () => Promise<void> } | null;
 };
 
 /** What every way to a coordinator must do. */
@@ -48,7 +50,8 @@ export function linkBehaviour(name: string, place: () => Promise<Place>): void {
       states: CoordinatorState[];
     }> {
       const network = await here.directory.network(here.url);
-      const hello = () => ({ agent: 'test', platform: 'test', workloads: [], leases: [] });
+      const workloads = here.work === null ? [] : [{ id: here.work.id, image: here.work.image }];
+      const hello = () => ({ agent: 'test', platform: 'test', workloads, leases: [] });
       const link = here.directory.connect({
         ...{ url: here.url, network, owner: vault.owner, hello },
         key: vault.deviceKey(network),
@@ -90,8 +93,13 @@ export function linkBehaviour(name: string, place: () => Promise<Place>): void {
 
     test('sends a blob once, and says what it does not find', async () => {
       await enrol();
-      const { link } = await connect();
+      const { link, messages } = await connect();
       await until('connected', () => link.state().kind === 'connected');
+      if (here.work !== null) {
+        link.send({ type: 'ready', lane: 'cpu', slots: 1 });
+        await here.work.order();
+        await until('a lease', () => messages.some((message) => message.type === 'lease'));
+      }
       const data = Buffer.from('some bytes');
       await writeFile(join(folder, 'blob'), data);
       await link.upload(sha256Hex(data), join(folder, 'blob'));

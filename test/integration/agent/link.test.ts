@@ -9,7 +9,7 @@ import { sha256Hex } from '../../../core/keccak.ts';
 import { linkBehaviour } from '../../behaviors/link.ts';
 import { FakeVault } from '../../fakes/small.ts';
 import { freePort } from '../../support/free-port.ts';
-import { TestNetwork } from '../../support/network.ts';
+import { TestNetwork, WORKLOAD } from '../../support/network.ts';
 import { until } from '../../support/wait.ts';
 
 const log = () => undefined;
@@ -24,6 +24,12 @@ linkBehaviour('real', async () => ({
   url: network.url,
   down: () => network.halt(),
   up: () => network.restart(),
+  work: {
+    ...WORKLOAD,
+    order: async () => {
+      await (await network.consumer()).submit(WORKLOAD.id, Buffer.from('input'));
+    },
+  },
 }));
 
 test('a device that is not enrolled is refused, with the reason', async () => {

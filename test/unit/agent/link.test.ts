@@ -8,5 +8,6 @@ linkBehaviour('fake', async () => {
     ...{ directory, url: 'http://fake' },
     down: async () => directory.become(false),
     up: async () => directory.become(true),
+    work: null,
   };
 });
