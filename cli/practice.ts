@@ -78,7 +78,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
         epochEveryMs: options.epochEveryMs,
         leaseMs: 10 * 60_000,
         maxAttempts: 3,
-        keepJobsMs: 86_400_000,
+        keepJobsMs: 15 * 60_000,
         keepBlobsMs: 30 * 60_000,
         maxAccountBytes: 4 * 2 ** 30,
         clock: { now: () => Date.now() },
