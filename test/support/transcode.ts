@@ -32,6 +32,19 @@ export async function makeClip(path: string, seconds: number, size = '640x360'):
   ]);
 }
 
+/** A clip as a recorder that pipes leaves it: its file does not say how long it is. */
+export async function makePipedClip(seconds: number): Promise<Buffer> {
+  const { stdout } = await run(
+    'ffmpeg',
+    [
+      ...['-loglevel', 'error', '-f', 'lavfi', '-i', `testsrc2=size=640x360:rate=25:duration=${seconds}`],
+      ...['-c:v', 'libx264', '-preset', 'ultrafast', '-f', 'matroska', 'pipe:1'],
+    ],
+    { encoding: 'buffer', maxBuffer: 64 * 2 ** 20 },
+  );
+  return stdout;
+}
+
 /** Codec names and height of a media file, as ffprobe reads them. */
 export async function probe(path: string): Promise<{ codecs: readonly string[]; height: number; seconds: number }> {
   const { stdout } = await run('ffprobe', [

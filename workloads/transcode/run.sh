@@ -44,7 +44,15 @@ open='-protocol_whitelist file,pipe -format_whitelist mov,matroska,webm,avi,mpeg
 
 ffprobe -v error $open -show_entries format=duration -of csv=p=0 /tmp/input >/tmp/duration 2>/tmp/log </dev/null &
 wait $! || give_up "not a video that is read here: $(tail -c 300 /tmp/log)"
-total=$(jq -er '. * 1000000 | floor' /tmp/duration 2>/dev/null) || total=0
+microseconds() { jq -er '. * 1000000 | floor' /tmp/duration 2>/dev/null; }
+total=$(microseconds) || total=0
+if [ "$total" -le 0 ]; then
+  # A recording that was piped into its file does not say how long it is: its last packet does.
+  ffprobe -v error $open -select_streams v:0 -show_entries packet=pts_time -of default=nw=1:nk=1 /tmp/input \
+    2>/dev/null </dev/null | tail -n 1 >/tmp/duration &
+  wait $!
+  total=$(microseconds) || total=0
+fi
 
 transcode() {
   # Fixed thread counts: the encoder's output depends on them.

@@ -10,7 +10,7 @@ import { sha256Hex } from '../../../core/keccak.ts';
 import type { Address, Hex32 } from '../../../core/primitives.ts';
 import { type ContainerSpec, containerSpec, limitUpdate } from '../../../core/sandbox.ts';
 import { randomAddress, randomHex32 } from '../../support/random.ts';
-import { makeClip, probe, seccompProfile, transcodeWorkload } from '../../support/transcode.ts';
+import { makeClip, makePipedClip, probe, seccompProfile, transcodeWorkload } from '../../support/transcode.ts';
 
 const MIB = 1024 * 1024;
 const device: Address = randomAddress();
@@ -224,6 +224,12 @@ describe('an engine whose connections die without a word', () => {
       interval: 50,
     });
   }, 30_000);
+});
+
+test('a recording that does not say how long it is has progress too', async () => {
+  const { lines } = await transcode(await makePipedClip(20));
+  const progress = lines.flatMap((line) => (JSON.parse(line) as { progress?: number }).progress ?? []);
+  expect(progress.filter((part) => part > 0 && part < 0.99).length).toBeGreaterThan(0);
 });
 
 test('the dead-man’s switch ends what ignores TERM, too', async () => {
