@@ -3,8 +3,8 @@ import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../core/errors.ts';
 
-/** Seconds of video in a clip; long enough to see its progress (a core takes about 8 s for it). */
-const SECONDS = 60;
+/** Seconds of video in a clip; long enough to see its progress (a core takes about 4 s for it). */
+const SECONDS = 24;
 
 /**
  * Makes one test clip (moving pattern, tone) with the ffmpeg of the transcode image, so that the machine needs none of its

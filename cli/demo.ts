@@ -10,7 +10,7 @@ import { epoch } from '../core/wire.ts';
 import { openHeadlessAgent } from './agent.ts';
 import { makeClip } from './clips.ts';
 import type { Logger } from './log.ts';
-import { PRACTICE_DEPOSIT, type Practice, startPractice } from './practice.ts';
+import { PRACTICE_DEPOSIT, PRACTICE_LEASE_MS, type Practice, startPractice } from './practice.ts';
 import { submit } from './submit.ts';
 
 export type DemoResult = {
@@ -52,6 +52,7 @@ export async function demo(options: {
       replicas: 1,
       reportEveryMs: 2000,
       epochEveryMs: 2000,
+      leaseMs: PRACTICE_LEASE_MS,
       log,
     });
     closing.push(practice.close);

@@ -15,7 +15,7 @@ import { readKeyFile } from './keyfile.ts';
 import { createLiveView } from './live.ts';
 import { stderrLog } from './log.ts';
 import { defaultDataDir, practiceCataloguePath, transcodeImage } from './paths.ts';
-import { PRACTICE_DEPOSIT, startPractice } from './practice.ts';
+import { PRACTICE_DEPOSIT, PRACTICE_LEASE_MS, startPractice } from './practice.ts';
 import { submit } from './submit.ts';
 import { version } from './version.ts';
 
@@ -131,6 +131,7 @@ program
   .option('--replicas <number>', 'other devices that must agree with a result', wholeNumber, 0)
   .option('--report-every <ms>', 'period of reports', wholeNumber, 10_000)
   .option('--epoch-every <ms>', 'period of epochs', wholeNumber, 20_000)
+  .option('--lease <ms>', 'after which unfinished work goes to another device', wholeNumber, PRACTICE_LEASE_MS)
   .addOption(catalogueOption())
   .addOption(logOption())
   .action(async (options) => {
@@ -143,6 +144,7 @@ program
       replicas: options.replicas === 0 ? 0 : 1,
       reportEveryMs: options.reportEvery,
       epochEveryMs: options.epochEvery,
+      leaseMs: options.lease,
       log,
     });
     await practice.ensureDeposit(PRACTICE_DEPOSIT);

@@ -21,6 +21,8 @@ export type PracticeOptions = {
   readonly replicas: 0 | 1;
   readonly reportEveryMs: number;
   readonly epochEveryMs: number;
+  /** A lease not finished after this long goes to another device. */
+  readonly leaseMs: number;
   readonly log: Logger;
 };
 
@@ -76,7 +78,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
         replicas: options.replicas,
         reportEveryMs: options.reportEveryMs,
         epochEveryMs: options.epochEveryMs,
-        leaseMs: 10 * 60_000,
+        leaseMs: options.leaseMs,
         maxAttempts: 3,
         keepJobsMs: 15 * 60_000,
         keepBlobsMs: 30 * 60_000,
@@ -175,4 +177,5 @@ async function hasCode(rpcUrl: string, at: string): Promise<boolean> {
   return answer.result !== '0x';
 }
 
+export const PRACTICE_LEASE_MS = 10 * 60_000;
 export const PRACTICE_DEPOSIT = parseTokens('100');

@@ -23,7 +23,9 @@ const clean: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   host = await TrayHost.start();
-  network = await PracticeNetwork.start(join(base, 'practice'), ['--report-every', '3000', '--epoch-every', '8000']);
+  // Devices come and go here: what one took along must soon be another's.
+  const words = ['--report-every', '3000', '--epoch-every', '8000', '--lease', '20000'];
+  network = await PracticeNetwork.start(join(base, 'practice'), words);
 });
 afterEach(async () => {
   for (const step of clean.splice(0).reverse()) await step();
