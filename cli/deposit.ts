@@ -1,15 +1,9 @@
 import { Contract, JsonRpcProvider, NonceManager, Wallet } from 'ethers';
+import { DISTRIBUTOR_ABI, TOKEN_ABI } from '../core/abi.ts';
 import { fail } from '../core/errors.ts';
 import { type Amount, formatTokens } from '../core/money.ts';
 import type { Address } from '../core/primitives.ts';
 import type { NetworkInfo } from '../core/wire.ts';
-
-const TOKEN = [
-  'function balanceOf(address) view returns (uint256)',
-  'function approve(address spender, uint256 amount) returns (bool)',
-  'function transfer(address to, uint256 amount) returns (bool)',
-];
-const DISTRIBUTOR = ['function fund(uint256 amount)'];
 
 type Network = Pick<NetworkInfo, 'rpcUrl' | 'chainId' | 'token' | 'distributor' | 'tokenSymbol'>;
 
@@ -29,14 +23,14 @@ async function onChain<T>(network: Network, privateKey: string, use: (signer: No
 /** Moves tokens from the consumer's address into the distributor; the coordinator books them when it sees the event. */
 export function depositTokens(network: Network, privateKey: string, amount: Amount): Promise<void> {
   return onChain(network, privateKey, async (signer) => {
-    const token = new Contract(network.token, TOKEN, signer);
+    const token = new Contract(network.token, TOKEN_ABI, signer);
     const balance: bigint = await token.getFunction('balanceOf')(await signer.getAddress());
     if (balance < amount) {
       fail('INSUFFICIENT_FUNDS', `your address holds ${formatTokens(balance)} ${network.tokenSymbol}`);
     }
     const approval = await token.getFunction('approve')(network.distributor, amount);
     await approval.wait();
-    const funding = await new Contract(network.distributor, DISTRIBUTOR, signer).getFunction('fund')(amount);
+    const funding = await new Contract(network.distributor, DISTRIBUTOR_ABI, signer).getFunction('fund')(amount);
     await funding.wait();
   });
 }
@@ -44,7 +38,7 @@ export function depositTokens(network: Network, privateKey: string, amount: Amou
 /** What practice networks have instead of an exchange: tokens from their deployer, and coins for the fee. */
 export function giveTokens(network: Network, deployerKey: string, to: Address, amount: Amount): Promise<void> {
   return onChain(network, deployerKey, async (signer) => {
-    const transfer = await new Contract(network.token, TOKEN, signer).getFunction('transfer')(to, amount);
+    const transfer = await new Contract(network.token, TOKEN_ABI, signer).getFunction('transfer')(to, amount);
     await transfer.wait();
     const coins = await signer.sendTransaction({ to, value: 10n ** 18n });
     await coins.wait();
