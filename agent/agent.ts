@@ -5,7 +5,7 @@ import { policyOf } from '../core/policy.ts';
 import { type Lane, type PerLane, perLane } from '../core/primitives.ts';
 import { type Action, reconcile } from '../core/reconcile.ts';
 import type { Share } from '../core/sandbox.ts';
-import type { CoordinatorState, Signals } from '../core/signals.ts';
+import { type CoordinatorState, NO_READINGS, type Readings, type Signals } from '../core/signals.ts';
 import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
@@ -125,7 +125,7 @@ export function createAgent(ports: Ports, options: { readonly version: string })
     return fault !== null && state.kind === 'connected' ? { kind: 'refused', detail: fault } : state;
   }
 
-  const known = (): Omit<Signals, 'now' | 'idleMs' | 'onBattery' | 'freeDiskBytes'> => ({
+  const known = (): Omit<Signals, 'now' | 'timeZone' | keyof Readings> => ({
     settingsOk: settings.current().kind === 'ok',
     ledgerWritable: books.fault() === null,
     engine: engine.state(),
@@ -218,7 +218,7 @@ export function createAgent(ports: Ports, options: { readonly version: string })
   async function watch(waited: number): Promise<void> {
     const idle = await sense.idleMs();
     if (!alive || looping !== null) return;
-    const back = idle === 'unknown' || idle < policyOf(settings.current().settings).idleAfterMs;
+    const back = typeof idle === 'string' || idle < settings.current().settings.rules.idleAfterSeconds * 1000;
     if (back || waited >= IDLE_TICK_MS) return wake();
     cancelTick();
     cancelTick = clock.after(WATCH_MS, () => void watch(waited + WATCH_MS));
@@ -227,12 +227,12 @@ export function createAgent(ports: Ports, options: { readonly version: string })
   function picture(): Picture {
     const state = settings.current();
     const signals: Signals = {
-      ...(last?.signals ?? { now: clock.now(), idleMs: 'unknown', onBattery: 'unknown', freeDiskBytes: 'unknown' }),
+      ...(last?.signals ?? { ...NO_READINGS, now: clock.now(), timeZone: clock.timeZone() }),
       ...known(),
     };
     return paint({
       ...{ version: options.version, settings: state, signals, memory, machine },
-      lanes: last?.decision.lanes ?? decide(signals, policyOf(state.settings), memory).lanes,
+      decision: last?.decision ?? decide(signals, policyOf(state.settings), memory),
       ledgerFault: books.fault(),
       vaultFault: session.vaultFault(),
       url: session.url(),

@@ -8,7 +8,7 @@ import type { Ports } from './ports.ts';
 import type { Wallet } from './wallet.ts';
 
 type CommandOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'settings'>;
+  readonly ports: Pick<Ports, 'clock' | 'settings' | 'history'>;
   readonly books: Books;
   readonly wallet: Wallet;
   readonly wake: () => void;
@@ -37,9 +37,12 @@ export function createCommands({ ports, books, wallet, wake }: CommandOptions): 
 
   return {
     // Who says "share now" does not mean "once the pause is over".
-    shareMode: (mode) => sharing({ mode, pausedUntil: null }),
+    shareMode: (mode) => sharing({ mode, pausedUntil: null, draining: false }),
     pause: (choice) => sharing({ pausedUntil: pauseEnd(choice, clock.now(), clock.utcOffsetMinutes()) }),
-    resume: () => sharing({ pausedUntil: null }),
+    resume: () => sharing({ pausedUntil: null, draining: false }),
+    finishThenStop: () => sharing({ draining: true }),
+    switches: (query) => acknowledge(() => ports.history.page(query)),
+    runningApps: () => acknowledge(() => []),
     updateSettings: (patch) => change((current) => applyPatch(current, patch)),
     resetSettings: () =>
       acknowledge(async () => {

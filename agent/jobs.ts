@@ -251,6 +251,7 @@ export function createJobs(options: JobsOptions): Jobs {
         lane,
         deadline: deadline - options.skew(),
         active: runners.has(leaseId),
+        gpu: null,
       })),
     counts: () => {
       const records = heldRecords();

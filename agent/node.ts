@@ -7,6 +7,7 @@ import { rpcChain } from './adapters/chain.ts';
 import { systemClock } from './adapters/clock.ts';
 import { coordinatorDirectory } from './adapters/coordinator.ts';
 import { dockerContainers } from './adapters/docker.ts';
+import { memoryHistory } from './adapters/history.ts';
 import { ledgerFiles } from './adapters/ledger.ts';
 import { takeLock } from './adapters/lock.ts';
 import { fileNetworks } from './adapters/networks.ts';
@@ -34,18 +35,24 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
       initial: (defaults): Settings => ({
         ...defaults,
         ...(initial?.coordinatorUrl === undefined ? {} : { coordinatorUrl: initial.coordinatorUrl }),
-        ...(initial?.idleAfterSeconds === undefined ? {} : { idleAfterSeconds: initial.idleAfterSeconds }),
+        ...(initial?.idleAfterSeconds === undefined
+          ? {}
+          : { rules: { ...defaults.rules, idleAfterSeconds: initial.idleAfterSeconds } }),
         sharing: { ...defaults.sharing, ...(initial?.mode === undefined ? {} : { mode: initial.mode }) },
       }),
     });
     const agent = createAgent(
       {
         ...{ log, vault, settings, seccompProfile, clock: systemClock, random: systemRandom, chain: rpcChain() },
-        sensors: systemSensors(options.idleMs),
+        sensors: systemSensors({
+          idle: [{ name: 'system', timeoutMs: 1_000, idleMs: options.idleMs }],
+          folder: join(dataDir, 'workspace'),
+        }),
         containers: dockerContainers({ log }),
         directory: coordinatorDirectory({ log }),
         networks: fileNetworks(dataDir),
         openLedger: ledgerFiles(dataDir),
+        history: memoryHistory(),
         workspace: folderWorkspace(join(dataDir, 'workspace')),
         catalogue: { load: () => loadCatalogue(options.catalogueFile) },
         platform: `${process.platform}-${process.arch}`,

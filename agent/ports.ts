@@ -1,11 +1,11 @@
 import type { Catalogue } from '../core/catalogue.ts';
-import type { DailyEarnings, EarningsPage, EarningsQuery } from '../core/ipc.ts';
+import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
 import type { Amount } from '../core/money.ts';
-import type { Address, Hex32, Known, Signature, UnixMs } from '../core/primitives.ts';
+import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
 import type { ContainerSpec } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
-import type { CoordinatorState, EngineState } from '../core/signals.ts';
+import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
 import type { ItemOutcome, ReportItem, Struct, StructName } from '../core/typed-data.ts';
 import type {
   CoordinatorMessage,
@@ -23,6 +23,8 @@ export type Clock = {
   readonly now: () => UnixMs;
   /** Local time minus UTC. */
   readonly utcOffsetMinutes: () => number;
+  /** IANA name of the machine's zone. */
+  readonly timeZone: () => string;
   /** Calls `run` once after `ms`; the returned function cancels it. */
   readonly after: (ms: number, run: () => void) => () => void;
 };
@@ -66,13 +68,83 @@ export type SecretBox = {
   readonly open: (sealed: Uint8Array) => Promise<Uint8Array>;
 };
 
+/**
+ * How closely the agent looks. `rest`: nothing could run whatever the machine does (paused, no engine). `ready`: work would
+ * run if the machine were free. `watch`: work runs, and must stop within 150 ms of the event.
+ */
+export type Attention = 'rest' | 'ready' | 'watch';
+
+/** One way to learn one thing about the machine. Several may serve one sensor; the most cautious answer counts. */
+export type Source<T> = {
+  /** As the owner knows it: "X11", "logind", "NVIDIA". */
+  readonly name: string;
+  /** May throw, hang or answer nonsense: then the reading is `unknown`. */
+  readonly read: () => Promise<Sensed<T>>;
+  /** Milliseconds between two reads at each attention; null: only after `onChange`. */
+  readonly every: Readonly<Record<Attention, number | null>>;
+  /** A read that takes longer counts as `unknown` until it ends. */
+  readonly timeoutMs: number;
+  /** Where the system tells of changes: fires when a read would answer something else. */
+  readonly onChange?: (listener: () => void) => Unsubscribe;
+  readonly close?: () => void;
+};
+
+/** Time since the last input of somebody: at this machine, or in a remote session. */
+export type IdleSource = {
+  readonly name: string;
+  /** Milliseconds. Asked up to 20 times a second while work runs where `onReturn` is missing: must be cheap. */
+  readonly idleMs: () => Promise<Sensed<number>>;
+  readonly timeoutMs: number;
+  /**
+   * Where the system tells of input: fires once at the first input after the call, and not for input before it. Costs nothing
+   * while nobody touches the machine.
+   */
+  readonly onReturn?: (listener: () => void) => Unsubscribe;
+  readonly close?: () => void;
+};
+
+/** A running program as the system lists it. */
+export type Process = {
+  readonly pid: number;
+  /** File name of the program, without folders. */
+  readonly name: string;
+  /** Its full path, where this user may know it. */
+  readonly path: string | null;
+  /** Names of its parents, nearest first, where they matter (Steam's reaper, Wine). */
+  readonly launchedBy: readonly string[];
+  /** Steam's AppId or the like, where the launcher says it. */
+  readonly launcherId: string | null;
+};
+
+/** Every sensor's sources on this machine; an empty list is `unavailable`. */
+export type Sources = {
+  readonly idle: readonly IdleSource[];
+  readonly locked: readonly Source<boolean>[];
+  readonly fullscreen: readonly Source<{ readonly name: string } | null>[];
+  /** The same array as before means that nothing has changed. */
+  readonly processes: readonly Source<readonly Process[]>[];
+  readonly media: readonly Source<{ readonly name: string } | null>[];
+  /** `ours`: see `OwnWork`. */
+  readonly cpuByOthersPercent: readonly Source<number>[];
+  readonly gpus: readonly Source<readonly GpuReading[]>[];
+  readonly onBattery: readonly Source<boolean>[];
+  readonly temperatureC: readonly Source<number>[];
+  readonly metered: readonly Source<boolean>[];
+  readonly freeDiskBytes: readonly Source<number>[];
+};
+
+/** What the machine is made of, and what tells of its use. */
 export type Sensors = {
-  /** Milliseconds since the last input, asked often: must be cheap and never throw. */
-  readonly idleMs: () => Promise<Known<number>>;
-  readonly onBattery: () => Promise<Known<boolean>>;
-  /** Of the file system that holds `path`. */
-  readonly freeDiskBytes: (path: string) => Promise<Known<number>>;
+  readonly sources: Sources;
   readonly machine: () => Promise<{ readonly cpuCores: number; readonly memoryBytes: number }>;
+};
+
+/** When what began and stopped; survives restarts, old entries go by themselves. */
+export type History = {
+  /** Never throws: a full disk loses the entry, not the work. */
+  readonly append: (entry: Omit<SwitchEntry, 'id'>) => void;
+  readonly page: (query: SwitchQuery) => SwitchPage;
+  readonly close: () => void;
 };
 
 export type SettingsState =
@@ -273,6 +345,7 @@ export type Ports = {
   readonly directory: CoordinatorDirectory;
   readonly chain: Chain;
   readonly openLedger: LedgerFactory;
+  readonly history: History;
   readonly workspace: Workspace;
   readonly networks: NetworkMemory;
   readonly catalogue: CatalogueSource;

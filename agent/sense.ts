@@ -1,44 +1,97 @@
-import type { Known } from '../core/primitives.ts';
-import type { Signals } from '../core/signals.ts';
-import type { Ports } from './ports.ts';
+import { gamesAmong } from '../core/games.ts';
+import type { Sensed, Signals } from '../core/signals.ts';
+import { combine } from './combine.ts';
+import type { Ports, Process, Source } from './ports.ts';
 
-/** Power and disk change slowly and may cost a process to read. */
 const SLOW_MS = 5_000;
-
-type Slow = { readonly at: number; readonly onBattery: Known<boolean>; readonly freeDiskBytes: Known<number> };
 
 /** Gathers the signals of one moment. */
 export type Sense = {
-  readonly idleMs: () => Promise<Known<number>>;
-  readonly gather: (known: Omit<Signals, 'now' | 'idleMs' | 'onBattery' | 'freeDiskBytes'>) => Promise<Signals>;
+  readonly idleMs: () => Promise<Sensed<number>>;
+  readonly gather: (
+    known: Omit<Signals, keyof import('../core/signals.ts').Readings | 'now' | 'timeZone'>,
+  ) => Promise<Signals>;
 };
 
-export function createSense(ports: Pick<Ports, 'clock' | 'sensors' | 'workspace'>): Sense {
-  const { clock, sensors, workspace } = ports;
-  let slow: Slow | null = null;
-  let reading: Promise<Slow> | null = null;
+export function createSense({ clock, sensors, settings }: Pick<Ports, 'clock' | 'sensors' | 'settings'>): Sense {
+  const { sources } = sensors;
+  const cached = new Map<object, { readonly at: number; readonly value: Sensed<unknown> }>();
 
-  async function read(): Promise<Slow> {
-    const [onBattery, freeDiskBytes] = await Promise.all([sensors.onBattery(), sensors.freeDiskBytes(workspace.path)]);
-    slow = { at: clock.now(), onBattery, freeDiskBytes };
-    return slow;
-  }
-
-  /** Read anew in the background: who comes back must not wait for a battery gauge. */
-  async function slowOnes(): Promise<Slow> {
-    if (slow !== null && clock.now() - slow.at < SLOW_MS) return slow;
-    reading ??= read().finally(() => {
-      reading = null;
+  async function within<T>(read: () => Promise<Sensed<T>>, ms: number): Promise<Sensed<T>> {
+    let cancel = (): void => undefined;
+    const late = new Promise<'unknown'>((resolve) => {
+      cancel = clock.after(ms, () => resolve('unknown'));
     });
-    return slow ?? (await reading);
+    try {
+      return await Promise.race([read(), late]);
+    } catch {
+      return 'unknown';
+    } finally {
+      cancel();
+    }
   }
+  async function of<T>(
+    list: readonly Source<T>[],
+    merge: (values: readonly Sensed<T>[]) => Sensed<T>,
+  ): Promise<Sensed<T>> {
+    const values = await Promise.all(
+      list.map(async (source) => {
+        const was = cached.get(source);
+        if (was !== undefined && clock.now() - was.at < SLOW_MS) return was.value as Sensed<T>;
+        const value = await within(source.read, source.timeoutMs);
+        cached.set(source, { at: clock.now(), value });
+        return value;
+      }),
+    );
+    return merge(values);
+  }
+  const idleMs = async (): Promise<Sensed<number>> =>
+    combine.least(await Promise.all(sources.idle.map((source) => within(source.idleMs, source.timeoutMs))));
 
   return {
-    idleMs: () => sensors.idleMs(),
+    idleMs,
     async gather(known) {
-      const { onBattery, freeDiskBytes } = await slowOnes();
-      const idleMs = await sensors.idleMs();
-      return { now: clock.now(), idleMs, onBattery, freeDiskBytes, ...known };
+      const [
+        locked,
+        fullscreen,
+        processes,
+        media,
+        cpuByOthersPercent,
+        gpus,
+        onBattery,
+        temperatureC,
+        metered,
+        freeDiskBytes,
+      ] = await Promise.all([
+        of(sources.locked, combine.all),
+        of(sources.fullscreen, combine.first),
+        of<readonly Process[]>(sources.processes, combine.first),
+        of(sources.media, combine.first),
+        of(sources.cpuByOthersPercent, combine.most),
+        of(sources.gpus, combine.lists),
+        of(sources.onBattery, combine.any),
+        of(sources.temperatureC, combine.most),
+        of(sources.metered, combine.any),
+        of(sources.freeDiskBytes, combine.least),
+      ]);
+      const games =
+        typeof processes === 'string' ? processes : gamesAmong(processes, settings.current().settings.games);
+      return {
+        ...{
+          locked,
+          fullscreen,
+          games,
+          media,
+          cpuByOthersPercent,
+          gpus,
+          onBattery,
+          temperatureC,
+          metered,
+          freeDiskBytes,
+        },
+        ...{ now: clock.now(), timeZone: clock.timeZone(), idleMs: await idleMs() },
+        ...known,
+      };
     },
   };
 }

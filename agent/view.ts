@@ -1,6 +1,6 @@
-import type { LaneDecision, Memory } from '../core/decide.ts';
+import type { Decision, Memory } from '../core/decide.ts';
 import { policyOf } from '../core/policy.ts';
-import { LANES, type PerLane } from '../core/primitives.ts';
+import { LANES } from '../core/primitives.ts';
 import type { Signals } from '../core/signals.ts';
 import { mainReason, presenceOf, type RunningJob, type Snapshot } from '../core/snapshot.ts';
 import type { NetworkInfo } from '../core/wire.ts';
@@ -13,7 +13,7 @@ type Palette = {
   readonly version: string;
   readonly settings: SettingsState;
   readonly signals: Signals;
-  readonly lanes: PerLane<LaneDecision>;
+  readonly decision: Decision;
   readonly memory: Memory;
   readonly machine: Snapshot['machine'];
   readonly ledgerFault: string | null;
@@ -27,7 +27,9 @@ type Palette = {
 
 /** The snapshot's content from what the agent knows. */
 export function paint(from: Palette): Picture {
-  const { signals, lanes, network, wallet, settings } = from;
+  const { signals, decision, memory, network, wallet, settings } = from;
+  const { lanes } = decision;
+  const gpus = typeof signals.gpus === 'string' ? [] : signals.gpus;
   const problems = problemsOf({
     ...{ settings, signals, policy: policyOf(settings.settings), url: from.url },
     ledger: from.ledgerFault,
@@ -38,7 +40,12 @@ export function paint(from: Palette): Picture {
     version: from.version,
     presence: presenceOf(lanes, problems),
     reason: mainReason(lanes),
-    lanes: LANES.map((lane) => ({ lane, decision: lanes[lane], heldSince: from.memory.heldSince[lane] })),
+    lanes: LANES.map((lane) => ({ lane, decision: lanes[lane], heldSince: memory.lanes[lane].heldSince })),
+    gpus: gpus.flatMap(({ id, name }) => {
+      const own = decision.gpus[id];
+      return own === undefined ? [] : [{ id, name, decision: own, heldSince: memory.gpus[id]?.heldSince ?? null }];
+    }),
+    sensors: [],
     problems,
     running: from.running,
     earnings: {

@@ -1,90 +1,99 @@
-import type { Policy } from './policy.ts';
+import { GUARDS, NEVER_RESTED, type Question, type Reason } from './guards.ts';
+import { type Load, load } from './load.ts';
+import type { Policy, UnitPolicy } from './policy.ts';
 import { type Lane, type PerLane, perLane, type UnixMs } from './primitives.ts';
-import type { Signals } from './signals.ts';
+import { calmMs, isDisturbance, type Settle, settled } from './settle.ts';
+import type { GpuReading, Signals } from './signals.ts';
 
-/** Why a lane rests. A new member does not compile until `core/text` has a sentence for it in every language. */
-export type Reason =
-  | { readonly kind: 'settings-broken' }
-  | { readonly kind: 'ledger-unwritable' }
-  | { readonly kind: 'paused'; readonly until: UnixMs | 'resumed' }
-  | { readonly kind: 'lane-off' }
-  | { readonly kind: 'lane-not-offered' }
-  | { readonly kind: 'engine-unchecked' }
-  | { readonly kind: 'engine-absent' }
-  | { readonly kind: 'engine-forbidden' }
-  | { readonly kind: 'engine-unfit'; readonly detail: string }
-  | { readonly kind: 'disk-low'; readonly freeBytes: number; readonly neededBytes: number }
-  | { readonly kind: 'on-battery' }
-  | { readonly kind: 'idle-unknown' }
-  /** `resumesAt`: when the machine counts as idle if nobody touches it. */
-  | { readonly kind: 'in-use'; readonly resumesAt: UnixMs }
-  | { readonly kind: 'coordinator-away' };
+export type { Reason } from './guards.ts';
 
 export type LaneDecision = { readonly kind: 'run' } | { readonly kind: 'hold'; readonly reason: Reason };
 
-/** What a decision needs to remember of the last one: hysteresis is a value that goes in and comes out. */
-export type Memory = {
-  /** Per lane: since when it has been held; null while it runs. */
-  readonly heldSince: PerLane<UnixMs | null>;
+/** What one lane, or one GPU, remembers. */
+export type UnitMemory = {
+  /** Since when it has been held; null while it runs. */
+  readonly heldSince: UnixMs | null;
+  readonly cpu: Load;
+  readonly gpu: Load;
+  readonly settle: Settle | null;
 };
 
-export type Decision = { readonly lanes: PerLane<LaneDecision>; readonly memory: Memory };
+/** What a decision needs to remember of the last one: hysteresis is a value that goes in and comes out. */
+export type Memory = {
+  readonly lanes: PerLane<UnitMemory>;
+  readonly gpus: Readonly<Record<string, UnitMemory>>;
+};
 
-export const freshMemory = (): Memory => ({ heldSince: perLane(() => null) });
+export type Decision = {
+  /** The GPU lane runs while any GPU may. */
+  readonly lanes: PerLane<LaneDecision>;
+  /** By id; empty where no GPU can be told. */
+  readonly gpus: Readonly<Record<string, LaneDecision>>;
+  readonly memory: Memory;
+};
 
-type Guard = (lane: Lane, signals: Signals, policy: Policy) => Reason | null;
+const FRESH: UnitMemory = { heldSince: null, cpu: null, gpu: null, settle: null };
 
-/**
- * The policy, top to bottom: the first guard that applies is the reason. Faults that make work unsafe come first, then
- * what the owner said, then what the machine lacks, then what the owner is doing, then what the network lacks.
- */
-const GUARDS: readonly Guard[] = [
-  (_lane, signals) => (signals.settingsOk ? null : { kind: 'settings-broken' }),
-  (_lane, signals) => (signals.ledgerWritable ? null : { kind: 'ledger-unwritable' }),
-  (_lane, signals, policy) => {
-    const until = policy.pausedUntil;
-    if (until === null || (until !== 'resumed' && until <= signals.now)) return null;
-    return { kind: 'paused', until };
-  },
-  (lane, signals) => (signals.offered[lane] ? null : { kind: 'lane-not-offered' }),
-  (lane, _signals, policy) => (policy.lanes[lane] ? null : { kind: 'lane-off' }),
-  (_lane, { engine }) => {
-    switch (engine.kind) {
-      case 'ready':
-        return null;
-      case 'unchecked':
-        return { kind: 'engine-unchecked' };
-      case 'absent':
-        return { kind: 'engine-absent' };
-      case 'forbidden':
-        return { kind: 'engine-forbidden' };
-      case 'unfit':
-        return { kind: 'engine-unfit', detail: engine.detail };
-    }
-  },
-  (_lane, { freeDiskBytes: free }, { minFreeDiskBytes: needed }) =>
-    free !== 'unknown' && free < needed ? { kind: 'disk-low', freeBytes: free, neededBytes: needed } : null,
-  // An unknown power source is a desktop far more often than a laptop without a gauge.
-  (_lane, { onBattery }, policy) => (onBattery === true && !policy.shareOnBattery ? { kind: 'on-battery' } : null),
-  (_lane, { idleMs, now }, policy) => {
-    if (policy.mode === 'now') return null;
-    if (idleMs === 'unknown') return { kind: 'idle-unknown' };
-    return idleMs < policy.idleAfterMs ? { kind: 'in-use', resumesAt: now - idleMs + policy.idleAfterMs } : null;
-  },
-  // Work already leased goes on without the coordinator; its result waits on disk.
-  (lane, { coordinator, leases }) =>
-    coordinator.kind === 'connected' || leases[lane] > 0 ? null : { kind: 'coordinator-away' },
-];
+export const freshMemory = (): Memory => ({ lanes: perLane(() => FRESH), gpus: {} });
 
-/** Per lane, whether work may run now, and if not, the one reason. Total, synchronous, without effects. */
+/** Per lane and per GPU, whether work may run now, and if not, the one reason. Total, synchronous, without effects. */
 export function decide(signals: Signals, policy: Policy, memory: Memory): Decision {
-  const lanes = perLane((lane): LaneDecision => {
-    for (const guard of GUARDS) {
-      const reason = guard(lane, signals, policy);
-      if (reason !== null) return { kind: 'hold', reason };
-    }
-    return { kind: 'run' };
+  const units = perLane((lane) => ask(lane, null, signals, policy, policy.lanes[lane], memory.lanes[lane]));
+  const known = typeof signals.gpus === 'string' ? [] : signals.gpus;
+  const gpus = known.map((gpu) => {
+    const answer = ask('gpu', gpu, signals, policy, policy.gpu(gpu.id), memory.gpus[gpu.id] ?? FRESH);
+    return [gpu.id, answer] as const;
   });
-  const heldSince = perLane((lane) => (lanes[lane].kind === 'run' ? null : (memory.heldSince[lane] ?? signals.now)));
-  return { lanes, memory: { heldSince } };
+  const lanes = perLane((lane): LaneDecision => {
+    const own = units[lane].decision;
+    if (lane !== 'gpu' || own.kind === 'hold' || gpus.length === 0) return own;
+    return gpus.find(([, answer]) => answer.decision.kind === 'run')?.[1].decision ?? gpus[0]?.[1].decision ?? own;
+  });
+  return {
+    lanes,
+    gpus: Object.fromEntries(gpus.map(([id, { decision }]) => [id, decision])),
+    memory: {
+      lanes: perLane((lane) => ({
+        ...units[lane].memory,
+        heldSince: lanes[lane].kind === 'run' ? null : (memory.lanes[lane].heldSince ?? signals.now),
+      })),
+      gpus: Object.fromEntries(gpus.map(([id, answer]) => [id, answer.memory])),
+    },
+  };
 }
+
+function ask(
+  lane: Lane,
+  gpu: GpuReading | null,
+  signals: Signals,
+  policy: Policy,
+  unit: UnitPolicy,
+  memory: UnitMemory,
+): { readonly decision: LaneDecision; readonly memory: UnitMemory } {
+  const { now } = signals;
+  const cpu = load(memory.cpu, signals.cpuByOthersPercent, unit.cpuBusyPercent, now);
+  const gpuLoad = load(memory.gpu, gpu?.busyByOthersPercent ?? 'unavailable', unit.gpuBusyPercent, now);
+  const question: Question = { lane, gpu, signals, policy, unit, cpu, gpuLoad, asksIdle: asksIdle(policy, unit) };
+  let reason: Reason | null = null;
+  for (const guard of GUARDS) {
+    reason = guard(question);
+    if (reason !== null) break;
+  }
+  const was = memory.settle;
+  const settle = reason === null ? was : isDisturbance(reason) ? settled(was, reason.kind, memory.heldSince, now) : was;
+  // The network alone is no disturbance: a lane that waits for it may settle meanwhile.
+  if (settle !== null && (reason === null || NEVER_RESTED.has(reason.kind))) {
+    const resumesAt = settle.seenAt + calmMs(settle);
+    if (now < resumesAt) reason = { kind: 'settling', after: settle.kind, resumesAt };
+  }
+  return {
+    decision: reason === null ? { kind: 'run' } : { kind: 'hold', reason },
+    memory: {
+      heldSince: reason === null ? null : (memory.heldSince ?? now),
+      ...{ cpu, gpu: gpuLoad, settle },
+    },
+  };
+}
+
+/** Whether anybody at the machine matters to this lane. */
+const asksIdle = (policy: Policy, unit: UnitPolicy): boolean => policy.mode !== 'now' && unit.share !== 'always';

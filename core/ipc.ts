@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Outcome } from './errors.ts';
+import type { Reason } from './guards.ts';
 import type { Amount } from './money.ts';
 import type { PauseChoice } from './policy.ts';
 import type { Hex32, Lane, UnixMs } from './primitives.ts';
@@ -27,6 +28,24 @@ export type EarningsPage = { readonly entries: readonly EarningsEntry[]; readonl
 export type DailyQuery = { readonly days: number };
 export type DailyEarnings = readonly { readonly dayStart: UnixMs; readonly lane: Lane; readonly amount: Amount }[];
 
+/** One change of what a lane or a GPU does, and why. `run` or the reason it rests. */
+export type SwitchEntry = {
+  /** Grows with every entry. */
+  readonly id: number;
+  readonly at: UnixMs;
+  readonly lane: Lane;
+  /** The GPU's id; null: the whole lane. */
+  readonly gpu: string | null;
+  readonly from: 'run' | Reason;
+  readonly to: 'run' | Reason;
+};
+/** `before`: entries with a smaller id; null for the newest. */
+export type SwitchQuery = { readonly before: number | null; readonly limit: number };
+export type SwitchPage = { readonly entries: readonly SwitchEntry[]; readonly more: boolean };
+
+/** A program that runs now and could be taught as a game. */
+export type RunningApp = { readonly name: string; readonly path: string | null; readonly game: boolean };
+
 /**
  * What the window may ask of the main process; nothing else crosses. Each takes one plain argument and answers an
  * acknowledgement or a failure. Keys, seeds and file contents never cross.
@@ -34,7 +53,10 @@ export type DailyEarnings = readonly { readonly dayStart: UnixMs; readonly lane:
 export type Commands = {
   shareMode(mode: 'when-idle' | 'now'): Promise<Outcome<null>>;
   pause(choice: PauseChoice): Promise<Outcome<null>>;
+  /** Also ends `finishThenStop`. */
   resume(argument: null): Promise<Outcome<null>>;
+  /** Jobs in hand are finished, none is begun, until the owner resumes. */
+  finishThenStop(argument: null): Promise<Outcome<null>>;
   updateSettings(patch: SettingsPatch): Promise<Outcome<null>>;
   /** Moves a broken settings file aside and starts from the defaults. */
   resetSettings(argument: null): Promise<Outcome<null>>;
@@ -42,6 +64,10 @@ export type Commands = {
   withdraw(argument: { readonly recipient: string | null }): Promise<Outcome<null>>;
   earnings(query: EarningsQuery): Promise<Outcome<EarningsPage>>;
   dailyEarnings(query: DailyQuery): Promise<Outcome<DailyEarnings>>;
+  /** When what began and stopped, newest first. */
+  switches(query: SwitchQuery): Promise<Outcome<SwitchPage>>;
+  /** Programs with the owner's name on them that run now, to choose a game from. */
+  runningApps(argument: null): Promise<Outcome<readonly RunningApp[]>>;
   /** Opens one of our documents in the browser; the argument is a name, never an address. */
   openHelp(topic: 'docker' | 'wallet' | 'practice'): Promise<Outcome<null>>;
 };
@@ -52,11 +78,17 @@ export const commandArguments = {
   shareMode: z.enum(['when-idle', 'now']),
   pause: z.enum(['hour', 'tomorrow', 'resumed']),
   resume: z.null(),
+  finishThenStop: z.null(),
   updateSettings: settingsPatch,
   resetSettings: z.null(),
   withdraw: z.strictObject({ recipient: address.nullable() }),
   earnings: z.strictObject({ before: unixMs.nullable(), limit: z.number().int().min(1).max(200) }),
   dailyEarnings: z.strictObject({ days: z.number().int().min(1).max(366) }),
+  switches: z.strictObject({
+    before: z.number().int().positive().nullable(),
+    limit: z.number().int().min(1).max(200),
+  }),
+  runningApps: z.null(),
   openHelp: z.enum(['docker', 'wallet', 'practice']),
 } as const satisfies { readonly [Name in CommandName]: z.ZodType<Parameters<Commands[Name]>[0]> };
 

@@ -1,28 +1,50 @@
-import type { PerLane, UnixMs } from './primitives.ts';
-import type { Settings } from './settings.ts';
+import { type Lane, type PerLane, perLane, type UnixMs } from './primitives.ts';
+import type { Schedule } from './schedule.ts';
+import type { Rules, Settings, ShareChoice } from './settings.ts';
 
-/** What the owner allows, in the units `decide` works in. */
+/** What the owner allows one lane or one GPU, with nothing left to look up. */
+export type UnitPolicy = Rules & { readonly share: ShareChoice };
+
+/** What the owner allows, in the terms `decide` works in. */
 export type Policy = {
   readonly mode: 'when-idle' | 'now';
   readonly pausedUntil: UnixMs | 'resumed' | null;
-  readonly idleAfterMs: number;
-  readonly shareOnBattery: boolean;
+  readonly draining: boolean;
   readonly minFreeDiskBytes: number;
-  readonly lanes: PerLane<boolean>;
+  readonly schedule: Schedule | null;
+  readonly lanes: PerLane<UnitPolicy>;
+  /** Of the GPU with this id. */
+  readonly gpu: (id: string) => UnitPolicy;
 };
 
 const MIB = 1024 * 1024;
 
 export function policyOf(settings: Settings): Policy {
+  const { rules, lanes } = settings;
+  const unit = (lane: Lane): UnitPolicy =>
+    lane === 'cpu' || lane === 'gpu'
+      ? { ...rules, ...given(lanes[lane].rules), share: lanes[lane].share }
+      : { ...rules, share: 'never' };
+  const gpu = unit('gpu');
   return {
     mode: settings.sharing.mode,
     pausedUntil: settings.sharing.pausedUntil,
-    idleAfterMs: settings.idleAfterSeconds * 1000,
-    shareOnBattery: settings.shareOnBattery,
+    draining: settings.sharing.draining,
     minFreeDiskBytes: settings.limits.minFreeDiskMiB * MIB,
-    lanes: { cpu: settings.lanes.cpu, gpu: false, bandwidth: false, storage: false },
+    schedule: settings.schedule,
+    lanes: perLane(unit),
+    gpu: (id) => {
+      const own = settings.gpus[id];
+      if (own === undefined) return gpu;
+      // A lane that is off stays off for each of its GPUs.
+      return { ...gpu, ...given(own.rules), share: gpu.share === 'never' ? 'never' : own.share };
+    },
   };
 }
+
+/** Only the keys that have a value: an absent rule must not hide the general one. */
+const given = (rules: Settings['lanes']['cpu']['rules']): Partial<Rules> =>
+  Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
 
 export type PauseChoice = 'hour' | 'tomorrow' | 'resumed';
 

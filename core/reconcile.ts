@@ -1,4 +1,5 @@
-import type { Decision } from './decide.ts';
+import type { Decision, LaneDecision } from './decide.ts';
+import type { Reason } from './guards.ts';
 import type { Hex32, Lane, UnixMs } from './primitives.ts';
 import { LANES } from './primitives.ts';
 
@@ -18,6 +19,8 @@ export type HeldLease = {
   readonly deadline: UnixMs;
   /** True from the moment a runner has taken it on (fetching input, running, uploading) until it ends. */
   readonly active: boolean;
+  /** The GPU that it works on; null: none. */
+  readonly gpu: string | null;
 };
 
 export type Observed = {
@@ -35,15 +38,25 @@ export type Action =
   | { readonly kind: 'start'; readonly leaseId: Hex32 }
   | { readonly kind: 'freeze'; readonly containerId: string; readonly leaseId: Hex32 }
   | { readonly kind: 'thaw'; readonly containerId: string; readonly leaseId: Hex32 }
-  /** `orphan`: no lease or no living agent behind it. `released`: rested too long. `expired`: its lease ran out. */
+  /**
+   * `orphan`: no lease or no living agent behind it. `released`: rested too long. `expired`: its lease ran out.
+   * `memory-wanted`: it holds GPU memory that somebody else needs now.
+   */
   | {
       readonly kind: 'remove';
       readonly containerId: string;
       readonly leaseId: Hex32;
-      readonly why: 'orphan' | 'released' | 'expired';
+      readonly why: 'orphan' | 'released' | 'expired' | 'memory-wanted';
     }
-  | { readonly kind: 'drop'; readonly leaseId: Hex32; readonly why: 'expired' }
+  /** `withdrawn`: the owner has taken its lane back for good; another device shall do it. */
+  | { readonly kind: 'drop'; readonly leaseId: Hex32; readonly why: 'expired' | 'withdrawn' }
   | { readonly kind: 'request'; readonly lane: Lane; readonly slots: number };
+
+/** Reasons for which frozen work is still in the way: a paused container keeps its GPU memory. */
+const WANTS_GPU_MEMORY: ReadonlySet<Reason['kind']> = new Set(['game', 'fullscreen', 'gpu-memory', 'gpu-busy']);
+
+const decisionOf = (decision: Decision, { lane, gpu }: HeldLease): LaneDecision =>
+  (gpu === null ? undefined : decision.gpus[gpu]) ?? decision.lanes[lane];
 
 /**
  * The difference between what should be and what is. Level-triggered: it is computed from the whole state each time, so
@@ -65,13 +78,16 @@ export function reconcile(decision: Decision, observed: Observed): readonly Acti
       actions.push({ kind: 'remove', containerId, leaseId, why: 'expired' });
       continue;
     }
-    const may = decision.lanes[lease.lane];
+    const may = decisionOf(decision, lease);
     if (may.kind === 'run') {
       if (state === 'paused') actions.push({ kind: 'thaw', containerId, leaseId });
       continue;
     }
-    const since = decision.memory.heldSince[lease.lane] ?? observed.now;
-    if (observed.now - since >= observed.releaseAfterMs) {
+    const unit = lease.gpu === null ? undefined : decision.memory.gpus[lease.gpu];
+    const since = (unit ?? decision.memory.lanes[lease.lane]).heldSince ?? observed.now;
+    if (lease.lane === 'gpu' && WANTS_GPU_MEMORY.has(may.reason.kind)) {
+      actions.push({ kind: 'remove', containerId, leaseId, why: 'memory-wanted' });
+    } else if (observed.now - since >= observed.releaseAfterMs) {
       actions.push({ kind: 'remove', containerId, leaseId, why: 'released' });
     } else if (state === 'running') {
       actions.push({ kind: 'freeze', containerId, leaseId });
@@ -79,10 +95,11 @@ export function reconcile(decision: Decision, observed: Observed): readonly Acti
   }
 
   for (const lease of observed.leases) {
+    const may = decisionOf(decision, lease);
     if (lease.deadline <= observed.now) actions.push({ kind: 'drop', leaseId: lease.leaseId, why: 'expired' });
-    else if (!lease.active && decision.lanes[lease.lane].kind === 'run') {
-      actions.push({ kind: 'start', leaseId: lease.leaseId });
-    }
+    else if (may.kind === 'hold' && may.reason.kind === 'lane-off') {
+      actions.push({ kind: 'drop', leaseId: lease.leaseId, why: 'withdrawn' });
+    } else if (!lease.active && may.kind === 'run') actions.push({ kind: 'start', leaseId: lease.leaseId });
   }
 
   for (const lane of LANES) {

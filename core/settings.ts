@@ -1,12 +1,71 @@
 import { z } from 'zod';
 import { fail } from './errors.ts';
 import { unixMs } from './primitives.ts';
+import { scheduleSchema } from './schedule.ts';
 
 const MINUTE = 60;
+const MAX_APPS = 200;
+
+const percent = z.number().int().min(5).max(100);
+
+/** When work gives way. `null`: that load, or that heat, never matters. */
+const ruleShape = {
+  /** Seconds without input before the machine counts as idle. */
+  idleAfterSeconds: z.number().int().min(10).max(86_400),
+  /** Of all cores, by others than our containers. */
+  cpuBusyPercent: percent.nullable(),
+  /** Of a GPU's time, by others. */
+  gpuBusyPercent: percent.nullable(),
+  /** Of a GPU's memory, held by others. */
+  gpuMemoryPercent: percent.nullable(),
+  maxTemperatureC: z.number().int().min(40).max(110).nullable(),
+  shareOnBattery: z.boolean(),
+  shareOnMetered: z.boolean(),
+  restForGames: z.boolean(),
+  restForFullscreen: z.boolean(),
+  restForMedia: z.boolean(),
+  /** Whether the weekly schedule applies. */
+  followSchedule: z.boolean(),
+} as const;
+
+const rulesSchema = z.strictObject({
+  idleAfterSeconds: ruleShape.idleAfterSeconds.default(3 * MINUTE),
+  cpuBusyPercent: ruleShape.cpuBusyPercent.default(60),
+  gpuBusyPercent: ruleShape.gpuBusyPercent.default(20),
+  gpuMemoryPercent: ruleShape.gpuMemoryPercent.default(60),
+  maxTemperatureC: ruleShape.maxTemperatureC.default(90),
+  shareOnBattery: ruleShape.shareOnBattery.default(false),
+  shareOnMetered: ruleShape.shareOnMetered.default(false),
+  restForGames: ruleShape.restForGames.default(true),
+  restForFullscreen: ruleShape.restForFullscreen.default(true),
+  restForMedia: ruleShape.restForMedia.default(true),
+  followSchedule: ruleShape.followSchedule.default(true),
+});
+export type Rules = z.output<typeof rulesSchema>;
+const rulesPart = z.strictObject(ruleShape).partial();
+
+const share = z.enum(['when-idle', 'always', 'never']);
+export type ShareChoice = z.output<typeof share>;
+
+/** A lane's, or one GPU's, own choices; what its rules leave out is as in general. */
+const unitSchema = z.strictObject({ share: share.default('when-idle'), rules: rulesPart.default({}) });
+const unitPatch = z.strictObject({ share, rules: rulesPart }).partial();
+
+const limitShape = {
+  /** Of all cores together. */
+  cpuPercent: z.number().int().min(5).max(100),
+  memoryMiB: z.number().int().min(256).max(1_048_576),
+  minFreeDiskMiB: z.number().int().min(256).max(1_048_576),
+  /** Processes and threads of one job. */
+  pids: z.number().int().min(32).max(4096),
+} as const;
+
+/** Part of a process's file name or path, compared without regard to case. */
+const appName = z.string().trim().min(2).max(260);
 
 /** The owner's choices, as they stand in `settings.json`. Unknown keys are refused: a typing error must not be silent. */
 export const settingsSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   language: z.enum(['system', 'en', 'ja']).default('system'),
   theme: z.enum(['system', 'light', 'dark']).default('system'),
   startAtLogin: z.boolean().default(false),
@@ -18,23 +77,29 @@ export const settingsSchema = z.strictObject({
         .union([unixMs, z.literal('resumed')])
         .nullable()
         .default(null),
+      /** Jobs in hand are finished, no other is begun, until the owner resumes. */
+      draining: z.boolean().default(false),
     })
     .prefault({}),
-  /** Seconds without input before the machine counts as idle. */
-  idleAfterSeconds: z
-    .number()
-    .int()
-    .min(10)
-    .max(86_400)
-    .default(3 * MINUTE),
-  shareOnBattery: z.boolean().default(false),
-  lanes: z.strictObject({ cpu: z.boolean().default(true) }).prefault({}),
+  rules: rulesSchema.prefault({}),
+  lanes: z.strictObject({ cpu: unitSchema.prefault({}), gpu: unitSchema.prefault({}) }).prefault({}),
+  /** By GPU id; one that is not named follows the lane. */
+  gpus: z.record(z.string().max(100), unitSchema).default({}),
+  games: z
+    .strictObject({
+      /** The owner's own, beside those that are known. */
+      own: z.array(appName).max(MAX_APPS).default([]),
+      /** Known as games or seen in fullscreen, and not to be minded. */
+      ignored: z.array(appName).max(MAX_APPS).default([]),
+    })
+    .prefault({}),
+  schedule: scheduleSchema.nullable().default(null),
   limits: z
     .strictObject({
-      /** Of all cores together. */
-      cpuPercent: z.number().int().min(5).max(100).default(50),
-      memoryMiB: z.number().int().min(256).max(1_048_576).default(2048),
-      minFreeDiskMiB: z.number().int().min(256).max(1_048_576).default(2048),
+      cpuPercent: limitShape.cpuPercent.default(50),
+      memoryMiB: limitShape.memoryMiB.default(2048),
+      minFreeDiskMiB: limitShape.minFreeDiskMiB.default(2048),
+      pids: limitShape.pids.default(512),
     })
     .prefault({}),
   coordinatorUrl: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:7350'),
@@ -46,22 +111,24 @@ export const settingsPatch = z.strictObject({
   language: z.enum(['system', 'en', 'ja']).optional(),
   theme: z.enum(['system', 'light', 'dark']).optional(),
   startAtLogin: z.boolean().optional(),
-  idleAfterSeconds: z.number().optional(),
-  shareOnBattery: z.boolean().optional(),
-  lanes: z.strictObject({ cpu: z.boolean() }).partial().optional(),
-  limits: z
-    .strictObject({ cpuPercent: z.number(), memoryMiB: z.number(), minFreeDiskMiB: z.number() })
+  rules: rulesPart.optional(),
+  lanes: z.strictObject({ cpu: unitPatch, gpu: unitPatch }).partial().optional(),
+  gpus: z.record(z.string().max(100), unitPatch).optional(),
+  games: z
+    .strictObject({ own: z.array(appName), ignored: z.array(appName) })
     .partial()
     .optional(),
+  schedule: scheduleSchema.nullable().optional(),
+  limits: z.strictObject(limitShape).partial().optional(),
   coordinatorUrl: z.string().optional(),
 });
 export type SettingsPatch = z.output<typeof settingsPatch>;
 
-export const defaultSettings = (): Settings => settingsSchema.parse({ version: 1 });
+export const defaultSettings = (): Settings => settingsSchema.parse({ version: 2 });
 
 /**
  * Reads a settings value of any known version. Throws SETTINGS_BROKEN naming the first wrong key.
- * Version 0 had no version key and `idleMinutes`; files from it are upgraded.
+ * Version 0 had no version key and `idleMinutes`; version 1 had no rules. Files from both are upgraded.
  */
 export function parseSettings(value: unknown): Settings {
   const result = settingsSchema.safeParse(upgrade(value));
@@ -71,22 +138,53 @@ export function parseSettings(value: unknown): Settings {
   return fail('SETTINGS_BROKEN', `${where}: ${issue?.message ?? 'not valid'}`, { where });
 }
 
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 function upgrade(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || 'version' in value) return value;
-  const { idleMinutes, ...rest } = value as Readonly<Record<string, unknown>>;
+  if (!isRecord(value)) return value;
+  if (!('version' in value)) {
+    const { idleMinutes, ...rest } = value;
+    const idle = typeof idleMinutes === 'number' ? { idleAfterSeconds: idleMinutes * MINUTE } : {};
+    return upgrade({ ...rest, version: 1, ...idle });
+  }
+  if (value['version'] !== 1) return value;
+  const { idleAfterSeconds, shareOnBattery, lanes, ...rest } = value;
+  const cpu = isRecord(lanes) ? lanes['cpu'] : undefined;
   return {
     ...rest,
-    version: 1,
-    ...(typeof idleMinutes === 'number' ? { idleAfterSeconds: idleMinutes * MINUTE } : {}),
+    version: 2,
+    rules: {
+      ...(idleAfterSeconds === undefined ? {} : { idleAfterSeconds }),
+      ...(shareOnBattery === undefined ? {} : { shareOnBattery }),
+    },
+    ...(lanes === undefined
+      ? {}
+      : { lanes: typeof cpu === 'boolean' ? { cpu: { share: cpu ? 'when-idle' : 'never' } } : lanes }),
   };
 }
 
+type Unit = Settings['lanes']['cpu'];
+type UnitPatch = z.output<typeof unitPatch>;
+const withUnit = (unit: Unit | undefined, patch: UnitPatch | undefined): unknown => ({
+  ...unit,
+  ...patch,
+  rules: { ...unit?.rules, ...patch?.rules },
+});
+
 /** The settings after `patch`. Throws BAD_INPUT and changes nothing when the whole would not be valid. */
 export function applyPatch(current: Settings, patch: SettingsPatch): Settings {
+  const gpus = Object.entries(patch.gpus ?? {}).map(([id, unit]) => [id, withUnit(current.gpus[id], unit)]);
   const merged = {
     ...current,
     ...patch,
-    lanes: { ...current.lanes, ...patch.lanes },
+    rules: { ...current.rules, ...patch.rules },
+    lanes: {
+      cpu: withUnit(current.lanes.cpu, patch.lanes?.cpu),
+      gpu: withUnit(current.lanes.gpu, patch.lanes?.gpu),
+    },
+    gpus: { ...current.gpus, ...Object.fromEntries(gpus) },
+    games: { ...current.games, ...patch.games },
     limits: { ...current.limits, ...patch.limits },
   };
   const result = settingsSchema.safeParse(merged);

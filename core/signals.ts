@@ -22,13 +22,80 @@ export type CoordinatorState =
   | { readonly kind: 'away'; readonly since: UnixMs; readonly detail: string }
   | { readonly kind: 'refused'; readonly detail: string };
 
+/**
+ * What a sensor says. `unavailable`: this machine has no such source (no battery, no display). `unknown`: there is a
+ * source and it does not answer sensibly; that is doubt, and doubt yields.
+ */
+export type Sensed<T> = Known<T> | 'unavailable';
+
+export const SENSORS = [
+  'idle',
+  'locked',
+  'fullscreen',
+  'games',
+  'media',
+  'cpu',
+  'gpus',
+  'power',
+  'temperature',
+  'metered',
+  'disk',
+] as const;
+export type SensorName = (typeof SENSORS)[number];
+
+export type GpuReading = {
+  /** Stable across restarts: the vendor's UUID or the PCI address. */
+  readonly id: string;
+  readonly name: string;
+  /** 0..100 of its time, our own work not counted. */
+  readonly busyByOthersPercent: Sensed<number>;
+  readonly memoryBytes: Sensed<number>;
+  /** Held by others than our work. */
+  readonly memoryByOthersBytes: Sensed<number>;
+  readonly temperatureC: Sensed<number>;
+};
+
+/** What the sensors say of the machine and who uses it, at one moment. */
+export type Readings = {
+  /** Milliseconds since the last input of anyone, at the machine or from afar. */
+  readonly idleMs: Sensed<number>;
+  readonly locked: Sensed<boolean>;
+  /** The application that fills a screen; null: none does. */
+  readonly fullscreen: Sensed<{ readonly name: string } | null>;
+  /** Games that run, the longest known first. */
+  readonly games: Sensed<readonly { readonly name: string }[]>;
+  /** Who plays sound or video or keeps the screen awake; null: nobody. */
+  readonly media: Sensed<{ readonly name: string } | null>;
+  /** 0..100 of all cores, our containers not counted, over the last second or so. */
+  readonly cpuByOthersPercent: Sensed<number>;
+  readonly gpus: Sensed<readonly GpuReading[]>;
+  readonly onBattery: Sensed<boolean>;
+  /** Of the hottest processor sensor. */
+  readonly temperatureC: Sensed<number>;
+  readonly metered: Sensed<boolean>;
+  readonly freeDiskBytes: Sensed<number>;
+};
+
+/** Nothing is known yet: what stands in before the sensors have spoken. */
+export const NO_READINGS: Readings = {
+  idleMs: 'unknown',
+  locked: 'unknown',
+  fullscreen: 'unknown',
+  games: 'unknown',
+  media: 'unknown',
+  cpuByOthersPercent: 'unknown',
+  gpus: 'unknown',
+  onBattery: 'unknown',
+  temperatureC: 'unknown',
+  metered: 'unknown',
+  freeDiskBytes: 'unknown',
+};
+
 /** Everything `decide` looks at, gathered at one moment. */
-export type Signals = {
+export type Signals = Readings & {
   readonly now: UnixMs;
-  /** Milliseconds since the last key press or mouse move. */
-  readonly idleMs: Known<number>;
-  readonly onBattery: Known<boolean>;
-  readonly freeDiskBytes: Known<number>;
+  /** IANA name of the zone that the machine's clock shows. */
+  readonly timeZone: string;
   /** False after a write to the device's own ledger failed, until one succeeds. */
   readonly ledgerWritable: boolean;
   readonly settingsOk: boolean;

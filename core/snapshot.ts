@@ -3,7 +3,7 @@ import type { WireFailure } from './errors.ts';
 import type { Amount } from './money.ts';
 import type { Address, Hex32, Known, Lane, PerLane, UnixMs } from './primitives.ts';
 import type { Settings } from './settings.ts';
-import type { CoordinatorState, EngineState } from './signals.ts';
+import type { CoordinatorState, EngineState, SensorName } from './signals.ts';
 
 /**
  * What the tray shows at a glance.
@@ -21,6 +21,8 @@ export type Problem =
   | { readonly kind: 'engine-absent'; readonly detail: string }
   | { readonly kind: 'engine-forbidden'; readonly detail: string }
   | { readonly kind: 'engine-unfit'; readonly detail: string }
+  /** The engine was too slow, or refused, to freeze work: the work was ended instead. */
+  | { readonly kind: 'engine-slow'; readonly detail: string; readonly at: UnixMs }
   | { readonly kind: 'disk-low'; readonly freeBytes: number; readonly neededBytes: number }
   | { readonly kind: 'coordinator-away'; readonly url: string; readonly detail: string }
   | { readonly kind: 'coordinator-refused'; readonly url: string; readonly detail: string }
@@ -86,6 +88,22 @@ export type WalletView = {
   readonly withdrawal: Withdrawal;
 };
 
+/** One sensor's health. */
+export type SensorView = {
+  readonly sensor: SensorName;
+  /** `unavailable`: this machine has no such source. `unknown`: its source does not answer sensibly. */
+  readonly state: 'ok' | 'unknown' | 'unavailable';
+  /** Where it is read, such as "X11" or "logind"; empty where there is none. */
+  readonly sources: readonly string[];
+};
+
+export type GpuView = {
+  readonly id: string;
+  readonly name: string;
+  readonly decision: LaneDecision;
+  readonly heldSince: UnixMs | null;
+};
+
 export type LaneView = {
   readonly lane: Lane;
   readonly decision: LaneDecision;
@@ -102,6 +120,8 @@ export type Snapshot = {
   /** The reason of the lane that matters most while nothing runs; null while something may. */
   readonly reason: Reason | null;
   readonly lanes: readonly LaneView[];
+  readonly gpus: readonly GpuView[];
+  readonly sensors: readonly SensorView[];
   readonly problems: readonly Problem[];
   readonly running: readonly RunningJob[];
   readonly earnings: Earnings;

@@ -26,11 +26,14 @@ export function closedAgent(closed: Closed): Agent {
       shareMode: refuse,
       pause: refuse,
       resume: refuse,
+      finishThenStop: refuse,
       updateSettings: refuse,
       resetSettings: refuse,
       withdraw: refuse,
       earnings: refuse,
       dailyEarnings: refuse,
+      switches: refuse,
+      runningApps: refuse,
     },
   };
 }
@@ -55,6 +58,8 @@ const closedSnapshot = (closed: Closed): Snapshot => ({
   version: closed.version,
   presence: 'attention',
   reason: null,
+  gpus: [],
+  sensors: [],
   lanes: LANES.map((lane) => ({
     lane,
     decision: { kind: 'hold', reason: { kind: 'lane-not-offered' } },

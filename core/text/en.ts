@@ -1,6 +1,7 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
+import { enDisturbances as disturbances, enSensors as sensorNames } from './en-sensing.ts';
 import { enWindow } from './en-window.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
 
@@ -39,6 +40,32 @@ function reason(value: Reason, at: Moment): string {
       return 'Resting: this system does not say whether you are here';
     case 'in-use':
       return `You are here. Sharing in ${duration(value.resumesAt - at.now, LOCALE)} if you leave`;
+    case 'drained':
+      return 'Finished as you asked. Resting until you resume';
+    case 'schedule-closed':
+      return value.opensAt === null
+        ? 'Outside the hours you share'
+        : `Outside the hours you share. Next in ${duration(value.opensAt - at.now, LOCALE)}, at ${clockTime(value.opensAt, at)}`;
+    case 'metered':
+      return 'Resting: this network is metered';
+    case 'too-hot':
+      return `Resting: ${Math.round(value.celsius)} °C is over your limit of ${value.limit} °C`;
+    case 'game':
+      return `Resting while ${value.name} runs`;
+    case 'fullscreen':
+      return `Resting while ${value.name} fills the screen`;
+    case 'gpu-memory':
+      return `Resting: other programs hold ${value.percent} % of the memory of ${value.gpu}`;
+    case 'gpu-busy':
+      return `Resting: other programs use ${value.percent} % of ${value.gpu}`;
+    case 'media':
+      return `Resting while ${value.name} plays or keeps the screen awake`;
+    case 'cpu-busy':
+      return `Resting: other programs use ${value.percent} % of the processor`;
+    case 'sensor-unknown':
+      return `Resting to be safe: ${sensorNames[value.sensor]} cannot be read just now`;
+    case 'settling':
+      return `${disturbances[value.after]} Sharing in ${duration(value.resumesAt - at.now, LOCALE)} if it stays so`;
     case 'coordinator-away':
       return 'Waiting for the network';
     default:
@@ -71,6 +98,11 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
       };
     case 'engine-unfit':
       return { title: 'Docker cannot isolate work safely', advice: value.detail };
+    case 'engine-slow':
+      return {
+        title: 'Docker was too slow to freeze work',
+        advice: `${value.detail}. The work was ended instead, so that the machine is yours; it starts again by itself later.`,
+      };
     case 'disk-low':
       return {
         title: 'The disk is nearly full',

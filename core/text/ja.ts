@@ -3,6 +3,7 @@ import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
+import { jaDisturbances as disturbances, jaSensors as sensorNames } from './ja-sensing.ts';
 import { jaWindow } from './ja-window.ts';
 
 const LOCALE = 'ja';
@@ -37,6 +38,32 @@ function reason(value: Reason, at: Moment): string {
       return '休止中：使用中かどうかをこのシステムから取得できません';
     case 'in-use':
       return `使用中です。離席すると${duration(value.resumesAt - at.now, LOCALE)}後に共有を始めます`;
+    case 'drained':
+      return '指示どおり作業を終えました。再開するまで休みます';
+    case 'schedule-closed':
+      return value.opensAt === null
+        ? '共有しない時間帯です'
+        : `共有しない時間帯です。${clockTime(value.opensAt, at)}から共有します（あと${duration(value.opensAt - at.now, LOCALE)}）`;
+    case 'metered':
+      return '従量制のネットワークのため休んでいます';
+    case 'too-hot':
+      return `${Math.round(value.celsius)} °Cになり、上限の${value.limit} °Cを超えたため休んでいます`;
+    case 'game':
+      return `${value.name}の実行中は休みます`;
+    case 'fullscreen':
+      return `${value.name}が全画面表示の間は休みます`;
+    case 'gpu-memory':
+      return `ほかのプログラムが${value.gpu}のメモリを${value.percent} %使っているため休んでいます`;
+    case 'gpu-busy':
+      return `ほかのプログラムが${value.gpu}を${value.percent} %使っているため休んでいます`;
+    case 'media':
+      return `${value.name}が再生中、または画面を点けたままにしているため休んでいます`;
+    case 'cpu-busy':
+      return `ほかのプログラムがプロセッサを${value.percent} %使っているため休んでいます`;
+    case 'sensor-unknown':
+      return `${sensorNames[value.sensor]}が今は読み取れないため、念のため休んでいます`;
+    case 'settling':
+      return `${disturbances[value.after]}このままなら${duration(value.resumesAt - at.now, LOCALE)}後に共有します`;
     case 'coordinator-away':
       return 'ネットワークを待っています';
     default:
@@ -68,6 +95,11 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
       };
     case 'engine-unfit':
       return { title: 'Dockerが作業を安全に隔離できません', advice: value.detail };
+    case 'engine-slow':
+      return {
+        title: 'Dockerの停止処理が間に合いませんでした',
+        advice: `${value.detail}。お使いのパソコンを優先し、作業を終了しました。後で自動的にやり直します。`,
+      };
     case 'disk-low':
       return {
         title: 'ディスクの空きがわずかです',

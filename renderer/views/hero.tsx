@@ -38,7 +38,7 @@ function promise({ snapshot, text }: Frame): string {
 /** 1 when the owner has just touched the machine, 0 when sharing begins. */
 function countdownOf(reason: Reason | null, settings: Snapshot['settings'], now: number): number | null {
   if (reason?.kind !== 'in-use') return null;
-  return Math.min(1, Math.max(0, (reason.resumesAt - now) / (settings.idleAfterSeconds * 1000)));
+  return Math.min(1, Math.max(0, (reason.resumesAt - now) / (settings.rules.idleAfterSeconds * 1000)));
 }
 
 function Actions() {

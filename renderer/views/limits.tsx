@@ -64,9 +64,9 @@ function Resources() {
 function When() {
   const { snapshot, text, format } = useFrame();
   const words = text.window.limits;
-  const { idleAfterSeconds, shareOnBattery } = snapshot.settings;
-  const idle = useSetting(idleAfterSeconds, (seconds) => ({ idleAfterSeconds: seconds }));
-  const battery = useSetting(shareOnBattery, (on) => ({ shareOnBattery: on }), 0);
+  const { idleAfterSeconds, shareOnBattery } = snapshot.settings.rules;
+  const idle = useSetting(idleAfterSeconds, (seconds) => ({ rules: { idleAfterSeconds: seconds } }));
+  const battery = useSetting(shareOnBattery, (on) => ({ rules: { shareOnBattery: on } }), 0);
   const stops = stopsWith(idleAfterSeconds);
   return (
     <section className="panel" aria-labelledby="when">
@@ -91,7 +91,11 @@ function When() {
 function Lanes() {
   const { snapshot, text } = useFrame();
   const words = text.window.limits;
-  const cpu = useSetting(snapshot.settings.lanes.cpu, (on) => ({ lanes: { cpu: on } }), 0);
+  const cpu = useSetting(
+    snapshot.settings.lanes.cpu.share !== 'never',
+    (on) => ({ lanes: { cpu: { share: on ? 'when-idle' : 'never' } } }),
+    0,
+  );
   const notOffered = (lane: Lane): boolean => {
     const decision = snapshot.lanes.find((view) => view.lane === lane)?.decision;
     return lane !== 'cpu' || (decision?.kind === 'hold' && decision.reason.kind === 'lane-not-offered');

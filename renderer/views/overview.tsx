@@ -69,7 +69,7 @@ function FirstSteps() {
   const { snapshot, text, format } = useFrame();
   const words = text.window.overview;
   const steps = [
-    words.firstAlone(format.span(snapshot.settings.idleAfterSeconds * 1000)),
+    words.firstAlone(format.span(snapshot.settings.rules.idleAfterSeconds * 1000)),
     words.firstWork,
     words.firstPaid,
   ];

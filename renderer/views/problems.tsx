@@ -28,6 +28,7 @@ function useRemedy(problem: Problem, run: ReturnType<typeof useCommand>['run']):
       return { label: words.changeCoordinator, act: () => go('settings') };
     case 'vault-unreadable':
       return { label: words.walletHelp, act: () => void run(() => commands.openHelp('wallet')) };
+    case 'engine-slow':
     case 'ledger-unwritable':
     case 'chain-away':
     case 'not-started':

@@ -38,9 +38,11 @@ export function settingsBehaviour(name: string, make: () => Promise<Storage>): v
     });
     test('changes made at once are made one after the other', async () => {
       const add = () =>
-        storage.store.update((current) => ({ ...current, idleAfterSeconds: current.idleAfterSeconds + 1 }));
+        storage.store.update((current) => ({ ...current, idleAfterSeconds: current.rules.idleAfterSeconds + 1 }));
       await Promise.all([add(), add(), add()]);
-      expect(storage.store.current().settings.idleAfterSeconds).toBe(defaultSettings().idleAfterSeconds + 3);
+      expect(storage.store.current().settings.rules.idleAfterSeconds).toBe(
+        defaultSettings().rules.idleAfterSeconds + 3,
+      );
     });
     test('a change that cannot be saved is in force all the same, and is saved once that works', async () => {
       await setTo(20);

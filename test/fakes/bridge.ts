@@ -1,5 +1,13 @@
 import { type Outcome, succeeded } from '../../core/errors.ts';
-import type { Bridge, CommandName, Commands, DailyEarnings, EarningsEntry } from '../../core/ipc.ts';
+import type {
+  Bridge,
+  CommandName,
+  Commands,
+  DailyEarnings,
+  EarningsEntry,
+  RunningApp,
+  SwitchEntry,
+} from '../../core/ipc.ts';
 import { applyPatch } from '../../core/settings.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 
@@ -11,6 +19,9 @@ export class FakeBridge implements Bridge {
   readonly listeners = new Set<(snapshot: Snapshot) => void>();
   /** What this device finished, newest first. */
   history: readonly EarningsEntry[] = [];
+  /** What began and stopped, newest first. */
+  switched: readonly SwitchEntry[] = [];
+  apps: readonly RunningApp[] = [];
   daily: (days: number) => DailyEarnings = () => [];
   #current: Snapshot;
   #refusal: Outcome<never> | null = null;
@@ -19,7 +30,9 @@ export class FakeBridge implements Bridge {
     this.#current = first;
     this.commands = {
       shareMode: this.#command('shareMode', (mode) => {
-        this.#change({ settings: { ...this.#current.settings, sharing: { mode, pausedUntil: null } } });
+        this.#change({
+          settings: { ...this.#current.settings, sharing: { mode, pausedUntil: null, draining: false } },
+        });
         return null;
       }),
       pause: this.#command('pause', () => {
@@ -30,6 +43,16 @@ export class FakeBridge implements Bridge {
         this.#change({ presence: 'sharing', reason: null });
         return null;
       }),
+      finishThenStop: this.#command('finishThenStop', () => {
+        const { settings } = this.#current;
+        this.#change({ settings: { ...settings, sharing: { ...settings.sharing, draining: true } } });
+        return null;
+      }),
+      switches: this.#command('switches', ({ before, limit }) => {
+        const older = this.switched.filter((entry) => before === null || entry.id < before);
+        return { entries: older.slice(0, limit), more: older.length > limit };
+      }),
+      runningApps: this.#command('runningApps', () => this.apps),
       updateSettings: this.#command('updateSettings', (patch) => {
         this.#change({ settings: applyPatch(this.#current.settings, patch) });
         return null;

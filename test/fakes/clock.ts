@@ -14,6 +14,7 @@ export class FakeClock implements Clock {
   }
   now = (): number => this.#now;
   utcOffsetMinutes = (): number => this.offset;
+  timeZone = (): string => 'UTC';
   after = (ms: number, run: () => void): (() => void) => {
     const timer = { at: this.#now + Math.max(0, ms), order: this.#order++, run };
     this.#timers.add(timer);

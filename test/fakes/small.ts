@@ -4,25 +4,45 @@ import { HDNodeWallet, Wallet } from 'ethers/wallet';
 import type {
   DeviceKey,
   NetworkMemory,
+  Process,
   Sensors,
   SettingsState,
   SettingsStore,
+  Source,
+  Sources,
   Vault,
   Workspace,
 } from '../../agent/ports.ts';
 import { fail } from '../../core/errors.ts';
 import type { Address, Hex32, Known, Signature } from '../../core/primitives.ts';
 import { defaultSettings, parseSettings, type Settings, settingsSchema } from '../../core/settings.ts';
+import type { Sensed } from '../../core/signals.ts';
 import { domainOf, fieldsOf, type Struct, type StructName } from '../../core/typed-data.ts';
 import type { NetworkInfo } from '../../core/wire.ts';
+
+const fakeSource = <T>(read: () => Promise<Sensed<T>>): Source<T> => ({
+  ...{ name: 'fake', read, timeoutMs: 1_000 },
+  every: { rest: 5_000, ready: 5_000, watch: 5_000 },
+});
 
 export class FakeSensors implements Sensors {
   idle: Known<number> = 3_600_000;
   battery: Known<boolean> = false;
   disk: Known<number> = 100 * 1024 ** 3;
-  idleMs = async (): Promise<Known<number>> => this.idle;
-  onBattery = async (): Promise<Known<boolean>> => this.battery;
-  freeDiskBytes = async (): Promise<Known<number>> => this.disk;
+  processes: readonly Process[] = [];
+  readonly sources: Sources = {
+    idle: [{ name: 'fake', timeoutMs: 1_000, idleMs: async () => this.idle }],
+    locked: [],
+    fullscreen: [],
+    processes: [fakeSource(async () => this.processes)],
+    media: [],
+    cpuByOthersPercent: [],
+    gpus: [],
+    onBattery: [fakeSource(async () => this.battery)],
+    temperatureC: [],
+    metered: [],
+    freeDiskBytes: [fakeSource(async () => this.disk)],
+  };
   machine = async () => ({ cpuCores: 4, memoryBytes: 8 * 1024 ** 3 });
 }
 

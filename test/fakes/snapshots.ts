@@ -57,6 +57,8 @@ export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot 
       decision: lane === 'cpu' ? { kind: 'run' } : { kind: 'hold', reason: { kind: 'lane-not-offered' } },
       heldSince: null,
     })),
+    gpus: [],
+    sensors: [],
     problems: [],
     running: [
       job(now),

@@ -69,7 +69,7 @@ export class StubAgent implements Agent {
   };
   readonly commands: Agent['commands'] = {
     shareMode: async (mode) => {
-      this.#settle({ ...this.#snapshot.settings, sharing: { mode, pausedUntil: null } });
+      this.#settle({ ...this.#snapshot.settings, sharing: { mode, pausedUntil: null, draining: false } });
       return succeeded(null);
     },
     pause: async (choice) => {
@@ -88,6 +88,15 @@ export class StubAgent implements Agent {
       this.#settle(applyPatch(this.#snapshot.settings, patch));
       return succeeded(null);
     },
+    finishThenStop: async () => {
+      this.#settle({
+        ...this.#snapshot.settings,
+        sharing: { ...this.#snapshot.settings.sharing, draining: true },
+      });
+      return succeeded(null);
+    },
+    switches: async () => succeeded({ entries: [], more: false }),
+    runningApps: async () => succeeded([]),
     resetSettings: async () => {
       this.#settle(defaultSettings());
       return succeeded(null);
@@ -109,7 +118,7 @@ export class StubAgent implements Agent {
     } else if (mode === 'now') {
       this.#change({ settings, presence: 'sharing', reason: null });
     } else {
-      const resumesAt = this.#now() + settings.idleAfterSeconds * 1000;
+      const resumesAt = this.#now() + settings.rules.idleAfterSeconds * 1000;
       this.#change({ settings, presence: 'waiting', reason: { kind: 'in-use', resumesAt } });
     }
   }

@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { memoryHistory } from '../../agent/adapters/history.ts';
 import { createAgent } from '../../agent/agent.ts';
 import type { Agent } from '../../agent/api.ts';
 import type { Ports } from '../../agent/ports.ts';
@@ -43,6 +44,7 @@ export class World {
   readonly vault: FakeVault;
   readonly networks: FakeNetworkMemory;
   readonly #lives: { alive: boolean }[] = [];
+  readonly history = memoryHistory();
   readonly workspace = new FakeWorkspace(mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
@@ -63,6 +65,7 @@ export class World {
       ...this.#shared(),
       settings: this.settings,
       openLedger: () => new FakeLedger(this.disk),
+      history: this.history,
       random: { hex32: randomHex32 },
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,

@@ -57,7 +57,7 @@ describe('the settings file', () => {
     (await openSettings({ path, log, initial })).close();
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     const again = await openSettings({ path, log, initial: (settings) => ({ ...settings, idleAfterSeconds: 99 }) });
-    expect(again.current().settings.idleAfterSeconds).toBe(10);
+    expect(again.current().settings.rules.idleAfterSeconds).toBe(10);
     again.close();
   });
   test('a broken one is kept as it is, also by a reset', async () => {
@@ -175,10 +175,10 @@ test('idle time is since the newest read of a terminal, unknown without one', as
 });
 
 test('sensors answer or say unknown', async () => {
-  const sensors = systemSensors(() => Promise.reject(new Error('no display')));
-  expect(await sensors.idleMs()).toBe('unknown');
-  expect(await sensors.freeDiskBytes(join(folder, 'not', 'there'))).toBe('unknown');
-  expect(await sensors.freeDiskBytes(join(folder, 'soon'))).toBeGreaterThan(0);
+  const sensors = systemSensors({ idle: [], folder: join(folder, 'soon') });
+  const nowhere = systemSensors({ idle: [], folder: join(folder, 'not', 'there') });
+  expect(await nowhere.sources.freeDiskBytes[0]?.read()).toBe('unknown');
+  expect(await sensors.sources.freeDiskBytes[0]?.read()).toBeGreaterThan(0);
   expect((await sensors.machine()).cpuCores).toBeGreaterThan(0);
-  expect([true, false, 'unknown']).toContain(await sensors.onBattery());
+  expect([true, false, 'unavailable']).toContain(await sensors.sources.onBattery[0]?.read());
 });

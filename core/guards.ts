@@ -1,0 +1,174 @@
+import type { Load } from './load.ts';
+import type { Policy, UnitPolicy } from './policy.ts';
+import type { Lane, UnixMs } from './primitives.ts';
+import { scheduleAt } from './schedule.ts';
+import type { GpuReading, SensorName, Signals } from './signals.ts';
+
+/** Why a lane rests. A new member does not compile until `core/text` has a sentence for it in every language. */
+export type Reason =
+  | { readonly kind: 'settings-broken' }
+  | { readonly kind: 'ledger-unwritable' }
+  | { readonly kind: 'paused'; readonly until: UnixMs | 'resumed' }
+  | { readonly kind: 'lane-not-offered' }
+  | { readonly kind: 'lane-off' }
+  /** The owner asked to finish what was in hand and then stop, and it is finished. */
+  | { readonly kind: 'drained' }
+  | { readonly kind: 'engine-unchecked' }
+  | { readonly kind: 'engine-absent' }
+  | { readonly kind: 'engine-forbidden' }
+  | { readonly kind: 'engine-unfit'; readonly detail: string }
+  | { readonly kind: 'disk-low'; readonly freeBytes: number; readonly neededBytes: number }
+  /** `opensAt` null: not within the coming week. */
+  | { readonly kind: 'schedule-closed'; readonly opensAt: UnixMs | null }
+  | { readonly kind: 'on-battery' }
+  | { readonly kind: 'metered' }
+  | { readonly kind: 'too-hot'; readonly celsius: number; readonly limit: number }
+  | { readonly kind: 'game'; readonly name: string }
+  | { readonly kind: 'fullscreen'; readonly name: string }
+  | { readonly kind: 'gpu-memory'; readonly gpu: string; readonly percent: number; readonly limit: number }
+  | { readonly kind: 'gpu-busy'; readonly gpu: string; readonly percent: number; readonly limit: number }
+  | { readonly kind: 'media'; readonly name: string }
+  | { readonly kind: 'idle-unknown' }
+  /** `resumesAt`: when the machine counts as idle if nobody touches it. */
+  | { readonly kind: 'in-use'; readonly resumesAt: UnixMs }
+  | { readonly kind: 'cpu-busy'; readonly percent: number; readonly limit: number }
+  /** A sensor that should answer does not: it could be saying that the owner needs the machine. */
+  | { readonly kind: 'sensor-unknown'; readonly sensor: SensorName }
+  /** What disturbed is over; it must stay so until `resumesAt`. */
+  | { readonly kind: 'settling'; readonly after: Disturbance; readonly resumesAt: UnixMs }
+  | { readonly kind: 'coordinator-away' };
+
+/** What gives way by itself, and must not make the work go on and off. */
+export type Disturbance =
+  | 'game'
+  | 'fullscreen'
+  | 'media'
+  | 'cpu-busy'
+  | 'gpu-busy'
+  | 'gpu-memory'
+  | 'too-hot'
+  | 'sensor-unknown';
+
+export type Question = {
+  readonly lane: Lane;
+  /** The GPU that is asked about; null for a lane as a whole. */
+  readonly gpu: GpuReading | null;
+  readonly signals: Signals;
+  readonly policy: Policy;
+  readonly unit: UnitPolicy;
+  readonly cpu: Load;
+  readonly gpuLoad: Load;
+  readonly asksIdle: boolean;
+};
+export type Guard = (question: Question) => Reason | null;
+
+const doubt = (sensor: SensorName): Reason => ({ kind: 'sensor-unknown', sensor });
+
+/** A locked screen says that the owner has left: nobody needs to wait out the whole idle time. */
+const LOCKED_IDLE_MS = 10_000;
+
+/**
+ * The policy, top to bottom: the first guard that applies is the reason. Faults that make work unsafe come first, then
+ * what the owner said, then what the machine lacks, then what the owner is doing, then what the network lacks.
+ */
+export const GUARDS: readonly Guard[] = [
+  ({ signals }) => (signals.settingsOk ? null : { kind: 'settings-broken' }),
+  ({ signals }) => (signals.ledgerWritable ? null : { kind: 'ledger-unwritable' }),
+  ({ signals, policy: { pausedUntil: until } }) =>
+    until === null || (until !== 'resumed' && until <= signals.now) ? null : { kind: 'paused', until },
+  ({ lane, signals }) => (signals.offered[lane] ? null : { kind: 'lane-not-offered' }),
+  ({ unit }) => (unit.share === 'never' ? { kind: 'lane-off' } : null),
+  ({ lane, signals, policy }) => (policy.draining && signals.leases[lane] === 0 ? { kind: 'drained' } : null),
+  ({ signals: { engine } }) => {
+    switch (engine.kind) {
+      case 'ready':
+        return null;
+      case 'unchecked':
+        return { kind: 'engine-unchecked' };
+      case 'absent':
+        return { kind: 'engine-absent' };
+      case 'forbidden':
+        return { kind: 'engine-forbidden' };
+      case 'unfit':
+        return { kind: 'engine-unfit', detail: engine.detail };
+    }
+  },
+  ({ signals: { freeDiskBytes: free }, policy: { minFreeDiskBytes: needed } }) => {
+    if (free === 'unavailable') return null;
+    if (free === 'unknown') return doubt('disk');
+    return free < needed ? { kind: 'disk-low', freeBytes: free, neededBytes: needed } : null;
+  },
+  ({ signals, policy: { mode, schedule }, unit }) => {
+    // "Share now" is said by someone who knows what time it is.
+    if (schedule === null || !unit.followSchedule || mode === 'now') return null;
+    const { open, changesAt } = scheduleAt(schedule, signals.now, signals.timeZone);
+    return open ? null : { kind: 'schedule-closed', opensAt: changesAt };
+  },
+  ({ signals: { onBattery }, unit }) => {
+    if (unit.shareOnBattery || onBattery === 'unavailable') return null;
+    if (onBattery === 'unknown') return doubt('power');
+    return onBattery ? { kind: 'on-battery' } : null;
+  },
+  ({ lane, signals: { metered, leases }, unit }) => {
+    // Work in hand needs no network but for its result.
+    if (unit.shareOnMetered || metered === 'unavailable' || leases[lane] > 0) return null;
+    if (metered === 'unknown') return doubt('metered');
+    return metered ? { kind: 'metered' } : null;
+  },
+  ({ gpu, signals, unit: { maxTemperatureC: limit } }) => {
+    const celsius = gpu === null ? signals.temperatureC : gpu.temperatureC;
+    if (limit === null || celsius === 'unavailable') return null;
+    if (celsius === 'unknown') return doubt(gpu === null ? 'temperature' : 'gpus');
+    return celsius >= limit ? { kind: 'too-hot', celsius, limit } : null;
+  },
+  ({ signals: { games }, unit }) => {
+    if (!unit.restForGames || games === 'unavailable') return null;
+    if (games === 'unknown') return doubt('games');
+    const game = games[0];
+    return game === undefined ? null : { kind: 'game', name: game.name };
+  },
+  ({ signals: { fullscreen }, unit }) => {
+    if (!unit.restForFullscreen || fullscreen === 'unavailable') return null;
+    if (fullscreen === 'unknown') return doubt('fullscreen');
+    return fullscreen === null ? null : { kind: 'fullscreen', name: fullscreen.name };
+  },
+  ({ lane, gpu, signals: { gpus }, unit, gpuLoad }) => {
+    if (lane !== 'gpu') return null;
+    if (gpu === null) return gpus === 'unknown' ? doubt('gpus') : null;
+    const { memoryBytes: all, memoryByOthersBytes: others } = gpu;
+    const limit = unit.gpuMemoryPercent;
+    if (limit !== null && all !== 'unavailable' && others !== 'unavailable') {
+      if (all === 'unknown' || others === 'unknown') return doubt('gpus');
+      const percent = all === 0 ? 100 : Math.round((others / all) * 100);
+      if (percent >= limit) return { kind: 'gpu-memory', gpu: gpu.name, percent, limit };
+    }
+    if (unit.gpuBusyPercent === null || gpu.busyByOthersPercent === 'unavailable') return null;
+    if (gpuLoad === null) return doubt('gpus');
+    return gpuLoad.busy
+      ? { kind: 'gpu-busy', gpu: gpu.name, percent: Math.round(gpuLoad.percent), limit: unit.gpuBusyPercent }
+      : null;
+  },
+  ({ signals: { media }, unit, asksIdle }) => {
+    if (!asksIdle || !unit.restForMedia || media === 'unavailable') return null;
+    if (media === 'unknown') return doubt('media');
+    return media === null ? null : { kind: 'media', name: media.name };
+  },
+  ({ signals: { idleMs, locked, now }, unit, asksIdle }) => {
+    if (!asksIdle) return null;
+    if (typeof idleMs === 'string') return { kind: 'idle-unknown' };
+    const full = unit.idleAfterSeconds * 1000;
+    const needed = locked === true ? Math.min(full, LOCKED_IDLE_MS) : full;
+    return idleMs < needed ? { kind: 'in-use', resumesAt: now - idleMs + needed } : null;
+  },
+  ({ signals: { cpuByOthersPercent }, unit, cpu }) => {
+    if (unit.cpuBusyPercent === null || cpuByOthersPercent === 'unavailable') return null;
+    if (cpu === null) return doubt('cpu');
+    return cpu.busy ? { kind: 'cpu-busy', percent: Math.round(cpu.percent), limit: unit.cpuBusyPercent } : null;
+  },
+  // Work already leased goes on without the coordinator; its result waits on disk.
+  ({ lane, signals: { coordinator, leases } }) =>
+    coordinator.kind === 'connected' || leases[lane] > 0 ? null : { kind: 'coordinator-away' },
+];
+
+/** Reasons behind the last guard that may hide a lane's settling. */
+export const NEVER_RESTED: ReadonlySet<Reason['kind']> = new Set(['coordinator-away']);

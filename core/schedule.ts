@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { UnixMs } from './primitives.ts';
+
+const HOUR = 3_600_000;
+const DAYS = 7;
+
+const knownZone = (name: string): boolean => {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Seven days from Monday, each 24 characters: `1` where sharing is allowed in that hour of local time, else `0`. */
+export const scheduleSchema = z.strictObject({
+  /** IANA zone name, or the machine's own. */
+  timeZone: z.union([z.literal('system'), z.string().refine(knownZone, 'is not a known time zone')]).default('system'),
+  week: z.array(z.string().regex(/^[01]{24}$/, 'expected 24 characters 0 or 1')).length(DAYS),
+});
+export type Schedule = z.output<typeof scheduleSchema>;
+
+const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
+
+// Building a formatter costs about a millisecond; a decision is made many times a second.
+const formatters = new Map<string, Intl.DateTimeFormat>();
+function formatterOf(timeZone: string): Intl.DateTimeFormat {
+  const found = formatters.get(timeZone);
+  if (found !== undefined) return found;
+  const made = new Intl.DateTimeFormat('en-US', {
+    timeZone,
+    ...{ weekday: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
+  });
+  formatters.set(timeZone, made);
+  return made;
+}
+
+type Local = { readonly day: number; readonly hour: number; readonly msOfHour: number };
+
+function localOf(at: UnixMs, timeZone: string): Local {
+  const part: Record<string, string> = {};
+  for (const { type, value } of formatterOf(timeZone).formatToParts(at)) part[type] = value;
+  const ms = ((at % 1000) + 1000) % 1000;
+  return {
+    day: WEEKDAYS.indexOf(part['weekday'] ?? ''),
+    hour: Number(part['hour']),
+    msOfHour: (Number(part['minute']) * 60 + Number(part['second'])) * 1000 + ms,
+  };
+}
+
+/**
+ * Whether the schedule allows sharing at `now`, and when that changes next (null: never within eight days). An hour that
+ * summer time skips does not exist; one that it repeats counts both times.
+ * `systemZone`: what `timeZone: 'system'` stands for.
+ */
+export function scheduleAt(
+  schedule: Schedule,
+  now: UnixMs,
+  systemZone: string,
+): { readonly open: boolean; readonly changesAt: UnixMs | null } {
+  const zone = schedule.timeZone === 'system' ? systemZone : schedule.timeZone;
+  const openAt = ({ day, hour }: Local): boolean => schedule.week[day]?.[hour] === '1';
+  const here = localOf(now, zone);
+  const open = openAt(here);
+  if (schedule.week.every((day) => !day.includes(open ? '0' : '1'))) return { open, changesAt: null };
+  let at = now;
+  let local = here;
+  for (let hours = 0; hours < (DAYS + 1) * 24; hours += 1) {
+    // To the next full hour of the zone's clock, whatever its offset; a change of offset happens on one.
+    at += HOUR - local.msOfHour;
+    local = localOf(at, zone);
+    if (openAt(local) !== open) return { open, changesAt: at };
+  }
+  return { open, changesAt: null };
+}

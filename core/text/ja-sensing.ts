@@ -1,0 +1,27 @@
+import type { Disturbance } from '../guards.ts';
+import type { SensorName } from '../signals.ts';
+
+export const jaSensors: Readonly<Record<SensorName, string>> = {
+  idle: '離席しているかどうか',
+  locked: '画面ロックの状態',
+  fullscreen: '全画面表示の状態',
+  games: '実行中のプログラム',
+  media: '再生中のメディア',
+  cpu: 'プロセッサの負荷',
+  gpus: 'グラフィックカードの負荷',
+  power: '電源の状態',
+  temperature: '温度',
+  metered: 'ネットワークが従量制かどうか',
+  disk: 'ディスクの空き容量',
+};
+
+export const jaDisturbances: Readonly<Record<Disturbance, string>> = {
+  game: 'ゲームが終わりました。',
+  fullscreen: '全画面表示が終わりました。',
+  media: '再生が終わりました。',
+  'cpu-busy': 'プロセッサの負荷が下がりました。',
+  'gpu-busy': 'グラフィックカードの負荷が下がりました。',
+  'gpu-memory': 'グラフィックメモリが空きました。',
+  'too-hot': '温度が下がりました。',
+  'sensor-unknown': 'センサーが読み取れるようになりました。',
+};
