@@ -89,6 +89,7 @@ export const PROBLEMS: readonly Problem[] = [
   { kind: 'engine-absent', detail: 'nothing answers at /var/run/docker.sock' },
   { kind: 'engine-forbidden', detail: 'connect EACCES /var/run/docker.sock' },
   { kind: 'engine-unfit', detail: 'the engine has no memory limit' },
+  { kind: 'engine-slow', detail: 'freezing took 2.3 s', at: 0 },
   { kind: 'disk-low', freeBytes: 1.2 * GIB, neededBytes: 2 * GIB },
   { kind: 'coordinator-away', url: 'http://127.0.0.1:7350', detail: 'connection refused' },
   { kind: 'coordinator-refused', url: 'http://127.0.0.1:7350', detail: 'this device was revoked' },

@@ -21,6 +21,8 @@ export function snapshotOf(changes: Partial<Snapshot> = {}): Snapshot {
       decision: { kind: 'hold', reason: { kind: 'lane-not-offered' } },
       heldSince: 0,
     })),
+    gpus: [],
+    sensors: [],
     problems: [],
     running: [],
     earnings: { verifying: 0n, credited: 0n, today: 0n, published: 'unknown', claimed: 'unknown', jobsToday: 0 },
@@ -80,7 +82,7 @@ export class StubAgent implements Agent {
     resume: async () => {
       this.#settle({
         ...this.#snapshot.settings,
-        sharing: { ...this.#snapshot.settings.sharing, pausedUntil: null },
+        sharing: { ...this.#snapshot.settings.sharing, pausedUntil: null, draining: false },
       });
       return succeeded(null);
     },

@@ -57,10 +57,12 @@ describe('work that must hold ends when it cannot be frozen', () => {
 test('the return of the owner is not kept waiting by slow gauges', async () => {
   const { agent } = await running();
   let asked = false;
-  world.sensors.onBattery = () => {
+  const read = (): Promise<boolean> => {
     asked = true;
     return new Promise((resolve) => world.clock.after(2_000, () => resolve(false)));
   };
+  const slow = { name: 'slow', read, timeoutMs: 3_000, every: { rest: 5_000, ready: 5_000, watch: 5_000 } };
+  Object.assign(world.sensors.sources, { onBattery: [slow] });
   await until(() => asked, 'the gauge is read');
   world.sensors.idle = 0;
   await world.clock.advance(150);

@@ -14,6 +14,8 @@ const snapshot = (over: Partial<Snapshot> = {}): Snapshot => ({
   presence: 'sharing',
   reason: null,
   lanes: Object.values(perLane((lane) => ({ lane, decision: { kind: 'run' as const }, heldSince: null }))),
+  gpus: [],
+  sensors: [],
   problems: [],
   running: [],
   earnings: {

@@ -1,126 +1,59 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide, freshMemory, type Reason } from '../../../core/decide.ts';
-import { type Policy, pauseEnd, policyOf } from '../../../core/policy.ts';
-import { LANES, perLane } from '../../../core/primitives.ts';
-import { defaultSettings } from '../../../core/settings.ts';
+import { type Policy, pauseEnd } from '../../../core/policy.ts';
+import { perLane } from '../../../core/primitives.ts';
+import { defaultSettings, type Rules } from '../../../core/settings.ts';
 import type { Signals } from '../../../core/signals.ts';
+import { aGpu, calm, GIB, held, NOW, policyFrom, RUN } from '../../support/rules.ts';
 
-const NOW = 1_768_478_400_000;
-const GIB = 1024 ** 3;
-const policy: Policy = policyOf(defaultSettings());
-const signals: Signals = {
-  now: NOW,
-  idleMs: 3_600_000,
-  onBattery: false,
-  freeDiskBytes: 100 * GIB,
-  ledgerWritable: true,
-  settingsOk: true,
-  engine: { kind: 'ready', version: '1' },
-  coordinator: { kind: 'connected', since: 0 },
-  leases: perLane(() => 0),
-  offered: perLane((lane) => lane === 'cpu'),
-};
-const cpu = (change: Partial<Signals> = {}, by: Partial<Policy> = {}) =>
-  decide({ ...signals, ...change }, { ...policy, ...by }, freshMemory()).lanes.cpu;
+const rules = (change: Partial<Rules>): Policy => policyFrom({ rules: { ...defaultSettings().rules, ...change } });
+const IDLE_MS = 180_000;
+/** Nobody may share in the hour of NOW (12:00 UTC on a Thursday). */
+const closed = { timeZone: 'system', week: Array.from({ length: 7 }, () => `${'1'.repeat(12)}0${'1'.repeat(11)}`) };
 
-test('runs when nothing speaks against it', () => {
-  expect(cpu()).toEqual({ kind: 'run' });
-});
-
+type Fault = readonly [Partial<Signals>, Partial<Policy>, Reason];
 /** In the order of the guards: with all that follows also wrong, each is still the reason. */
-const faults: readonly [Partial<Signals>, Partial<Policy>, Reason][] = [
+const common: readonly Fault[] = [
   [{ settingsOk: false }, {}, { kind: 'settings-broken' }],
   [{ ledgerWritable: false }, {}, { kind: 'ledger-unwritable' }],
   [{}, { pausedUntil: NOW + 1 }, { kind: 'paused', until: NOW + 1 }],
   [{ offered: perLane(() => false) }, {}, { kind: 'lane-not-offered' }],
-  [{}, { lanes: perLane(() => false) }, { kind: 'lane-off' }],
+  [{}, offPolicy(), { kind: 'lane-off' }],
+  [{}, { draining: true }, { kind: 'drained' }],
   [{ engine: { kind: 'unfit', detail: 'no limits' } }, {}, { kind: 'engine-unfit', detail: 'no limits' }],
-  [{ freeDiskBytes: 1 }, {}, { kind: 'disk-low', freeBytes: 1, neededBytes: policy.minFreeDiskBytes }],
+  [{ freeDiskBytes: 1 }, {}, { kind: 'disk-low', freeBytes: 1, neededBytes: 2 * GIB }],
+  [{}, { schedule: { ...closed } }, { kind: 'schedule-closed', opensAt: NOW + 3_600_000 }],
   [{ onBattery: true }, {}, { kind: 'on-battery' }],
-  [{ idleMs: 1_000 }, {}, { kind: 'in-use', resumesAt: NOW - 1_000 + policy.idleAfterMs }],
+  [{ metered: true }, {}, { kind: 'metered' }],
+  [{ temperatureC: 95, gpus: [aGpu({ temperatureC: 95 })] }, {}, { kind: 'too-hot', celsius: 95, limit: 90 }],
+  [{ games: [{ name: 'Portal 2' }] }, {}, { kind: 'game', name: 'Portal 2' }],
+  [{ fullscreen: { name: 'mpv' } }, {}, { kind: 'fullscreen', name: 'mpv' }],
+  [{ media: { name: 'Firefox' } }, {}, { kind: 'media', name: 'Firefox' }],
+  [{ idleMs: 1_000 }, {}, { kind: 'in-use', resumesAt: NOW - 1_000 + IDLE_MS }],
+  [{ cpuByOthersPercent: 88 }, {}, { kind: 'cpu-busy', percent: 88, limit: 60 }],
   [{ coordinator: { kind: 'connecting' } }, {}, { kind: 'coordinator-away' }],
 ];
-test.each(faults.map((fault, index) => [fault[2].kind, index] as const))(
+function offPolicy(): Partial<Policy> {
+  const { lanes, gpu } = policyFrom();
+  return {
+    lanes: { ...lanes, cpu: { ...lanes.cpu, share: 'never' }, gpu: { ...lanes.gpu, share: 'never' } },
+    gpu: (id) => ({ ...gpu(id), share: 'never' }),
+  };
+}
+test.each(common.map((fault, index) => [fault[2].kind, index] as const))(
   '%s outranks what follows it',
   (_kind, index) => {
-    const change = Object.assign({}, ...faults.slice(index).map((fault) => fault[0]));
-    const by = Object.assign({}, ...faults.slice(index).map((fault) => fault[1]));
-    expect(cpu(change, by)).toEqual({ kind: 'hold', reason: faults[index]?.[2] });
+    const change = Object.assign({}, ...common.slice(index).map((fault) => fault[0]));
+    const by = Object.assign({}, ...common.slice(index).map((fault) => fault[1]));
+    const { lanes } = decide(calm(change), { ...policyFrom(), ...by }, freshMemory());
+    expect(lanes.cpu).toEqual(held(common[index]?.[2] ?? { kind: 'drained' }));
   },
 );
 
-describe('single rules', () => {
-  test.each<[string, Partial<Signals>, Partial<Policy>, string]>([
-    ['engine absent', { engine: { kind: 'absent', detail: '' } }, {}, 'engine-absent'],
-    ['engine forbidden', { engine: { kind: 'forbidden', detail: '' } }, {}, 'engine-forbidden'],
-    ['engine unchecked', { engine: { kind: 'unchecked' } }, {}, 'engine-unchecked'],
-    ['idle unknown, when idle', { idleMs: 'unknown' }, {}, 'idle-unknown'],
-    ['paused until resumed', {}, { pausedUntil: 'resumed' }, 'paused'],
-  ])('%s holds', (_name, change, by, kind) => {
-    expect(cpu(change, by)).toMatchObject({ kind: 'hold', reason: { kind } });
-  });
-  test.each<[string, Partial<Signals>, Partial<Policy>]>([
-    ['a pause that is over', {}, { pausedUntil: NOW }],
-    ['share now, whoever is there', { idleMs: 0 }, { mode: 'now' }],
-    ['share now, idle unknown', { idleMs: 'unknown' }, { mode: 'now' }],
-    ['battery allowed', { onBattery: true }, { shareOnBattery: true }],
-    ['power unknown', { onBattery: 'unknown' }, {}],
-    ['disk unknown', { freeDiskBytes: 'unknown' }, {}],
-    ['idle exactly long enough', { idleMs: policy.idleAfterMs }, {}],
-    [
-      'coordinator away with a lease in hand',
-      { coordinator: { kind: 'refused', detail: '' }, leases: perLane(() => 1) },
-      {},
-    ],
-  ])('%s runs', (_name, change, by) => {
-    expect(cpu(change, by)).toEqual({ kind: 'run' });
-  });
-});
-
-const known = <T>(value: fc.Arbitrary<T>) => fc.oneof(value, fc.constant('unknown' as const));
-const anySignals: fc.Arbitrary<Signals> = fc.record({
-  now: fc.nat(),
-  idleMs: known(fc.nat()),
-  onBattery: known(fc.boolean()),
-  freeDiskBytes: known(fc.nat()),
-  ledgerWritable: fc.boolean(),
-  settingsOk: fc.boolean(),
-  engine: fc.oneof(
-    fc.constant({ kind: 'ready', version: '1' } as const),
-    fc.constant({ kind: 'unchecked' } as const),
-    fc.record({ kind: fc.constant('absent' as const), detail: fc.string() }),
-  ),
-  coordinator: fc.oneof(
-    fc.record({ kind: fc.constant('connected' as const), since: fc.nat() }),
-    fc.record({ kind: fc.constant('away' as const), since: fc.nat(), detail: fc.string() }),
-  ),
-  leases: fc.nat(3).map((count) => perLane(() => count)),
-  offered: fc.boolean().map((yes) => perLane(() => yes)),
-});
-
-test('is total, deterministic, and remembers since when a lane is held', () => {
-  fc.assert(
-    fc.property(anySignals, fc.nat(), (any, later) => {
-      const first = decide(any, policy, freshMemory());
-      expect(decide(any, policy, freshMemory())).toEqual(first);
-      const second = decide({ ...any, now: any.now + later }, policy, first.memory);
-      for (const lane of LANES) {
-        const held = first.lanes[lane].kind === 'hold' && second.lanes[lane].kind === 'hold';
-        if (held) expect(second.memory.heldSince[lane]).toBe(any.now);
-        if (second.lanes[lane].kind === 'run') expect(second.memory.heldSince[lane]).toBeNull();
-      }
-    }),
-  );
-});
-
-test('never runs on broken settings, an unwritable ledger or without an engine', () => {
-  fc.assert(
-    fc.property(anySignals, (any) => {
-      const running = LANES.some((lane) => decide(any, policy, freshMemory()).lanes[lane].kind === 'run');
-      if (running) expect([any.settingsOk, any.ledgerWritable, any.engine.kind]).toEqual([true, true, 'ready']);
-    }),
-  );
+test('runs when nothing speaks against it', () => {
+  const { lanes, gpus } = decide(calm(), policyFrom(), freshMemory());
+  expect(lanes).toMatchObject({ cpu: RUN, gpu: RUN });
+  expect(gpus).toEqual({ 'gpu-a': RUN });
 });
 
 describe('pauseEnd', () => {
@@ -137,5 +70,38 @@ describe('pauseEnd', () => {
   test('an hour is an hour; resumed has no end', () => {
     expect(pauseEnd('hour', 5, 0)).toBe(3_600_005);
     expect(pauseEnd('resumed', 5, 0)).toBe('resumed');
+  });
+});
+
+describe('single rules', () => {
+  const cpu = (change: Partial<Signals>, policy: Policy) => decide(calm(change), policy, freshMemory()).lanes.cpu;
+  test.each<[string, Partial<Signals>, Policy, string]>([
+    ['engine absent', { engine: { kind: 'absent', detail: '' } }, policyFrom(), 'engine-absent'],
+    ['engine forbidden', { engine: { kind: 'forbidden', detail: '' } }, policyFrom(), 'engine-forbidden'],
+    ['engine unchecked', { engine: { kind: 'unchecked' } }, policyFrom(), 'engine-unchecked'],
+    ['idle unknown', { idleMs: 'unknown' }, policyFrom(), 'idle-unknown'],
+    ['idle unavailable', { idleMs: 'unavailable' }, policyFrom(), 'idle-unknown'],
+    ['paused until resumed', {}, { ...policyFrom(), pausedUntil: 'resumed' }, 'paused'],
+    ['a locked screen just now', { idleMs: 9_999, locked: true }, policyFrom(), 'in-use'],
+    ['idle not quite long enough', { idleMs: IDLE_MS - 1 }, policyFrom(), 'in-use'],
+  ])('%s holds', (_name, change, policy, kind) => {
+    expect(cpu(change, policy)).toMatchObject({ kind: 'hold', reason: { kind } });
+  });
+  test.each<[string, Partial<Signals>, Policy]>([
+    ['a pause that is over', {}, { ...policyFrom(), pausedUntil: NOW }],
+    ['share now, whoever is there', { idleMs: 0 }, { ...policyFrom(), mode: 'now' }],
+    ['share now, idle unknown', { idleMs: 'unknown' }, { ...policyFrom(), mode: 'now' }],
+    ['battery allowed', { onBattery: true }, rules({ shareOnBattery: true })],
+    ['metered allowed', { metered: true }, rules({ shareOnMetered: true })],
+    ['idle exactly long enough', { idleMs: IDLE_MS }, policyFrom()],
+    ['a locked screen for ten seconds', { idleMs: 10_000, locked: true }, policyFrom()],
+    ['draining with a lease in hand', { leases: perLane(() => 1) }, { ...policyFrom(), draining: true }],
+    [
+      'coordinator away with a lease in hand',
+      { coordinator: { kind: 'refused', detail: '' }, leases: perLane(() => 1) },
+      policyFrom(),
+    ],
+  ])('%s runs', (_name, change, policy) => {
+    expect(cpu(change, policy)).toEqual(RUN);
   });
 });

@@ -12,13 +12,14 @@ import {
 
 const NOW = 1_000_000;
 const ID: Hex32 = `0x${'1'.repeat(64)}`;
-const run: Decision = { lanes: perLane(() => ({ kind: 'run' })), memory: freshMemory() };
+const run: Decision = { lanes: perLane(() => ({ kind: 'run' })), gpus: {}, memory: freshMemory() };
 const heldFor = (ms: number): Decision => ({
   lanes: perLane(() => ({ kind: 'hold', reason: { kind: 'on-battery' } })),
-  memory: { heldSince: perLane(() => NOW - ms) },
+  gpus: {},
+  memory: { lanes: perLane(() => ({ heldSince: NOW - ms, cpu: null, gpu: null, settle: null })), gpus: {} },
 });
 const lease = (change: Partial<HeldLease> = {}): HeldLease => ({
-  ...{ leaseId: ID, lane: 'cpu', deadline: NOW + 1, active: true },
+  ...{ leaseId: ID, lane: 'cpu', deadline: NOW + 1, active: true, gpu: null },
   ...change,
 });
 const container = (change: Partial<ObservedContainer> = {}): ObservedContainer => ({
@@ -83,6 +84,7 @@ const anyWorld = fc.record({
       lane: fc.constant('cpu' as const),
       deadline: fc.constantFrom(NOW - 1, NOW + 1),
       active: fc.boolean(),
+      gpu: fc.constant(null),
     }),
     { selector: (entry) => entry.leaseId },
   ),

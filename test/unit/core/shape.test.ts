@@ -60,10 +60,10 @@ describe('settings', () => {
     expect(parseSettings(JSON.parse(JSON.stringify(settings)))).toEqual(settings);
   });
   test('of the version without a version are upgraded', () => {
-    expect(parseSettings({ idleMinutes: 5 })).toMatchObject({ version: 1, idleAfterSeconds: 300 });
+    expect(parseSettings({ idleMinutes: 5 })).toMatchObject({ version: 2, rules: { idleAfterSeconds: 300 } });
   });
   test.each<[unknown, string]>([
-    [{ version: 2 }, 'version'],
+    [{ version: 3 }, 'version'],
     [{ version: 1, limits: { cpuPercent: 101 } }, 'limits.cpuPercent'],
     [{ version: 1, limits: { cpuPercent: '50' } }, 'limits.cpuPercent'],
     [{ version: 1, tpyo: true }, ''],
@@ -132,6 +132,18 @@ const reasons: { readonly [Kind in Reason['kind']]: Extract<Reason, { kind: Kind
   'on-battery': { kind: 'on-battery' },
   'idle-unknown': { kind: 'idle-unknown' },
   'in-use': { kind: 'in-use', resumesAt: 60_000 },
+  drained: { kind: 'drained' },
+  'schedule-closed': { kind: 'schedule-closed', opensAt: 7_200_000 },
+  metered: { kind: 'metered' },
+  'too-hot': { kind: 'too-hot', celsius: 91.4, limit: 90 },
+  game: { kind: 'game', name: 'Portal 2' },
+  fullscreen: { kind: 'fullscreen', name: 'Firefox' },
+  'gpu-memory': { kind: 'gpu-memory', gpu: 'GeForce', percent: 70, limit: 60 },
+  'gpu-busy': { kind: 'gpu-busy', gpu: 'GeForce', percent: 30, limit: 20 },
+  media: { kind: 'media', name: 'VLC' },
+  'cpu-busy': { kind: 'cpu-busy', percent: 70, limit: 60 },
+  'sensor-unknown': { kind: 'sensor-unknown', sensor: 'games' },
+  settling: { kind: 'settling', after: 'game', resumesAt: 30_000 },
   'coordinator-away': { kind: 'coordinator-away' },
 };
 const problems: { readonly [Kind in Problem['kind']]: Extract<Problem, { kind: Kind }> } = {
@@ -141,6 +153,7 @@ const problems: { readonly [Kind in Problem['kind']]: Extract<Problem, { kind: K
   'engine-absent': { kind: 'engine-absent', detail: 'd' },
   'engine-forbidden': { kind: 'engine-forbidden', detail: 'd' },
   'engine-unfit': { kind: 'engine-unfit', detail: 'd' },
+  'engine-slow': { kind: 'engine-slow', detail: 'd', at: 0 },
   'disk-low': { kind: 'disk-low', freeBytes: 1, neededBytes: 2 },
   'coordinator-away': { kind: 'coordinator-away', url: 'u', detail: 'd' },
   'coordinator-refused': { kind: 'coordinator-refused', url: 'u', detail: 'd' },

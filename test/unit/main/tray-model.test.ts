@@ -9,7 +9,7 @@ const at = (now = NOON) => ({ now, utcOffsetMinutes: 0 });
 const labels = (items: readonly TrayItem[]) => items.map((item) => (item.kind === 'separator' ? '-' : item.label));
 const sharing = (mode: 'now' | 'when-idle', pausedUntil: number | 'resumed' | null = null) => ({
   ...defaultSettings(),
-  sharing: { mode, pausedUntil },
+  sharing: { mode, pausedUntil, draining: false },
 });
 
 describe('the tray while sharing', () => {

@@ -29,7 +29,7 @@ describe('a slider of the limits', () => {
     [words.processor, 75, { limits: { cpuPercent: 75 } }, '75 % · 12 cores'],
     [words.memory, 4096, { limits: { memoryMiB: 4096 } }, '4 GiB'],
     [words.disk, 10_240, { limits: { minFreeDiskMiB: 10_240 } }, '10 GiB'],
-    [words.idle, 5, { idleAfterSeconds: 300 }, '5 min'],
+    [words.idle, 5, { rules: { idleAfterSeconds: 300 } }, '5 min'],
   ] as const)('%s shows its value at once and sends it once, when the hand rests', async (label, to, patch, said) => {
     const window = await openWindow({}, { view: 'limits' });
     const [min, step] = [Number(slider(label).min), Number(slider(label).step)];
@@ -76,7 +76,7 @@ describe('a switch of the limits', () => {
       fireEvent.click(screen.getByLabelText(words.battery));
     });
     await rest();
-    expect(patches(window)).toEqual([{ shareOnBattery: true }]);
+    expect(patches(window)).toEqual([{ rules: { shareOnBattery: true } }]);
     expect(screen.getByLabelText<HTMLInputElement>(words.battery).checked).toBe(true);
   });
 
