@@ -1,9 +1,10 @@
-import { GUARDS, NEVER_RESTED, type Question, type Reason } from './guards.ts';
+import { firstReason, type Question, type Reason, wantsGpuMemory } from './guards.ts';
 import { type Load, load } from './load.ts';
 import type { Policy, UnitPolicy } from './policy.ts';
 import { type Lane, type PerLane, perLane, type UnixMs } from './primitives.ts';
-import { calmMs, isDisturbance, type Settle, settled } from './settle.ts';
+import { disturbanceOf, matters, notAhead, type Settle, settled } from './settle.ts';
 import type { GpuReading, Signals } from './signals.ts';
+import { sound } from './sound.ts';
 
 export type { Reason } from './guards.ts';
 
@@ -27,8 +28,12 @@ export type Memory = {
 export type Decision = {
   /** The GPU lane runs while any GPU may. */
   readonly lanes: PerLane<LaneDecision>;
-  /** By id; empty where no GPU can be told. */
+  /** By id; empty where no GPU can be told. One that stopped answering is held until it is forgotten. */
   readonly gpus: Readonly<Record<string, LaneDecision>>;
+  /** Whether more work may be asked for: what runs may only be work in hand that is to be finished. */
+  readonly begins: PerLane<boolean>;
+  /** Whether somebody needs GPU memory now: of the lane as a whole, and by GPU id. */
+  readonly memoryWanted: { readonly lane: boolean; readonly gpus: Readonly<Record<string, boolean>> };
   readonly memory: Memory;
 };
 
@@ -36,29 +41,68 @@ const FRESH: UnitMemory = { heldSince: null, cpu: null, gpu: null, settle: null 
 
 export const freshMemory = (): Memory => ({ lanes: perLane(() => FRESH), gpus: {} });
 
+/** A GPU that stopped answering is doubt for this long; then it is gone. */
+const FORGET_MS = 15 * 60_000;
+
+type Answer = {
+  readonly decision: LaneDecision;
+  readonly begins: boolean;
+  readonly memoryWanted: boolean;
+  readonly memory: UnitMemory;
+};
+
 /** Per lane and per GPU, whether work may run now, and if not, the one reason. Total, synchronous, without effects. */
-export function decide(signals: Signals, policy: Policy, memory: Memory): Decision {
-  const units = perLane((lane) => ask(lane, null, signals, policy, policy.lanes[lane], memory.lanes[lane]));
-  const known = typeof signals.gpus === 'string' ? [] : signals.gpus;
-  const gpus = known.map((gpu) => {
-    const answer = ask('gpu', gpu, signals, policy, policy.gpu(gpu.id), memory.gpus[gpu.id] ?? FRESH);
-    return [gpu.id, answer] as const;
+export function decide(read: Signals, policy: Policy, memory: Memory): Decision {
+  const signals = sound(read);
+  const present = typeof signals.gpus === 'string' ? [] : signals.gpus;
+  const asked = [...present, ...lost(present, memory.gpus, signals.now)];
+  const gpus = asked.map((gpu) => {
+    // A GPU not seen before may be one that is seen again: it takes over what its lane remembers.
+    const was = memory.gpus[gpu.id] ?? memory.lanes.gpu;
+    return [gpu.id, ask('gpu', gpu, signals, policy, policy.gpu(gpu.id), was)] as const;
   });
-  const lanes = perLane((lane): LaneDecision => {
-    const own = units[lane].decision;
-    if (lane !== 'gpu' || own.kind === 'hold' || gpus.length === 0) return own;
-    return gpus.find(([, answer]) => answer.decision.kind === 'run')?.[1].decision ?? gpus[0]?.[1].decision ?? own;
+  const units = perLane((lane) => {
+    const own = ask(lane, null, signals, policy, policy.lanes[lane], memory.lanes[lane]);
+    return lane === 'gpu' && present.length > 0
+      ? laneOf(own, gpus.slice(0, present.length), memory.lanes.gpu, signals)
+      : own;
   });
+  const each = <T>(pick: (answer: Answer) => T): Readonly<Record<string, T>> =>
+    Object.fromEntries(gpus.map(([id, answer]) => [id, pick(answer)]));
   return {
-    lanes,
-    gpus: Object.fromEntries(gpus.map(([id, { decision }]) => [id, decision])),
-    memory: {
-      lanes: perLane((lane) => ({
-        ...units[lane].memory,
-        heldSince: lanes[lane].kind === 'run' ? null : (memory.lanes[lane].heldSince ?? signals.now),
-      })),
-      gpus: Object.fromEntries(gpus.map(([id, answer]) => [id, answer.memory])),
-    },
+    lanes: perLane((lane) => units[lane].decision),
+    gpus: each(({ decision }) => decision),
+    begins: perLane((lane) => units[lane].begins),
+    memoryWanted: { lane: units.gpu.memoryWanted, gpus: each(({ memoryWanted }) => memoryWanted) },
+    memory: { lanes: perLane((lane) => units[lane].memory), gpus: each((answer) => answer.memory) },
+  };
+}
+
+/** The GPUs that are remembered and do not answer, as readings that say so. */
+function lost(present: readonly GpuReading[], known: Memory['gpus'], now: UnixMs): readonly GpuReading[] {
+  const here = new Set(present.map(({ id }) => id));
+  return Object.entries(known)
+    .filter(([id, { heldSince }]) => !here.has(id) && (heldSince === null || now - heldSince < FORGET_MS))
+    .map(([id]) => ({
+      ...{ id, name: id, busyByOthersPercent: 'unknown', memoryBytes: 'unknown', memoryByOthersBytes: 'unknown' },
+      temperatureC: 'unknown',
+    }));
+}
+
+/** The GPU lane's answer from those of its GPUs: one that runs is enough, and one that is off says nothing of the rest. */
+function laneOf(own: Answer, gpus: readonly (readonly [string, Answer])[], was: UnitMemory, { now }: Signals): Answer {
+  const answers = gpus.map(([, answer]) => answer);
+  const holds = answers.map(({ decision }) => decision).filter((decision) => decision.kind === 'hold');
+  const decision =
+    answers.find((answer) => answer.decision.kind === 'run')?.decision ??
+    holds.find(({ reason }) => reason.kind !== 'lane-off') ??
+    holds[0] ??
+    own.decision;
+  return {
+    decision,
+    begins: answers.some(({ begins }) => begins),
+    memoryWanted: own.memoryWanted,
+    memory: { ...own.memory, heldSince: decision.kind === 'run' ? null : since(was, now) },
   };
 }
 
@@ -69,31 +113,37 @@ function ask(
   policy: Policy,
   unit: UnitPolicy,
   memory: UnitMemory,
-): { readonly decision: LaneDecision; readonly memory: UnitMemory } {
+): Answer {
   const { now } = signals;
   const cpu = load(memory.cpu, signals.cpuByOthersPercent, unit.cpuBusyPercent, now);
   const gpuLoad = load(memory.gpu, gpu?.busyByOthersPercent ?? 'unavailable', unit.gpuBusyPercent, now);
   const question: Question = { lane, gpu, signals, policy, unit, cpu, gpuLoad, asksIdle: asksIdle(policy, unit) };
-  let reason: Reason | null = null;
-  for (const guard of GUARDS) {
-    reason = guard(question);
-    if (reason !== null) break;
+  let reason = firstReason(question);
+  const disturbance = reason === null ? null : disturbanceOf(reason, signals);
+  const was = notAhead(memory.settle, now);
+  const settle = disturbance === null ? was : settled(was, disturbance, memory.heldSince === null, now);
+  // Waiting for the network is no reason to hide that the machine is still settling.
+  const settling = settle !== null && now < settle.until && matters(settle.kind, question);
+  if (settling && (reason === null || reason.kind === 'coordinator-away')) {
+    reason = { kind: 'settling', after: settle.kind, resumesAt: settle.until };
   }
-  const was = memory.settle;
-  const settle = reason === null ? was : isDisturbance(reason) ? settled(was, reason.kind, memory.heldSince, now) : was;
-  // The network alone is no disturbance: a lane that waits for it may settle meanwhile.
-  if (settle !== null && (reason === null || NEVER_RESTED.has(reason.kind))) {
-    const resumesAt = settle.seenAt + calmMs(settle);
-    if (now < resumesAt) reason = { kind: 'settling', after: settle.kind, resumesAt };
-  }
+  const runs = reason === null;
   return {
     decision: reason === null ? { kind: 'run' } : { kind: 'hold', reason },
-    memory: {
-      heldSince: reason === null ? null : (memory.heldSince ?? now),
-      ...{ cpu, gpu: gpuLoad, settle },
-    },
+    begins: runs && (signals.leases[lane] === 0 || firstReason(withoutWork(question)) === null),
+    memoryWanted: wantsGpuMemory(question),
+    memory: { heldSince: runs ? null : since(memory, now), cpu, gpu: gpuLoad, settle },
   };
 }
+
+/** Since when it is held, if it is held now. A clock that was set back must not make it long in the future. */
+const since = ({ heldSince }: UnitMemory, now: UnixMs): UnixMs => (heldSince === null ? now : Math.min(heldSince, now));
+
+/** The same question for a lane with nothing in hand. */
+const withoutWork = (question: Question): Question => ({
+  ...question,
+  signals: { ...question.signals, leases: { ...question.signals.leases, [question.lane]: 0 } },
+});
 
 /** Whether anybody at the machine matters to this lane. */
 const asksIdle = (policy: Policy, unit: UnitPolicy): boolean => policy.mode !== 'now' && unit.share !== 'always';

@@ -2,7 +2,7 @@ import type { Load } from './load.ts';
 import type { Policy, UnitPolicy } from './policy.ts';
 import type { Lane, UnixMs } from './primitives.ts';
 import { scheduleAt } from './schedule.ts';
-import type { GpuReading, SensorName, Signals } from './signals.ts';
+import type { GpuReading, Sensed, SensorName, Signals } from './signals.ts';
 
 /** Why a lane rests. A new member does not compile until `core/text` has a sentence for it in every language. */
 export type Reason =
@@ -11,6 +11,7 @@ export type Reason =
   | { readonly kind: 'paused'; readonly until: UnixMs | 'resumed' }
   | { readonly kind: 'lane-not-offered' }
   | { readonly kind: 'lane-off' }
+  | { readonly kind: 'no-gpu' }
   /** The owner asked to finish what was in hand and then stop, and it is finished. */
   | { readonly kind: 'drained' }
   | { readonly kind: 'engine-unchecked' }
@@ -51,7 +52,7 @@ export type Disturbance =
 
 export type Question = {
   readonly lane: Lane;
-  /** The GPU that is asked about; null for a lane as a whole. */
+  /** The GPU that is asked about; null for a lane as a whole. One that no longer answers is asked about as unknown. */
   readonly gpu: GpuReading | null;
   readonly signals: Signals;
   readonly policy: Policy;
@@ -67,17 +68,53 @@ const doubt = (sensor: SensorName): Reason => ({ kind: 'sensor-unknown', sensor 
 /** A locked screen says that the owner has left: nobody needs to wait out the whole idle time. */
 const LOCKED_IDLE_MS = 10_000;
 
+function tooHot(celsius: Sensed<number>, { maxTemperatureC: limit }: UnitPolicy, sensor: SensorName): Reason | null {
+  if (limit === null || celsius === 'unavailable') return null;
+  if (celsius === 'unknown') return doubt(sensor);
+  return celsius >= limit ? { kind: 'too-hot', celsius, limit } : null;
+}
+
+const game: Guard = ({ signals: { games }, unit }) => {
+  if (!unit.restForGames || games === 'unavailable') return null;
+  if (games === 'unknown') return doubt('games');
+  const first = games[0];
+  return first === undefined ? null : { kind: 'game', name: first.name };
+};
+
+const fullscreen: Guard = ({ signals: { fullscreen: filled }, unit }) => {
+  if (!unit.restForFullscreen || filled === 'unavailable') return null;
+  if (filled === 'unknown') return doubt('fullscreen');
+  return filled === null ? null : { kind: 'fullscreen', name: filled.name };
+};
+
+const gpuMemory: Guard = ({ gpu, unit: { gpuMemoryPercent: limit } }) => {
+  if (gpu === null || limit === null) return null;
+  const { memoryBytes: all, memoryByOthersBytes: others } = gpu;
+  if (all === 'unavailable' || others === 'unavailable') return null;
+  if (all === 'unknown' || others === 'unknown') return doubt('gpus');
+  const percent = all > 0 ? Math.round((others / all) * 100) : 100;
+  return percent >= limit ? { kind: 'gpu-memory', gpu: gpu.name, percent, limit } : null;
+};
+
+const gpuBusy: Guard = ({ gpu, unit: { gpuBusyPercent: limit }, gpuLoad }) => {
+  if (gpu === null || limit === null || gpu.busyByOthersPercent === 'unavailable') return null;
+  if (gpuLoad === null) return doubt('gpus');
+  return gpuLoad.busy ? { kind: 'gpu-busy', gpu: gpu.name, percent: Math.round(gpuLoad.percent), limit } : null;
+};
+
 /**
  * The policy, top to bottom: the first guard that applies is the reason. Faults that make work unsafe come first, then
  * what the owner said, then what the machine lacks, then what the owner is doing, then what the network lacks.
  */
-export const GUARDS: readonly Guard[] = [
+const GUARDS: readonly Guard[] = [
   ({ signals }) => (signals.settingsOk ? null : { kind: 'settings-broken' }),
   ({ signals }) => (signals.ledgerWritable ? null : { kind: 'ledger-unwritable' }),
   ({ signals, policy: { pausedUntil: until } }) =>
     until === null || (until !== 'resumed' && until <= signals.now) ? null : { kind: 'paused', until },
   ({ lane, signals }) => (signals.offered[lane] ? null : { kind: 'lane-not-offered' }),
   ({ unit }) => (unit.share === 'never' ? { kind: 'lane-off' } : null),
+  ({ lane, gpu, signals: { gpus } }) =>
+    lane === 'gpu' && gpu === null && (gpus === 'unavailable' || gpus.length === 0) ? { kind: 'no-gpu' } : null,
   ({ lane, signals, policy }) => (policy.draining && signals.leases[lane] === 0 ? { kind: 'drained' } : null),
   ({ signals: { engine } }) => {
     switch (engine.kind) {
@@ -115,39 +152,13 @@ export const GUARDS: readonly Guard[] = [
     if (metered === 'unknown') return doubt('metered');
     return metered ? { kind: 'metered' } : null;
   },
-  ({ gpu, signals, unit: { maxTemperatureC: limit } }) => {
-    const celsius = gpu === null ? signals.temperatureC : gpu.temperatureC;
-    if (limit === null || celsius === 'unavailable') return null;
-    if (celsius === 'unknown') return doubt(gpu === null ? 'temperature' : 'gpus');
-    return celsius >= limit ? { kind: 'too-hot', celsius, limit } : null;
-  },
-  ({ signals: { games }, unit }) => {
-    if (!unit.restForGames || games === 'unavailable') return null;
-    if (games === 'unknown') return doubt('games');
-    const game = games[0];
-    return game === undefined ? null : { kind: 'game', name: game.name };
-  },
-  ({ signals: { fullscreen }, unit }) => {
-    if (!unit.restForFullscreen || fullscreen === 'unavailable') return null;
-    if (fullscreen === 'unknown') return doubt('fullscreen');
-    return fullscreen === null ? null : { kind: 'fullscreen', name: fullscreen.name };
-  },
-  ({ lane, gpu, signals: { gpus }, unit, gpuLoad }) => {
-    if (lane !== 'gpu') return null;
-    if (gpu === null) return gpus === 'unknown' ? doubt('gpus') : null;
-    const { memoryBytes: all, memoryByOthersBytes: others } = gpu;
-    const limit = unit.gpuMemoryPercent;
-    if (limit !== null && all !== 'unavailable' && others !== 'unavailable') {
-      if (all === 'unknown' || others === 'unknown') return doubt('gpus');
-      const percent = all === 0 ? 100 : Math.round((others / all) * 100);
-      if (percent >= limit) return { kind: 'gpu-memory', gpu: gpu.name, percent, limit };
-    }
-    if (unit.gpuBusyPercent === null || gpu.busyByOthersPercent === 'unavailable') return null;
-    if (gpuLoad === null) return doubt('gpus');
-    return gpuLoad.busy
-      ? { kind: 'gpu-busy', gpu: gpu.name, percent: Math.round(gpuLoad.percent), limit: unit.gpuBusyPercent }
-      : null;
-  },
+  ({ signals: { temperatureC }, unit }) => tooHot(temperatureC, unit, 'temperature'),
+  ({ gpu, unit }) => (gpu === null ? null : tooHot(gpu.temperatureC, unit, 'gpus')),
+  game,
+  fullscreen,
+  ({ lane, gpu, signals: { gpus } }) => (lane === 'gpu' && gpu === null && gpus === 'unknown' ? doubt('gpus') : null),
+  gpuMemory,
+  gpuBusy,
   ({ signals: { media }, unit, asksIdle }) => {
     if (!asksIdle || !unit.restForMedia || media === 'unavailable') return null;
     if (media === 'unknown') return doubt('media');
@@ -170,5 +181,22 @@ export const GUARDS: readonly Guard[] = [
     coordinator.kind === 'connected' || leases[lane] > 0 ? null : { kind: 'coordinator-away' },
 ];
 
-/** Reasons behind the last guard that may hide a lane's settling. */
-export const NEVER_RESTED: ReadonlySet<Reason['kind']> = new Set(['coordinator-away']);
+/** Those that tell of somebody who needs the GPU's memory: frozen work keeps it, so freezing is not enough. */
+const MEMORY_GUARDS: readonly Guard[] = [game, fullscreen, gpuMemory, gpuBusy];
+
+/** The first reason why this may not run; null: nothing speaks against it. */
+export function firstReason(question: Question): Reason | null {
+  for (const guard of GUARDS) {
+    const reason = guard(question);
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+/** Whether somebody needs the GPU's memory, whatever else comes before it in the order: a pause hides no game. */
+export const wantsGpuMemory = (question: Question): boolean =>
+  question.lane === 'gpu' &&
+  MEMORY_GUARDS.some((guard) => {
+    const reason = guard(question);
+    return reason !== null && reason.kind !== 'sensor-unknown';
+  });

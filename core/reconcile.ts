@@ -1,5 +1,4 @@
 import type { Decision, LaneDecision } from './decide.ts';
-import type { Reason } from './guards.ts';
 import type { Hex32, Lane, UnixMs } from './primitives.ts';
 import { LANES } from './primitives.ts';
 
@@ -40,23 +39,29 @@ export type Action =
   | { readonly kind: 'thaw'; readonly containerId: string; readonly leaseId: Hex32 }
   /**
    * `orphan`: no lease or no living agent behind it. `released`: rested too long. `expired`: its lease ran out.
-   * `memory-wanted`: it holds GPU memory that somebody else needs now.
+   * `memory-wanted`: it holds GPU memory that somebody else needs now. `withdrawn`: its lane was switched off.
    */
   | {
       readonly kind: 'remove';
       readonly containerId: string;
       readonly leaseId: Hex32;
-      readonly why: 'orphan' | 'released' | 'expired' | 'memory-wanted';
+      readonly why: 'orphan' | 'released' | 'expired' | 'memory-wanted' | 'withdrawn';
     }
   /** `withdrawn`: the owner has taken its lane back for good; another device shall do it. */
   | { readonly kind: 'drop'; readonly leaseId: Hex32; readonly why: 'expired' | 'withdrawn' }
   | { readonly kind: 'request'; readonly lane: Lane; readonly slots: number };
 
-/** Reasons for which frozen work is still in the way: a paused container keeps its GPU memory. */
-const WANTS_GPU_MEMORY: ReadonlySet<Reason['kind']> = new Set(['game', 'fullscreen', 'gpu-memory', 'gpu-busy']);
+/** What holds for a lease's own GPU; its lane answers for work without one. */
+function decisionOf(decision: Decision, { lane, gpu }: HeldLease): LaneDecision {
+  const own = decision.lanes[lane];
+  if (gpu === null) return own;
+  // A GPU that is gone cannot go on with its work, though another one may.
+  return decision.gpus[gpu] ?? (own.kind === 'hold' ? own : { kind: 'hold', reason: { kind: 'no-gpu' } });
+}
 
-const decisionOf = (decision: Decision, { lane, gpu }: HeldLease): LaneDecision =>
-  (gpu === null ? undefined : decision.gpus[gpu]) ?? decision.lanes[lane];
+/** A paused container keeps its GPU memory: frozen work can still be in the way. */
+const memoryWanted = ({ memoryWanted: wanted }: Decision, { lane, gpu }: HeldLease): boolean =>
+  lane === 'gpu' && ((gpu === null ? undefined : wanted.gpus[gpu]) ?? wanted.lane);
 
 /**
  * The difference between what should be and what is. Level-triggered: it is computed from the whole state each time, so
@@ -83,9 +88,13 @@ export function reconcile(decision: Decision, observed: Observed): readonly Acti
       if (state === 'paused') actions.push({ kind: 'thaw', containerId, leaseId });
       continue;
     }
+    if (may.reason.kind === 'lane-off') {
+      actions.push({ kind: 'remove', containerId, leaseId, why: 'withdrawn' });
+      continue;
+    }
     const unit = lease.gpu === null ? undefined : decision.memory.gpus[lease.gpu];
     const since = (unit ?? decision.memory.lanes[lease.lane]).heldSince ?? observed.now;
-    if (lease.lane === 'gpu' && WANTS_GPU_MEMORY.has(may.reason.kind)) {
+    if (memoryWanted(decision, lease)) {
       actions.push({ kind: 'remove', containerId, leaseId, why: 'memory-wanted' });
     } else if (observed.now - since >= observed.releaseAfterMs) {
       actions.push({ kind: 'remove', containerId, leaseId, why: 'released' });
@@ -104,7 +113,7 @@ export function reconcile(decision: Decision, observed: Observed): readonly Acti
 
   for (const lane of LANES) {
     const held = observed.leases.filter((lease) => lease.lane === lane && lease.deadline > observed.now).length;
-    const free = decision.lanes[lane].kind === 'run' ? Math.max(0, observed.slots[lane] - held) : 0;
+    const free = decision.begins[lane] ? Math.max(0, observed.slots[lane] - held) : 0;
     actions.push({ kind: 'request', lane, slots: free });
   }
   return actions;

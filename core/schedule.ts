@@ -29,7 +29,8 @@ function formatterOf(timeZone: string): Intl.DateTimeFormat {
   const found = formatters.get(timeZone);
   if (found !== undefined) return found;
   const made = new Intl.DateTimeFormat('en-US', {
-    timeZone,
+    // A machine whose zone nobody knows is read in UTC: the schedule must still have an answer.
+    timeZone: knownZone(timeZone) ? timeZone : 'UTC',
     ...{ weekday: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
   });
   formatters.set(timeZone, made);
@@ -49,17 +50,28 @@ function localOf(at: UnixMs, timeZone: string): Local {
   };
 }
 
+type Answer = { readonly open: boolean; readonly changesAt: UnixMs | null };
+
+// Looking for the next change reads the clock up to 192 times; the answer holds until that change.
+const answers = new WeakMap<Schedule, { readonly answer: Answer; readonly zone: string; readonly from: UnixMs }>();
+
 /**
  * Whether the schedule allows sharing at `now`, and when that changes next (null: never within eight days). An hour that
  * summer time skips does not exist; one that it repeats counts both times.
  * `systemZone`: what `timeZone: 'system'` stands for.
  */
-export function scheduleAt(
-  schedule: Schedule,
-  now: UnixMs,
-  systemZone: string,
-): { readonly open: boolean; readonly changesAt: UnixMs | null } {
+export function scheduleAt(schedule: Schedule, now: UnixMs, systemZone: string): Answer {
   const zone = schedule.timeZone === 'system' ? systemZone : schedule.timeZone;
+  const was = answers.get(schedule);
+  const holds =
+    was !== undefined && was.zone === zone && was.from <= now && now < (was.answer.changesAt ?? was.from + HOUR);
+  if (holds) return was.answer;
+  const answer = look(schedule, now, zone);
+  answers.set(schedule, { answer, zone, from: now });
+  return answer;
+}
+
+function look(schedule: Schedule, now: UnixMs, zone: string): Answer {
   const openAt = ({ day, hour }: Local): boolean => schedule.week[day]?.[hour] === '1';
   const here = localOf(now, zone);
   const open = openAt(here);

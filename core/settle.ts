@@ -1,5 +1,7 @@
-import type { Disturbance, Reason } from './guards.ts';
+import { unreachable } from './errors.ts';
+import type { Disturbance, Question, Reason } from './guards.ts';
 import type { UnixMs } from './primitives.ts';
+import type { Signals } from './signals.ts';
 
 const SECOND = 1000;
 
@@ -19,18 +21,60 @@ const CALM_MS: Readonly<Record<Disturbance, number>> = {
 const STRIKES_MS = 15 * 60 * SECOND;
 const MAX_DOUBLINGS = 3;
 
-/** `seenAt`: when the disturbance was last seen. `strikes`: how often lately it made running work stop; at least 1. */
-export type Settle = { readonly kind: Disturbance; readonly seenAt: UnixMs; readonly strikes: number };
+/**
+ * `until`: the end of the calm asked for, by the disturbance `kind`, which asked for the longest. `seenAt`: when any was
+ * last seen. `strikes`: how often lately one made running work stop, 1 to 4.
+ */
+export type Settle = {
+  readonly kind: Disturbance;
+  readonly until: UnixMs;
+  readonly seenAt: UnixMs;
+  readonly strikes: number;
+};
 
-export const isDisturbance = (reason: Reason): reason is Extract<Reason, { readonly kind: Disturbance }> =>
-  reason.kind in CALM_MS;
+const isDisturbance = (kind: string): kind is Disturbance => Object.hasOwn(CALM_MS, kind);
 
-/** The memory after a moment in which `kind` disturbed. `heldSince` null: it stopped work that ran. */
-export function settled(was: Settle | null, kind: Disturbance, heldSince: UnixMs | null, now: UnixMs): Settle {
-  const recent = was !== null && now - was.seenAt < STRIKES_MS ? was.strikes : 0;
-  return { kind, seenAt: now, strikes: Math.max(1, heldSince === null ? recent + 1 : recent) };
+/** What the reason tells of; null: nothing that comes and goes by itself, or what has a measure of its own. */
+export function disturbanceOf({ kind }: Reason, { idleMs }: Signals): Disturbance | null {
+  if (kind === 'idle-unknown') return idleMs === 'unknown' ? 'sensor-unknown' : null;
+  return isDisturbance(kind) ? kind : null;
 }
 
-/** Milliseconds of calm asked for since the disturbance was last seen. */
-export const calmMs = ({ kind, strikes }: Settle): number =>
-  CALM_MS[kind] * 2 ** Math.min(Math.max(0, strikes - 1), MAX_DOUBLINGS);
+/** Whether the owner still minds what disturbed: a rule that was switched off needs no calm. */
+export function matters(kind: Disturbance, { unit, asksIdle }: Question): boolean {
+  switch (kind) {
+    case 'game':
+      return unit.restForGames;
+    case 'fullscreen':
+      return unit.restForFullscreen;
+    case 'media':
+      return asksIdle && unit.restForMedia;
+    case 'cpu-busy':
+      return unit.cpuBusyPercent !== null;
+    case 'gpu-busy':
+      return unit.gpuBusyPercent !== null;
+    case 'gpu-memory':
+      return unit.gpuMemoryPercent !== null;
+    case 'too-hot':
+      return unit.maxTemperatureC !== null;
+    case 'sensor-unknown':
+      return true;
+    default:
+      return unreachable(kind);
+  }
+}
+
+/** The memory after a moment in which `kind` disturbed. `stopped`: it made work stop that ran. */
+export function settled(was: Settle | null, kind: Disturbance, stopped: boolean, now: UnixMs): Settle {
+  const recent = was !== null && now - was.seenAt < STRIKES_MS ? was.strikes : 0;
+  const strikes = Math.min(MAX_DOUBLINGS + 1, Math.max(1, recent + (stopped ? 1 : 0)));
+  const until = now + CALM_MS[kind] * 2 ** (strikes - 1);
+  // A short disturbance after a long one does not shorten the calm that the long one asked for.
+  return was !== null && was.until > until ? { ...was, seenAt: now, strikes } : { kind, until, seenAt: now, strikes };
+}
+
+/** The same memory when the clock was set back: what lies in the future is taken to have happened now. */
+export function notAhead(was: Settle | null, now: UnixMs): Settle | null {
+  if (was === null || was.seenAt <= now) return was;
+  return { ...was, until: was.until - was.seenAt + now, seenAt: now };
+}

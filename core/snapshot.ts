@@ -140,6 +140,8 @@ export function presenceOf(decisions: PerLane<LaneDecision>, problems: readonly 
   return problems.length > 0 ? 'attention' : 'waiting';
 }
 
+const SAYS_LITTLE: ReadonlySet<Reason['kind']> = new Set(['lane-not-offered', 'lane-off', 'no-gpu']);
+
 /** The reason worth showing when nothing may run: the first lane that is offered and switched on speaks. */
 export function mainReason(decisions: PerLane<LaneDecision>): Reason | null {
   const held: Reason[] = [];
@@ -147,5 +149,5 @@ export function mainReason(decisions: PerLane<LaneDecision>): Reason | null {
     if (lane.kind === 'run') return null;
     held.push(lane.reason);
   }
-  return held.find((reason) => reason.kind !== 'lane-not-offered' && reason.kind !== 'lane-off') ?? held[0] ?? null;
+  return held.find(({ kind }) => !SAYS_LITTLE.has(kind)) ?? held[0] ?? null;
 }

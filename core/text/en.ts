@@ -24,6 +24,8 @@ function reason(value: Reason, at: Moment): string {
       return 'Switched off in your limits';
     case 'lane-not-offered':
       return 'Not available yet';
+    case 'no-gpu':
+      return 'This machine has no graphics card that can be shared';
     case 'engine-unchecked':
       return 'Looking for Docker';
     case 'engine-absent':

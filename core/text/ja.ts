@@ -22,6 +22,8 @@ function reason(value: Reason, at: Moment): string {
       return '制限の設定でオフになっています';
     case 'lane-not-offered':
       return 'まだ利用できません';
+    case 'no-gpu':
+      return '共有できるグラフィックカードがありません';
     case 'engine-unchecked':
       return 'Dockerを確認しています';
     case 'engine-absent':

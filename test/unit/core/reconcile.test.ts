@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Decision, freshMemory } from '../../../core/decide.ts';
+import { type Decision, freshMemory, type Reason } from '../../../core/decide.ts';
 import { type Hex32, perLane } from '../../../core/primitives.ts';
 import {
   type Action,
@@ -12,10 +12,14 @@ import {
 
 const NOW = 1_000_000;
 const ID: Hex32 = `0x${'1'.repeat(64)}`;
-const run: Decision = { lanes: perLane(() => ({ kind: 'run' })), gpus: {}, memory: freshMemory() };
-const heldFor = (ms: number): Decision => ({
-  lanes: perLane(() => ({ kind: 'hold', reason: { kind: 'on-battery' } })),
-  gpus: {},
+const nobody = { lane: false, gpus: {} };
+const run: Decision = {
+  ...{ lanes: perLane(() => ({ kind: 'run' })), gpus: {}, begins: perLane(() => true), memoryWanted: nobody },
+  memory: freshMemory(),
+};
+const heldFor = (ms: number, reason: Reason = { kind: 'on-battery' }): Decision => ({
+  lanes: perLane(() => ({ kind: 'hold', reason })),
+  ...{ gpus: {}, begins: perLane(() => false), memoryWanted: nobody },
   memory: { lanes: perLane(() => ({ heldSince: NOW - ms, cpu: null, gpu: null, settle: null })), gpus: {} },
 });
 const lease = (change: Partial<HeldLease> = {}): HeldLease => ({

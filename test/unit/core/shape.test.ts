@@ -132,6 +132,7 @@ const reasons: { readonly [Kind in Reason['kind']]: Extract<Reason, { kind: Kind
   'on-battery': { kind: 'on-battery' },
   'idle-unknown': { kind: 'idle-unknown' },
   'in-use': { kind: 'in-use', resumesAt: 60_000 },
+  'no-gpu': { kind: 'no-gpu' },
   drained: { kind: 'drained' },
   'schedule-closed': { kind: 'schedule-closed', opensAt: 7_200_000 },
   metered: { kind: 'metered' },

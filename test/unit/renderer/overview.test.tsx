@@ -29,6 +29,7 @@ const REASONS: { readonly [Kind in Reason['kind']]: Extract<Reason, { readonly k
   'on-battery': { kind: 'on-battery' },
   'idle-unknown': { kind: 'idle-unknown' },
   'in-use': { kind: 'in-use', resumesAt: NOW + 90_000 },
+  'no-gpu': { kind: 'no-gpu' },
   drained: { kind: 'drained' },
   'schedule-closed': { kind: 'schedule-closed', opensAt: NOW + 2 * 3_600_000 },
   metered: { kind: 'metered' },
