@@ -71,6 +71,54 @@ test.each<[string, Decision, Partial<Observed>, readonly unknown[]]>([
   expect(deeds(reconcile(decision, observed(change)))).toEqual(expected);
 });
 
+/** One GPU is held for `reason`, the other runs. */
+const oneGpu = (reason: Reason, wanted: boolean): Decision => ({
+  ...run,
+  gpus: { 'gpu-a': { kind: 'hold', reason }, 'gpu-b': { kind: 'run' } },
+  memoryWanted: { lane: wanted, gpus: { 'gpu-a': wanted, 'gpu-b': false } },
+});
+const onGpu = (gpu: string | null) => ({ leases: [lease({ lane: 'gpu', gpu })], containers: [container()] });
+const game: Reason = { kind: 'game', name: 'Portal 2' };
+const paused: Reason = { kind: 'paused', until: 'resumed' };
+
+test.each<[string, Decision, Partial<Observed>, readonly unknown[]]>([
+  ['a game wants its memory', oneGpu(game, true), onGpu('gpu-a'), why('memory-wanted')],
+  ['a game wants its memory during a pause', oneGpu(paused, true), onGpu('gpu-a'), why('memory-wanted')],
+  ['somebody is there, and needs no memory', oneGpu({ kind: 'idle-unknown' }, false), onGpu('gpu-a'), frozen()],
+  ['the other GPU goes on', oneGpu(game, true), onGpu('gpu-b'), []],
+  ['it is gone, and another may run', oneGpu(game, false), onGpu('gpu-c'), frozen()],
+  ['it is gone, and memory is wanted', oneGpu(game, true), onGpu('gpu-c'), why('memory-wanted')],
+  ['work on no GPU follows the lane', oneGpu(game, true), onGpu(null), []],
+  [
+    'a frozen one, then a game',
+    oneGpu(game, true),
+    { leases: [lease({ lane: 'gpu', gpu: 'gpu-a' })], containers: [container({ state: 'paused' })] },
+    why('memory-wanted'),
+  ],
+  [
+    'a game wants nothing of the processor lane',
+    { ...heldFor(0, game), memoryWanted: { lane: true, gpus: {} } },
+    both,
+    frozen(),
+  ],
+  [
+    'switched off',
+    heldFor(0, { kind: 'lane-off' }),
+    both,
+    [...why('withdrawn'), { kind: 'drop', leaseId: ID, why: 'withdrawn' }],
+  ],
+])('a container when %s', (_name, decision, change, expected) => {
+  expect(deeds(reconcile(decision, observed(change)))).toEqual(expected);
+});
+function frozen() {
+  return [{ kind: 'freeze', ...on }];
+}
+
+test('asks for no more where none may begin', () => {
+  const decision = { ...run, begins: perLane(() => false) };
+  expect(reconcile(decision, observed())).toContainEqual({ kind: 'request', lane: 'cpu', slots: 0 });
+});
+
 test.each<[Decision, readonly HeldLease[], number]>([
   [run, [], 1],
   [run, [lease()], 0],
@@ -85,10 +133,10 @@ const anyWorld = fc.record({
   leases: fc.uniqueArray(
     fc.record({
       leaseId: fc.constantFrom(...ids),
-      lane: fc.constant('cpu' as const),
+      lane: fc.constantFrom('cpu' as const, 'gpu' as const),
       deadline: fc.constantFrom(NOW - 1, NOW + 1),
       active: fc.boolean(),
-      gpu: fc.constant(null),
+      gpu: fc.constantFrom(null, 'gpu-a', 'gpu-b', 'gpu-c'),
     }),
     { selector: (entry) => entry.leaseId },
   ),
@@ -123,10 +171,14 @@ function after(world: Pick<Observed, 'leases' | 'containers'>, actions: readonly
   };
 }
 
-test.each([
+test.each<[string, Decision]>([
   ['run', run],
   ['hold', heldFor(0)],
   ['release', heldFor(2000)],
+  ['withdraw', heldFor(0, { kind: 'lane-off' })],
+  ['yield one GPU', oneGpu(game, true)],
+  ['yield all memory', { ...heldFor(0, game), memoryWanted: { lane: true, gpus: {} } }],
+  ['freeze one GPU', oneGpu({ kind: 'idle-unknown' }, false)],
 ])('applying the actions and asking again gives none: %s', (_name, decision) => {
   fc.assert(
     fc.property(anyWorld, (world) => {
