@@ -36,6 +36,8 @@ declare module 'x11' {
       GetScreenResourcesCurrent(window: number, reply: Reply<{ readonly crtcs: readonly number[] }>): void;
       GetCrtcInfo(crtc: number, configTime: number, reply: Reply<Rectangle & { readonly mode: number }>): void;
     };
+    type Geometry = { readonly width: number; readonly height: number };
+    type Attributes = { readonly mapState: number; readonly overrideRedirect: number; readonly klass: number };
     type Client = {
       on(event: 'event', listener: (event: X11Event) => void): void;
       on(event: 'error', listener: (error: Error) => void): void;
@@ -44,6 +46,7 @@ declare module 'x11' {
       require(name: 'sync', reply: Reply<Sync>): void;
       require(name: 'screen-saver', reply: Reply<ScreenSaver>): void;
       require(name: 'randr', reply: Reply<RandR>): void;
+      atoms: Record<string, number>;
       AllocID(): number;
       ReleaseID(id: number): void;
       InternAtom(onlyIfExists: boolean, name: string, reply: Reply<number>): void;
@@ -56,14 +59,8 @@ declare module 'x11' {
         words: number,
         reply: Reply<Property>,
       ): void;
-      GetWindowAttributes(
-        window: number,
-        reply: Reply<{ readonly mapState: number; readonly overrideRedirect: number; readonly klass: number }>,
-      ): void;
-      GetGeometry(
-        window: number,
-        reply: Reply<{ xPos: number; yPos: number; width: number; height: number; borderWidth: number }>,
-      ): void;
+      GetWindowAttributes(window: number, reply: Reply<Attributes>): void;
+      GetGeometry(window: number, reply: Reply<Geometry>): void;
       TranslateCoordinates(
         from: number,
         to: number,

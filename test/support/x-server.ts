@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 
 /** What the tests use of the package `x11` beyond what the agent does. */
 export type XClient = {
+  atoms: Record<string, number>;
   require(name: 'xtest', reply: (error: Error | undefined, xtest: XTest) => void): void;
   readonly terminate: () => void;
   readonly on: (event: string, listener: () => void) => void;
@@ -90,6 +91,8 @@ export async function openXClient(display: string): Promise<{
       })
       .on('error', () => undefined);
   });
+  // Not the package's table, which is of all servers together.
+  client.atoms = {};
   const xtest = await new Promise<XTest>((resolve, reject) => {
     client.require('xtest', (error, extension) => (error ? reject(error) : resolve(extension)));
   });

@@ -13,7 +13,7 @@ afterEach(async () => {
 async function stage(options: readonly string[] = []): Promise<{ server: TestXServer; x: X11 }> {
   const server = await startXServer(undefined, options);
   opened.push(server.stop);
-  const x = openX11({ display: server.display, firstPauseMs: 50 });
+  const x = openX11({ display: server.display, ours: [], firstPauseMs: 50 });
   opened.push(x.close);
   return { server, x };
 }
@@ -119,11 +119,11 @@ describe('the idle time of an X server', () => {
   });
 
   test('a display nobody serves is doubt; closing releases all', async () => {
-    const x = openX11({ display: ':7654', firstPauseMs: 20 });
+    const x = openX11({ display: ':7654', ours: [], firstPauseMs: 20 });
     expect(await x.idle.idleMs()).toBe('unknown');
     x.close();
     expect(await x.idle.idleMs()).toBe('unknown');
-    const odd = openX11({ display: 'nonsense', firstPauseMs: 20 });
+    const odd = openX11({ display: 'nonsense', ours: [], firstPauseMs: 20 });
     expect(await odd.idle.idleMs()).toBe('unknown');
     odd.close();
   });
