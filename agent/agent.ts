@@ -1,11 +1,12 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import { type Decision, decide, freshMemory } from '../core/decide.ts';
 import { asFailure } from '../core/errors.ts';
-import { policyOf } from '../core/policy.ts';
-import { type Lane, type PerLane, perLane } from '../core/primitives.ts';
+import type { Reason } from '../core/guards.ts';
+import { type Policy, policyOf } from '../core/policy.ts';
+import type { Lane, PerLane } from '../core/primitives.ts';
 import { type Action, reconcile } from '../core/reconcile.ts';
 import type { Share } from '../core/sandbox.ts';
-import { type CoordinatorState, NO_READINGS, type Readings, type Signals } from '../core/signals.ts';
+import type { CoordinatorState, Readings, Signals } from '../core/signals.ts';
 import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
@@ -14,36 +15,44 @@ import { createEngineWatch } from './engine-watch.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
+import { attentionFor, nextChange, thresholdsOf } from './pace.ts';
 import type { Ports } from './ports.ts';
 import { createReporting } from './reporting.ts';
-import { createSense } from './sense.ts';
+import { createSenses } from './senses.ts';
 import { createSession } from './session.ts';
+import { switchesOf } from './switches.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
 const MIB = 1024 * 1024;
 /** Work that rests longer than this gives its memory back and starts again from scratch later. */
 const RELEASE_AFTER_MS = 10 * 60_000;
-const SLOTS: PerLane<number> = { cpu: 1, gpu: 0, bandwidth: 0, storage: 0 };
-/** While work runs because nobody is there, the return must be noticed in time to freeze it within 150 ms. */
-const WATCH_MS = 50;
-const IDLE_TICK_MS = 1_000;
-/** Power, disk, deadlines and the end of a pause. */
-const SLOW_TICK_MS = 5_000;
+const SLOTS: PerLane<number> = { cpu: 1, gpu: 1, bandwidth: 0, storage: 0 };
+/** The world is looked at as a whole this often even when nothing says so: a lost event heals itself. */
+const HEAL_MS = 60_000;
+/** A work force that was too slow to freeze is told of for this long. */
+const TOLD_MS = 10 * 60_000;
 /** The end does not wait longer for an engine or a network that hangs: containers end by themselves when their door closes. */
 const STOP_MS = 5_000;
 
+const nameOf = (state: 'run' | Reason): string => (state === 'run' ? state : state.kind);
+
+export type AgentOptions = { readonly version: string; readonly slots?: Partial<PerLane<number>> };
+
 /**
- * The provider: one loop of gather, decide, reconcile, act, show. It runs when something says so (`wake`) and at a tick as
- * slow as promptness allows. Rounds never overlap, and one that fails is followed by the next.
+ * The provider: one loop of gather, decide, reconcile, act, show. It runs when something says so (`wake`) and when time alone
+ * changes something. Rounds never overlap, and one that fails is followed by the next. What the sensors tell is decided on at
+ * once, beside the rounds: who comes back waits for no engine.
  */
-export function createAgent(ports: Ports, options: { readonly version: string }): Agent {
+export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const { clock, log, vault, settings } = ports;
   const instance = ports.random.hex32();
   let catalogue: Catalogue = { version: 1, entries: [] };
   let machine = { cpuCores: 0, memoryBytes: 0 };
+  const slots: PerLane<number> = { ...SLOTS, ...options.slots };
   let memory = freshMemory();
   let last: { readonly signals: Signals; readonly decision: Decision } | null = null;
+  let slow: { readonly detail: string; readonly at: number } | null = null;
   let asked: Partial<Record<Lane, number>> = {};
   let helloLeases: ReadonlySet<string> = new Set();
   let alive = false;
@@ -74,7 +83,10 @@ export function createAgent(ports: Ports, options: { readonly version: string })
   const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => catalogue, wake: () => wake() });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
-    slots: SLOTS,
+    slots,
+    escalated: (detail) => {
+      slow = { detail, at: clock.now() };
+    },
     skew: () => session.skew(),
     doubtSkew: () => session.doubtSkew(),
     catalogue: () => catalogue,
@@ -114,9 +126,13 @@ export function createAgent(ports: Ports, options: { readonly version: string })
     mayRun: (lane) => last?.decision.lanes[lane].kind === 'run',
     wake: () => wake(),
   });
-  const sense = createSense(ports);
+  const senses = createSenses({
+    ...{ clock, log, sources: ports.sensors.sources },
+    games: () => settings.current().settings.games,
+    changed: () => sensed(),
+  });
   const mirror = createMirror(ports, picture);
-  const commands = createCommands({ ports, books, wallet, wake: () => wake() });
+  const commands = createCommands({ ports, books, wallet, programs: senses.programs, wake: () => wake() });
 
   /** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
   function coordinatorState(): CoordinatorState {
@@ -142,22 +158,59 @@ export function createAgent(ports: Ports, options: { readonly version: string })
     };
   }
 
+  const signalsNow = (): Signals => ({
+    ...senses.read(),
+    ...{ now: clock.now(), timeZone: clock.timeZone() },
+    ...known(),
+  });
+
+  /** Decides on what is known now; work that may not run any more is frozen before anything else happens. */
+  function rule(policy: Policy): Decision {
+    const signals = signalsNow();
+    const decision = decide(signals, policy, memory);
+    const before = last?.decision ?? null;
+    memory = decision.memory;
+    last = { signals, decision };
+    jobs.allow(decision, shareOf());
+    for (const change of switchesOf(before, decision, signals.now)) {
+      log('info', 'switch', { lane: change.lane, gpu: change.gpu, from: nameOf(change.from), to: nameOf(change.to) });
+      ports.history.append(change);
+    }
+    return decision;
+  }
+
+  /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
+  function sensed(): void {
+    if (!alive || last === null) return;
+    const before = last.decision;
+    try {
+      const decision = rule(policyOf(settings.current().settings));
+      if (switchesOf(before, decision, 0).length > 0) wake();
+      else if (looping === null) schedule();
+    } catch (error) {
+      log('error', 'decision-failed', { detail: asFailure(error).message });
+      wake();
+    }
+    changed();
+  }
+
+  /** Looks as closely as the decision needs; what was not looked at before is read before it counts. */
+  async function attend(policy: Policy): Promise<void> {
+    const signals = signalsNow();
+    const attention = attentionFor(decide(signals, policy, memory), jobs.running().length > 0);
+    await senses.attend(attention, thresholdsOf(policy));
+  }
+
   async function round(): Promise<void> {
     const state = settings.current();
     // The defaults that stand in for a broken file name no network of the owner's.
     if (state.kind === 'ok') session.use(state.settings.coordinatorUrl);
     const policy = policyOf(state.settings);
     const containers = await engine.look();
-    const signals = await sense.gather(known());
-    const decision = decide(signals, policy, memory);
-    memory = decision.memory;
-    last = { signals, decision };
-    jobs.allow(
-      perLane((lane) => decision.lanes[lane].kind === 'run'),
-      shareOf(),
-    );
+    await attend(policy);
+    const decision = rule(policy);
     const actions = reconcile(decision, {
-      ...{ now: signals.now, instance, containers, slots: SLOTS },
+      ...{ now: clock.now(), instance, containers, slots },
       leases: jobs.held(),
       releaseAfterMs: RELEASE_AFTER_MS,
     });
@@ -202,37 +255,32 @@ export function createAgent(ports: Ports, options: { readonly version: string })
     if (alive) schedule();
   }
 
+  /** The next round comes when time alone changes something; all else says so itself. */
   function schedule(): void {
-    const cpu = last?.decision.lanes.cpu;
-    const whenIdle = settings.current().settings.sharing.mode === 'when-idle';
-    const awaited = cpu?.kind === 'hold' && (cpu.reason.kind === 'in-use' || cpu.reason.kind === 'idle-unknown');
     cancelTick();
-    if (whenIdle && cpu?.kind === 'run' && jobs.running().length > 0) {
-      cancelTick = clock.after(WATCH_MS, () => void watch(0));
-    } else {
-      cancelTick = clock.after(awaited || (whenIdle && cpu?.kind === 'run') ? IDLE_TICK_MS : SLOW_TICK_MS, wake);
+    if (last === null) {
+      cancelTick = clock.after(HEAL_MS, wake);
+      return;
     }
-  }
-
-  /** Only asks whether somebody is back; a whole round follows when so, or after the idle tick. */
-  async function watch(waited: number): Promise<void> {
-    const idle = await sense.idleMs();
-    if (!alive || looping !== null) return;
-    const back = typeof idle === 'string' || idle < settings.current().settings.rules.idleAfterSeconds * 1000;
-    if (back || waited >= IDLE_TICK_MS) return wake();
-    cancelTick();
-    cancelTick = clock.after(WATCH_MS, () => void watch(waited + WATCH_MS));
+    const now = clock.now();
+    const at = nextChange({
+      ...{ now, decision: last.decision, signals: last.signals, policy: policyOf(settings.current().settings) },
+      ...{ deadlines: jobs.held().map(({ deadline }) => deadline), releaseAfterMs: RELEASE_AFTER_MS },
+    });
+    cancelTick = clock.after(Math.max(1, Math.min(HEAL_MS, at - now)), wake);
   }
 
   function picture(): Picture {
     const state = settings.current();
     const signals: Signals = {
-      ...(last?.signals ?? { ...NO_READINGS, now: clock.now(), timeZone: clock.timeZone() }),
+      ...(last?.signals ?? signalsNow()),
       ...known(),
     };
     return paint({
       ...{ version: options.version, settings: state, signals, memory, machine },
       decision: last?.decision ?? decide(signals, policyOf(state.settings), memory),
+      sensors: senses.views(),
+      slow: slow !== null && clock.now() - slow.at < TOLD_MS ? slow : null,
       ledgerFault: books.fault(),
       vaultFault: session.vaultFault(),
       url: session.url(),
@@ -249,7 +297,11 @@ export function createAgent(ports: Ports, options: { readonly version: string })
       machine = await ports.sensors.machine();
       catalogue = await ports.catalogue.load();
       alive = true;
-      unsubscribeSettings = settings.onChange(wake);
+      unsubscribeSettings = settings.onChange(() => {
+        // Who says "pause" waits for no engine either.
+        sensed();
+        wake();
+      });
       wake();
     },
     async stop() {
@@ -257,7 +309,9 @@ export function createAgent(ports: Ports, options: { readonly version: string })
       unsubscribeSettings();
       cancelTick();
       await soon(farewell());
+      senses.close();
       engine.close();
+      ports.history.close();
       reporting.reset();
       wallet.reset();
       books.close();

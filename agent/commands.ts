@@ -1,21 +1,23 @@
 import { failed, type Outcome, succeeded } from '../core/errors.ts';
+import { runningApps } from '../core/games.ts';
 import { pauseEnd } from '../core/policy.ts';
 import type { Address } from '../core/primitives.ts';
 import { applyPatch, type Settings } from '../core/settings.ts';
 import type { Agent } from './api.ts';
 import type { Books } from './books.ts';
-import type { Ports } from './ports.ts';
+import type { Ports, Process } from './ports.ts';
 import type { Wallet } from './wallet.ts';
 
 type CommandOptions = {
   readonly ports: Pick<Ports, 'clock' | 'settings' | 'history'>;
   readonly books: Books;
   readonly wallet: Wallet;
+  readonly programs: () => readonly Process[];
   readonly wake: () => void;
 };
 
 /** The owner's commands: each changes the settings or starts something, and answers at once. */
-export function createCommands({ ports, books, wallet, wake }: CommandOptions): Agent['commands'] {
+export function createCommands({ ports, books, wallet, programs, wake }: CommandOptions): Agent['commands'] {
   const { clock, settings } = ports;
 
   async function acknowledge<T>(work: () => T | Promise<T>): Promise<Outcome<T>> {
@@ -42,7 +44,7 @@ export function createCommands({ ports, books, wallet, wake }: CommandOptions): 
     resume: () => sharing({ pausedUntil: null, draining: false }),
     finishThenStop: () => sharing({ draining: true }),
     switches: (query) => acknowledge(() => ports.history.page(query)),
-    runningApps: () => acknowledge(() => []),
+    runningApps: () => acknowledge(() => runningApps(programs(), settings.current().settings.games)),
     updateSettings: (patch) => change((current) => applyPatch(current, patch)),
     resetSettings: () =>
       acknowledge(async () => {

@@ -1,7 +1,8 @@
 import { type Catalogue, type CatalogueEntry, completeParams, findWorkload } from '../core/catalogue.ts';
+import type { Decision } from '../core/decide.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
 import { type Hex32, type Lane, type PerLane, perLane } from '../core/primitives.ts';
-import type { Action, HeldLease } from '../core/reconcile.ts';
+import { type Action, decisionOf, type HeldLease, memoryWanted } from '../core/reconcile.ts';
 import type { Share } from '../core/sandbox.ts';
 import type { RunningJob } from '../core/snapshot.ts';
 import type { DeviceMessage, Lease } from '../core/wire.ts';
@@ -11,6 +12,10 @@ import type { Reporting } from './reporting.ts';
 import { type Ending, type Runner, startRunner } from './runner.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
+/** The engine is given this long to confirm a freeze; then the work is ended. */
+const FREEZE_MS = 500;
+/** And this long to remove a container; then its door is closed, and the work ends by itself. */
+const REMOVE_MS = 1_000;
 
 type DeclineReason = Extract<DeviceMessage, { type: 'decline' }>['reason'];
 
@@ -23,7 +28,8 @@ export type Jobs = {
   readonly held: () => readonly HeldLease[];
   readonly counts: () => PerLane<number>;
   readonly apply: (action: Exclude<Action, { kind: 'request' }>) => Promise<void>;
-  readonly allow: (lanes: PerLane<boolean>, share: Share) => void;
+  /** Freezes at once what may not run any more, and lets the rest have its share. */
+  readonly allow: (decision: Decision, share: Share) => void;
   readonly running: () => readonly RunningJob[];
   /** Ends every runner; leases stay as they are. */
   readonly releaseAll: () => Promise<void>;
@@ -45,6 +51,8 @@ type JobsOptions = {
   /** A lease was declined: the coordinator may have counted its slot as taken. */
   readonly declined: (lane: Lane) => void;
   readonly doubtEngine: () => void;
+  /** Work was ended, because the engine was too slow or refused to freeze it. */
+  readonly escalated: (detail: string) => void;
   readonly changed: () => void;
   readonly wake: () => void;
 };
@@ -58,7 +66,9 @@ export function createJobs(options: JobsOptions): Jobs {
   /** Containers on their way out, and their leases. */
   const removing = new Map<string, Hex32>();
   let share: Share = { cpuCores: 1, memoryBytes: 0 };
-  let allowed: PerLane<boolean> = perLane(() => false);
+  let decision: Decision | null = null;
+  /** Freezes that the engine has not confirmed. */
+  const freezing = new Map<string, Promise<void>>();
 
   const heldRecords = () => books.ledger()?.leases(['held']) ?? [];
 
@@ -81,7 +91,7 @@ export function createJobs(options: JobsOptions): Jobs {
       return { reason: 'unknown-workload', detail: 'the parameters are not those of the catalogue' };
     }
     // The input lies in the container's memory beside its output and the program.
-    const room = Math.min(entry.limits.memoryBytes, share.memoryBytes) / 4;
+    const room = Math.min(entry.limits.memoryBytes, share.memoryBytes / options.slots[lease.lane]) / 4;
     if (lease.inputBytes > entry.limits.maxInputBytes || lease.inputBytes > room) {
       return { reason: 'too-large', detail: `${lease.inputBytes} bytes of input do not fit the owner's limits` };
     }
@@ -172,7 +182,7 @@ export function createJobs(options: JobsOptions): Jobs {
       instance: options.instance,
       lease,
       entry,
-      share,
+      share: shareOf(lease.lane, 1),
       starts: count,
       changed: options.changed,
       wake: options.wake,
@@ -186,8 +196,8 @@ export function createJobs(options: JobsOptions): Jobs {
         options.send({ type: 'progress', leaseId, progress });
       },
     });
-    runner.allow(allowed[lease.lane]);
     runners.set(leaseId, runner);
+    settle(runner);
     log('info', 'job-started', { leaseId, workload: lease.workload, start: count });
     runner.ended
       .then((ending) => end(runner, ending))
@@ -221,14 +231,86 @@ export function createJobs(options: JobsOptions): Jobs {
     }
   }
 
+  const workers = (lane: Lane): number => [...runners.values()].filter((runner) => runner.lease.lane === lane).length;
+  /** The lane's share, divided among the jobs that run in it and `more`. */
+  function shareOf(lane: Lane, more = 0): Share {
+    const count = Math.max(1, workers(lane) + more);
+    return { cpuCores: share.cpuCores / count, memoryBytes: Math.floor(share.memoryBytes / count) };
+  }
+
+  const mayRun = ({ lease: { lane } }: Runner): boolean =>
+    decision !== null && decisionOf(decision, { lane, gpu: null }).kind === 'run';
+
+  /** What the newest decision means for one runner. */
+  function settle(runner: Runner): void {
+    if (decision === null) {
+      runner.allow(false);
+      return;
+    }
+    const unit = { lane: runner.lease.lane, gpu: null };
+    const may = mayRun(runner);
+    runner.allow(may);
+    const containerId = runner.containerId();
+    if (may || containerId === null) return;
+    const { leaseId } = runner.lease;
+    if (memoryWanted(decision, unit)) stop(runner, containerId);
+    else if (runner.view().phase === 'running') void freeze(leaseId, containerId);
+  }
+
+  function stop(runner: Runner, containerId: string): void {
+    runner.tell('stop');
+    runner.release();
+    remove(runner.lease.leaseId, containerId);
+  }
+
+  /** Through the job's own door at once, with the engine's pause behind it; what neither stops in time is ended. */
+  function freeze(leaseId: Hex32, containerId: string): Promise<void> {
+    const under = freezing.get(containerId);
+    if (under !== undefined) return under;
+    const runner = runners.get(leaseId);
+    runner?.tell('freeze');
+    const work = confirmFreeze(runner, leaseId, containerId).finally(() => freezing.delete(containerId));
+    freezing.set(containerId, work);
+    return work;
+  }
+
+  async function confirmFreeze(runner: Runner | undefined, leaseId: Hex32, containerId: string): Promise<void> {
+    let over = false;
+    const escalate = (detail: string): void => {
+      if (over) return;
+      over = true;
+      log('warn', 'freeze-escalated', { leaseId, detail });
+      options.escalated(detail);
+      runner?.release();
+      remove(leaseId, containerId);
+    };
+    const cancel = clock.after(FREEZE_MS, () => escalate(`no freeze within ${FREEZE_MS} ms`));
+    try {
+      await containers.freeze(containerId);
+      if (!over) runner?.frozen(true);
+      over = true;
+    } catch (error) {
+      escalate(asFailure(error).message);
+      if (isFailure(error, 'ENGINE_AWAY')) {
+        runner?.shut();
+        options.doubtEngine();
+      }
+    } finally {
+      cancel();
+    }
+  }
+
   /** Not waited for: an engine may take many seconds to remove a container, and a freeze cannot. */
   function remove(leaseId: Hex32, containerId: string): void {
     if (removing.has(containerId)) return;
     removing.set(containerId, leaseId);
+    const runner = runners.get(leaseId);
+    const cancel = clock.after(REMOVE_MS, () => runner?.shut());
     void onEngine('remove', leaseId, async () => {
       try {
         await containers.remove(containerId);
       } finally {
+        cancel();
         removing.delete(containerId);
       }
       options.wake();
@@ -262,37 +344,35 @@ export function createJobs(options: JobsOptions): Jobs {
         case 'start':
           return start(action.leaseId);
         case 'freeze':
-          return onEngine('freeze', action.leaseId, async () => {
-            try {
-              await containers.freeze(action.containerId);
-            } catch (error) {
-              // Work that must hold and cannot be frozen is ended: its lease stays and starts again later.
-              if (isFailure(error, 'ENGINE_AWAY')) throw error;
-              log('warn', 'freeze-refused', { leaseId: action.leaseId, detail: asFailure(error).message });
-              runners.get(action.leaseId)?.release();
-              return remove(action.leaseId, action.containerId);
-            }
-            runners.get(action.leaseId)?.frozen(true);
-          });
+          return freeze(action.leaseId, action.containerId);
         case 'thaw':
           return onEngine('thaw', action.leaseId, async () => {
+            const runner = runners.get(action.leaseId);
+            await freezing.get(action.containerId);
+            if (runner === undefined || !mayRun(runner)) return;
             await containers.thaw(action.containerId);
-            runners.get(action.leaseId)?.frozen(false);
+            runner.frozen(false);
+            // Somebody may have come back meanwhile.
+            if (mayRun(runner)) runner.tell('thaw');
+            else settle(runner);
           });
         case 'remove':
           if (action.why !== 'orphan') runners.get(action.leaseId)?.release();
           return remove(action.leaseId, action.containerId);
         case 'drop':
+          if (action.why === 'withdrawn') {
+            const lease = books.ledger()?.lease(action.leaseId)?.lease;
+            if (lease !== undefined) decline(lease, 'stopped', 'the owner does not share this any more');
+          }
           return drop(action.leaseId, action.why);
       }
     },
-    allow(lanes, next) {
-      allowed = lanes;
-      share = next;
-      for (const runner of runners.values()) {
-        runner.allow(lanes[runner.lease.lane]);
-        runner.share(next);
-      }
+    allow(next, all) {
+      decision = next;
+      share = all;
+      const each = [...runners.values()];
+      for (const runner of each) settle(runner);
+      for (const runner of each) runner.share(shareOf(runner.lease.lane));
     },
     running: () => [...runners.values()].map((runner) => runner.view()),
     async releaseAll() {

@@ -171,6 +171,8 @@ export type ContainerRun = {
   readonly containerId: string;
   /** Sends bytes in, honouring back-pressure. The door stays open: its end is the dead-man's switch. */
   readonly write: (chunk: Uint8Array) => Promise<void>;
+  /** Closes the door both ways without asking the engine: the container ends by itself. */
+  readonly shut: () => void;
   readonly stdout: AsyncIterable<Uint8Array>;
   /** Whole lines of standard error, at most 4 KiB each, without the newline. */
   readonly stderr: AsyncIterable<string>;

@@ -11,10 +11,11 @@ type Faults = {
   readonly url: string;
   readonly chain: string | null;
   readonly vault: string | null;
+  readonly slow: { readonly detail: string; readonly at: number } | null;
 };
 
 /** What the owner should know of, worst first; computed anew each time, so each goes when its cause does. */
-export function problemsOf({ settings, ledger, signals, policy, url, chain, vault }: Faults): readonly Problem[] {
+export function problemsOf({ settings, ledger, signals, policy, url, chain, vault, slow }: Faults): readonly Problem[] {
   const problems: Problem[] = [];
   if (settings.kind === 'broken') {
     problems.push({ kind: 'settings-broken', path: settings.path, detail: settings.detail });
@@ -28,6 +29,7 @@ export function problemsOf({ settings, ledger, signals, policy, url, chain, vaul
   if (typeof freeDiskBytes === 'number' && freeDiskBytes < policy.minFreeDiskBytes) {
     problems.push({ kind: 'disk-low', freeBytes: freeDiskBytes, neededBytes: policy.minFreeDiskBytes });
   }
+  if (slow !== null) problems.push({ kind: 'engine-slow', ...slow });
   if (coordinator.kind === 'refused') problems.push({ kind: 'coordinator-refused', url, detail: coordinator.detail });
   if (coordinator.kind === 'away') problems.push({ kind: 'coordinator-away', url, detail: coordinator.detail });
   if (chain !== null) problems.push({ kind: 'chain-away', detail: chain });

@@ -33,6 +33,12 @@ export type Runner = {
   /** The engine has frozen or thawed its container. */
   readonly frozen: (yes: boolean) => void;
   readonly share: (share: Share) => void;
+  /** The running container; null before it starts and after it ends. */
+  readonly containerId: () => string | null;
+  /** Says it through the job's own door, at once and without an answer. No-op for work that does not listen there. */
+  readonly tell: (what: 'freeze' | 'thaw' | 'stop') => void;
+  /** Closes the door: work ends by itself where the engine cannot end it. */
+  readonly shut: () => void;
   /** Ends it; the container is removed and the lease is not touched. */
   readonly release: () => void;
 };
@@ -62,6 +68,8 @@ export function startRunner(options: RunnerOptions): Runner {
   let phase: RunPhase = 'fetching';
   let progress = 0;
   let running: ContainerRun | null = null;
+  /** The whole input is in: what is said now is not taken for it. */
+  let listening = false;
   let released = false;
   let allowed = true;
   const waiting: (() => void)[] = [];
@@ -174,7 +182,11 @@ export function startRunner(options: RunnerOptions): Runner {
       const [said, written, , exit] = await Promise.allSettled([
         heard.catch(end),
         collect(run, output, entry.limits.maxOutputBytes).catch(end),
-        feed(run, { params, inputBytes }, input).catch(end),
+        feed(run, { params, inputBytes }, input)
+          .then(() => {
+            listening = entry.control;
+          })
+          .catch(end),
         run.exited.finally(stopwatch.end).catch(end),
       ]);
       if (released) return { kind: 'released' };
@@ -185,6 +197,7 @@ export function startRunner(options: RunnerOptions): Runner {
       return judge(exit.value, said.value) ?? written.value;
     } finally {
       stopwatch.end();
+      listening = false;
       await removeContainer();
       running = null;
     }
@@ -250,6 +263,12 @@ export function startRunner(options: RunnerOptions): Runner {
       options.changed();
       if (running !== null) limit(running);
     },
+    containerId: () => running?.containerId ?? null,
+    tell(what) {
+      if (running === null || !listening) return;
+      running.write(new TextEncoder().encode(`${what}\n`)).catch(() => undefined);
+    },
+    shut: () => running?.shut(),
     release,
   };
 }

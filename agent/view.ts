@@ -16,6 +16,9 @@ type Palette = {
   readonly decision: Decision;
   readonly memory: Memory;
   readonly machine: Snapshot['machine'];
+  readonly sensors: Snapshot['sensors'];
+  /** Work was ended because the engine was too slow to freeze it. */
+  readonly slow: { readonly detail: string; readonly at: number } | null;
   readonly ledgerFault: string | null;
   readonly vaultFault: string | null;
   readonly url: string;
@@ -35,6 +38,7 @@ export function paint(from: Palette): Picture {
     ledger: from.ledgerFault,
     chain: wallet.chainFault(),
     vault: from.vaultFault,
+    slow: from.slow,
   });
   return {
     version: from.version,
@@ -45,7 +49,7 @@ export function paint(from: Palette): Picture {
       const own = decision.gpus[id];
       return own === undefined ? [] : [{ id, name, decision: own, heldSince: memory.gpus[id]?.heldSince ?? null }];
     }),
-    sensors: [],
+    sensors: from.sensors,
     problems,
     running: from.running,
     earnings: {

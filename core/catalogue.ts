@@ -22,6 +22,8 @@ export const workloadManifest = z.strictObject({
   network: z.literal('none'),
   /** `exact`: equal output hashes. */
   comparison: z.literal('exact'),
+  /** It listens at its door for `freeze`, `thaw` and `stop` (workloads/README.md). */
+  control: z.boolean().default(false),
   price: z.strictObject({ base: amount, perInputMiB: amount }),
   /** Parameters a consumer may set, with the values allowed; the first is the default. */
   params: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]{0,31}$/), z.array(z.string().max(32)).min(1)),

@@ -52,7 +52,7 @@ export type Action =
   | { readonly kind: 'request'; readonly lane: Lane; readonly slots: number };
 
 /** What holds for a lease's own GPU; its lane answers for work without one. */
-function decisionOf(decision: Decision, { lane, gpu }: HeldLease): LaneDecision {
+export function decisionOf(decision: Decision, { lane, gpu }: Pick<HeldLease, 'lane' | 'gpu'>): LaneDecision {
   const own = decision.lanes[lane];
   if (gpu === null) return own;
   // A GPU that is gone cannot go on with its work, though another one may.
@@ -60,8 +60,10 @@ function decisionOf(decision: Decision, { lane, gpu }: HeldLease): LaneDecision 
 }
 
 /** A paused container keeps its GPU memory: frozen work can still be in the way. */
-const memoryWanted = ({ memoryWanted: wanted }: Decision, { lane, gpu }: HeldLease): boolean =>
-  lane === 'gpu' && ((gpu === null ? undefined : wanted.gpus[gpu]) ?? wanted.lane);
+export const memoryWanted = (
+  { memoryWanted: wanted }: Decision,
+  { lane, gpu }: Pick<HeldLease, 'lane' | 'gpu'>,
+): boolean => lane === 'gpu' && ((gpu === null ? undefined : wanted.gpus[gpu]) ?? wanted.lane);
 
 /**
  * The difference between what should be and what is. Level-triggered: it is computed from the whole state each time, so

@@ -155,6 +155,7 @@ export function dockerContainers(options: {
               error ? reject(new Failure('CANCELLED', 'the container closed its door', {}, error)) : resolve(),
             );
           }),
+        shut,
         stdout,
         stderr: linesOf(stderr),
         exited,

@@ -26,6 +26,8 @@ export class FakeContainers implements Containers {
   automatic = true;
   readonly started: ContainerSpec[] = [];
   readonly calls: string[] = [];
+  /** Containers whose door was closed. */
+  readonly shuts: string[] = [];
   #jobs = new Map<string, Job>();
   #listeners = new Map<() => void, Address>();
   #next = 1;
@@ -88,6 +90,10 @@ export class FakeContainers implements Containers {
         if (job.state === 'exited') throw new Failure('CANCELLED', 'the container closed its door');
         job.input.push(chunk);
         this.#consider(job);
+      },
+      shut: () => {
+        this.shuts.push(id);
+        this.#exit(job, 143);
       },
       stdout: job.stdout,
       stderr: linesOf(job.stderr),

@@ -27,6 +27,7 @@ export const ENTRY: CatalogueEntry = {
   ...{
     network: 'none',
     comparison: 'exact',
+    control: false,
     price: { base: 10n, perInputMiB: 2n },
     params: { height: ['480', '720'] },
   },

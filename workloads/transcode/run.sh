@@ -28,9 +28,17 @@ case $crf in 20 | 23 | 28) ;; *) give_up 'crf is not offered' ;; esac
 head -c "$bytes" <&3 >/tmp/input || give_up 'the input does not fit'
 [ "$(stat -c %s /tmp/input)" = "$bytes" ] || give_up 'the input ended early' 3
 
-# Dead-man's switch: nothing more is ever sent, so the end of this read means the agent is gone.
+# What the agent says through the door. Signals to -1 reach everything here but this reader and PID 1, which only waits.
+# Dead-man's switch: the end of this read means the agent is gone.
 (
-  cat <&3 >/dev/null
+  while IFS= read -r word <&3; do
+    case $word in
+      freeze) kill -STOP -1 ;;
+      thaw) kill -CONT -1 ;;
+      stop) break ;;
+    esac
+  done
+  kill -CONT -1
   kill -TERM 1
 ) &
 

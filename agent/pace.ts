@@ -1,0 +1,70 @@
+import type { Decision, Reason } from '../core/decide.ts';
+import type { Policy } from '../core/policy.ts';
+import { LANES, type UnixMs } from '../core/primitives.ts';
+import { scheduleAt } from '../core/schedule.ts';
+import type { Signals } from '../core/signals.ts';
+import type { Attention } from './ports.ts';
+
+/** Holds that no sensor can end: while all lanes have one of these, nothing need be looked at. */
+const NOT_SENSED: ReadonlySet<Reason['kind']> = new Set([
+  'settings-broken',
+  'ledger-unwritable',
+  'paused',
+  'lane-not-offered',
+  'lane-off',
+  'drained',
+  'engine-unchecked',
+  'engine-absent',
+  'engine-forbidden',
+  'engine-unfit',
+  'schedule-closed',
+]);
+
+/** `working`: there is work in hand that runs or is frozen. */
+export function attentionFor(decision: Decision, working: boolean): Attention {
+  const lanes = Object.values(decision.lanes);
+  if (working && lanes.some((lane) => lane.kind === 'run')) return 'watch';
+  const waits = lanes.some((lane) => lane.kind === 'run' || !NOT_SENSED.has(lane.reason.kind));
+  return waits ? 'ready' : 'rest';
+}
+
+/** A locked screen shortens the idle time to this (`core/guards.ts`). */
+const LOCKED_MS = 10_000;
+
+/** The idle times that matter to any lane or GPU, ms, ascending. */
+export function thresholdsOf(policy: Policy): readonly number[] {
+  const own = LANES.map((lane) => policy.lanes[lane].idleAfterSeconds * 1000);
+  return [...new Set([LOCKED_MS, ...own])].sort((a, b) => a - b);
+}
+
+type Pace = {
+  readonly now: UnixMs;
+  readonly decision: Decision;
+  readonly signals: Signals;
+  readonly policy: Policy;
+  readonly deadlines: readonly UnixMs[];
+  readonly releaseAfterMs: number;
+};
+
+/** When time alone next changes what is decided; Infinity: never. */
+export function nextChange({ now, decision, signals, policy, deadlines, releaseAfterMs }: Pace): UnixMs {
+  const times: number[] = [...deadlines];
+  for (const lane of [...Object.values(decision.lanes), ...Object.values(decision.gpus)]) {
+    if (lane.kind === 'run') continue;
+    const { reason } = lane;
+    if (reason.kind === 'paused' && reason.until !== 'resumed') times.push(reason.until);
+    // The idle sensor itself says when nobody has come back.
+    if (reason.kind === 'settling') times.push(reason.resumesAt);
+    if (reason.kind === 'schedule-closed' && reason.opensAt !== null) times.push(reason.opensAt);
+  }
+  if (policy.schedule !== null) {
+    const { changesAt } = scheduleAt(policy.schedule, now, signals.timeZone);
+    if (changesAt !== null) times.push(changesAt);
+  }
+  if (deadlines.length > 0) {
+    for (const { heldSince } of [...Object.values(decision.memory.lanes), ...Object.values(decision.memory.gpus)]) {
+      if (heldSince !== null) times.push(heldSince + releaseAfterMs);
+    }
+  }
+  return Math.min(Number.POSITIVE_INFINITY, ...times.filter((at) => at > now));
+}

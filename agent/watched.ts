@@ -1,0 +1,121 @@
+import type { Sensed } from '../core/signals.ts';
+import type { Attention, Clock, Source } from './ports.ts';
+
+const RETRY_MS = { first: 1_000, last: 30_000 } as const;
+
+/** One source under supervision: its newest answer can be had at any time, whatever the source does. */
+export type Watched<T> = {
+  readonly name: string;
+  readonly value: () => Sensed<T>;
+  /** Resolves when everything that is due at this attention has been read, or is overdue. */
+  readonly attend: (attention: Attention) => Promise<void>;
+  readonly close: () => void;
+};
+
+type WatchedOptions<T> = {
+  readonly clock: Clock;
+  /** Whether an answer can be one. */
+  readonly sane: (value: T) => boolean;
+  /** After every read, with what was known before. */
+  readonly told: (before: Sensed<T>) => void;
+};
+
+/**
+ * Reads a source at the pace of the attention and whenever it says that something changed; never twice at once. A read that
+ * throws, answers nonsense or is overdue makes the value unknown, until one succeeds.
+ */
+export function watchSource<T>(source: Source<T>, { clock, sane, told }: WatchedOptions<T>): Watched<T> {
+  let value: Sensed<T> = 'unknown';
+  let attention: Attention = 'rest';
+  let failures = 0;
+  let running: Promise<void> | null = null;
+  let overdue = false;
+  let again = false;
+  let closed = false;
+  let unsubscribe: (() => void) | null = null;
+  let cancelNext = (): void => undefined;
+  let waiting: (() => void)[] = [];
+
+  function learn(next: Sensed<T>): void {
+    if (closed) return;
+    const before = value;
+    value = next;
+    failures = next === 'unknown' ? failures + 1 : 0;
+    told(before);
+  }
+  function release(): void {
+    for (const resolve of waiting.splice(0)) resolve();
+  }
+
+  async function once(): Promise<void> {
+    cancelNext();
+    overdue = false;
+    const cancelLate = clock.after(source.timeoutMs, () => {
+      overdue = true;
+      learn('unknown');
+      release();
+    });
+    let next: Sensed<T>;
+    try {
+      const got = await source.read();
+      next = got === 'unknown' || got === 'unavailable' || got === value || sane(got) ? got : 'unknown';
+    } catch {
+      next = 'unknown';
+    }
+    cancelLate();
+    learn(next);
+    release();
+  }
+
+  function read(): Promise<void> {
+    if (closed) return Promise.resolve();
+    if (running !== null) {
+      again = true;
+      return overdue ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve));
+    }
+    running = once().finally(() => {
+      running = null;
+      if (again) {
+        again = false;
+        void read();
+      } else schedule();
+    });
+    return new Promise((resolve) => waiting.push(resolve));
+  }
+
+  function schedule(): void {
+    cancelNext();
+    if (closed || attention === 'rest') return;
+    const retry = Math.min(RETRY_MS.last, RETRY_MS.first * 2 ** Math.min(failures, 6));
+    const pace = source.every[attention];
+    const wait = failures > 0 ? Math.max(pace ?? 0, retry) : pace;
+    if (wait !== null) cancelNext = clock.after(wait, () => void read());
+  }
+
+  return {
+    name: source.name,
+    value: () => value,
+    attend(next) {
+      const risen = attention === 'rest' && next !== 'rest';
+      attention = next;
+      if (next === 'rest') {
+        cancelNext();
+        unsubscribe?.();
+        unsubscribe = null;
+        return Promise.resolve();
+      }
+      unsubscribe ??= source.onChange?.(() => void read()) ?? null;
+      if (risen) return read();
+      if (running === null) schedule();
+      return Promise.resolve();
+    },
+    close() {
+      closed = true;
+      cancelNext();
+      unsubscribe?.();
+      release();
+      waiting = [];
+      source.close?.();
+    },
+  };
+}
