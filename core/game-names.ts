@@ -103,6 +103,7 @@ export const PLUMBING = new Set([
   ...[
     'steam',
     'steam_osx',
+    'pv-adverb',
     'reaper',
     'steam-launch-wrapper',
     'steamservice.exe',
