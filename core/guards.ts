@@ -48,6 +48,9 @@ export type Disturbance =
   | 'gpu-busy'
   | 'gpu-memory'
   | 'too-hot'
+  | 'on-battery'
+  | 'metered'
+  | 'disk-low'
   | 'sensor-unknown';
 
 export type Question = {

@@ -14,11 +14,14 @@ const CALM_MS: Readonly<Record<Disturbance, number>> = {
   'gpu-busy': 60 * SECOND,
   'gpu-memory': 30 * SECOND,
   'too-hot': 60 * SECOND,
+  'on-battery': 10 * SECOND,
+  metered: 10 * SECOND,
+  'disk-low': 10 * SECOND,
   'sensor-unknown': 10 * SECOND,
 };
 
 /** Each strike doubles the calm asked for, up to eight times; the count starts anew after this long without one. */
-const STRIKES_MS = 15 * 60 * SECOND;
+const STRIKES_MS = 10 * 60 * SECOND;
 const MAX_DOUBLINGS = 3;
 
 /**
@@ -41,7 +44,7 @@ export function disturbanceOf({ kind }: Reason, { idleMs }: Signals): Disturbanc
 }
 
 /** Whether the owner still minds what disturbed: a rule that was switched off needs no calm. */
-export function matters(kind: Disturbance, { unit, asksIdle }: Question): boolean {
+export function matters(kind: Disturbance, { unit, asksIdle, signals, lane }: Question): boolean {
   switch (kind) {
     case 'game':
       return unit.restForGames;
@@ -57,6 +60,12 @@ export function matters(kind: Disturbance, { unit, asksIdle }: Question): boolea
       return unit.gpuMemoryPercent !== null;
     case 'too-hot':
       return unit.maxTemperatureC !== null;
+    case 'on-battery':
+      return !unit.shareOnBattery;
+    case 'metered':
+      // Work in hand needs no network: it does not wait for one.
+      return !unit.shareOnMetered && signals.leases[lane] === 0;
+    case 'disk-low':
     case 'sensor-unknown':
       return true;
     default:

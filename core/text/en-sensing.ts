@@ -25,5 +25,8 @@ export const enDisturbances: Readonly<Record<Disturbance, string>> = {
   'gpu-busy': 'The graphics card is calm again.',
   'gpu-memory': 'Graphics memory is free again.',
   'too-hot': 'It has cooled down.',
+  'on-battery': 'Mains power is back.',
+  metered: 'The network is no longer metered.',
+  'disk-low': 'There is enough disk space again.',
   'sensor-unknown': 'The sensors answer again.',
 };

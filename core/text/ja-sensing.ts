@@ -23,5 +23,8 @@ export const jaDisturbances: Readonly<Record<Disturbance, string>> = {
   'gpu-busy': 'グラフィックカードの負荷が下がりました。',
   'gpu-memory': 'グラフィックメモリが空きました。',
   'too-hot': '温度が下がりました。',
+  'on-battery': '電源につながりました。',
+  metered: '従量制ではないネットワークになりました。',
+  'disk-low': 'ディスクの空きが十分になりました。',
   'sensor-unknown': 'センサーが読み取れるようになりました。',
 };
