@@ -1,7 +1,7 @@
 import { firstReason, type Question, type Reason, wantsGpuMemory } from './guards.ts';
 import { type Load, load } from './load.ts';
 import type { Policy, UnitPolicy } from './policy.ts';
-import { type Lane, type PerLane, perLane, type UnixMs } from './primitives.ts';
+import { type Lane, ownValue, type PerLane, perLane, type UnixMs } from './primitives.ts';
 import { disturbanceOf, matters, notAhead, type Settle, settled } from './settle.ts';
 import type { GpuReading, Signals } from './signals.ts';
 import { sound } from './sound.ts';
@@ -58,7 +58,7 @@ export function decide(read: Signals, policy: Policy, memory: Memory): Decision 
   const asked = [...present, ...lost(present, memory.gpus, signals.now)];
   const gpus = asked.map((gpu) => {
     // A GPU not seen before may be one that is seen again: it takes over what its lane remembers.
-    const was = memory.gpus[gpu.id] ?? memory.lanes.gpu;
+    const was = ownValue(memory.gpus, gpu.id) ?? memory.lanes.gpu;
     return [gpu.id, ask('gpu', gpu, signals, policy, policy.gpu(gpu.id), was)] as const;
   });
   const units = perLane((lane) => {

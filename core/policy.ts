@@ -1,4 +1,4 @@
-import { type Lane, type PerLane, perLane, type UnixMs } from './primitives.ts';
+import { type Lane, ownValue, type PerLane, perLane, type UnixMs } from './primitives.ts';
 import type { Schedule } from './schedule.ts';
 import type { Rules, Settings, ShareChoice } from './settings.ts';
 
@@ -34,7 +34,7 @@ export function policyOf(settings: Settings): Policy {
     schedule: settings.schedule,
     lanes: perLane(unit),
     gpu: (id) => {
-      const own = settings.gpus[id];
+      const own = ownValue(settings.gpus, id);
       if (own === undefined) return gpu;
       // A lane that is off stays off for each of its GPUs.
       return { ...gpu, ...given(own.rules), share: gpu.share === 'never' ? 'never' : own.share };

@@ -54,5 +54,9 @@ export const perLane = <T>(make: (lane: Lane) => T): PerLane<T> => ({
   storage: make('storage'),
 });
 
+/** The value under a key from outside; a name that every object has, such as `constructor`, is none. */
+export const ownValue = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined;
+
 /** A reading that may be impossible; unknown is shown as unknown, never as 0. */
 export type Known<T> = T | 'unknown';

@@ -1,6 +1,6 @@
 import type { Decision, LaneDecision } from './decide.ts';
 import type { Hex32, Lane, UnixMs } from './primitives.ts';
-import { LANES } from './primitives.ts';
+import { LANES, ownValue } from './primitives.ts';
 
 /** A container that carries this device's label, as the engine reports it. */
 export type ObservedContainer = {
@@ -56,14 +56,14 @@ export function decisionOf(decision: Decision, { lane, gpu }: Pick<HeldLease, 'l
   const own = decision.lanes[lane];
   if (gpu === null) return own;
   // A GPU that is gone cannot go on with its work, though another one may.
-  return decision.gpus[gpu] ?? (own.kind === 'hold' ? own : { kind: 'hold', reason: { kind: 'no-gpu' } });
+  return ownValue(decision.gpus, gpu) ?? (own.kind === 'hold' ? own : { kind: 'hold', reason: { kind: 'no-gpu' } });
 }
 
 /** A paused container keeps its GPU memory: frozen work can still be in the way. */
 export const memoryWanted = (
   { memoryWanted: wanted }: Decision,
   { lane, gpu }: Pick<HeldLease, 'lane' | 'gpu'>,
-): boolean => lane === 'gpu' && ((gpu === null ? undefined : wanted.gpus[gpu]) ?? wanted.lane);
+): boolean => lane === 'gpu' && ((gpu === null ? undefined : ownValue(wanted.gpus, gpu)) ?? wanted.lane);
 
 /**
  * The difference between what should be and what is. Level-triggered: it is computed from the whole state each time, so
@@ -94,7 +94,7 @@ export function reconcile(decision: Decision, observed: Observed): readonly Acti
       actions.push({ kind: 'remove', containerId, leaseId, why: 'withdrawn' });
       continue;
     }
-    const unit = lease.gpu === null ? undefined : decision.memory.gpus[lease.gpu];
+    const unit = lease.gpu === null ? undefined : ownValue(decision.memory.gpus, lease.gpu);
     const since = (unit ?? decision.memory.lanes[lease.lane]).heldSince ?? observed.now;
     if (memoryWanted(decision, lease)) {
       actions.push({ kind: 'remove', containerId, leaseId, why: 'memory-wanted' });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { UnixMs } from './primitives.ts';
 
 const HOUR = 3_600_000;
+const QUARTER = HOUR / 4;
 const DAYS = 7;
 
 const knownZone = (name: string): boolean => {
@@ -52,7 +53,7 @@ function localOf(at: UnixMs, timeZone: string): Local {
 
 type Answer = { readonly open: boolean; readonly changesAt: UnixMs | null };
 
-// Looking for the next change reads the clock up to 192 times; the answer holds until that change.
+// Looking for the next change reads the clock up to 768 times; the answer holds until that change.
 const answers = new WeakMap<Schedule, { readonly answer: Answer; readonly zone: string; readonly from: UnixMs }>();
 
 /**
@@ -78,9 +79,9 @@ function look(schedule: Schedule, now: UnixMs, zone: string): Answer {
   if (schedule.week.every((day) => !day.includes(open ? '0' : '1'))) return { open, changesAt: null };
   let at = now;
   let local = here;
-  for (let hours = 0; hours < (DAYS + 1) * 24; hours += 1) {
-    // To the next full hour of the zone's clock, whatever its offset; a change of offset happens on one.
-    at += HOUR - local.msOfHour;
+  for (let quarters = 0; quarters < (DAYS + 1) * 24 * 4; quarters += 1) {
+    // By quarters: on the Chatham Islands summer time begins and ends at a quarter to.
+    at += QUARTER - (local.msOfHour % QUARTER);
     local = localOf(at, zone);
     if (openAt(local) !== open) return { open, changesAt: at };
   }

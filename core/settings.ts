@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail } from './errors.ts';
-import { unixMs } from './primitives.ts';
+import { ownValue, unixMs } from './primitives.ts';
 import { scheduleSchema } from './schedule.ts';
 
 const MINUTE = 60;
@@ -150,7 +150,6 @@ function upgrade(value: unknown): unknown {
   }
   if (value['version'] !== 1) return value;
   const { idleAfterSeconds, shareOnBattery, lanes, ...rest } = value;
-  const cpu = isRecord(lanes) ? lanes['cpu'] : undefined;
   return {
     ...rest,
     version: 2,
@@ -160,9 +159,13 @@ function upgrade(value: unknown): unknown {
     },
     ...(lanes === undefined
       ? {}
-      : { lanes: typeof cpu === 'boolean' ? { cpu: { share: cpu ? 'when-idle' : 'never' } } : lanes }),
+      : {
+          lanes: isRecord(lanes) && typeof lanes['cpu'] === 'boolean' ? { ...lanes, cpu: shared(lanes['cpu']) } : lanes,
+        }),
   };
 }
+
+const shared = (on: boolean): unknown => ({ share: on ? 'when-idle' : 'never' });
 
 type Unit = Settings['lanes']['cpu'];
 type UnitPatch = z.output<typeof unitPatch>;
@@ -174,7 +177,7 @@ const withUnit = (unit: Unit | undefined, patch: UnitPatch | undefined): unknown
 
 /** The settings after `patch`. Throws BAD_INPUT and changes nothing when the whole would not be valid. */
 export function applyPatch(current: Settings, patch: SettingsPatch): Settings {
-  const gpus = Object.entries(patch.gpus ?? {}).map(([id, unit]) => [id, withUnit(current.gpus[id], unit)]);
+  const gpus = Object.entries(patch.gpus ?? {}).map(([id, unit]) => [id, withUnit(ownValue(current.gpus, id), unit)]);
   const merged = {
     ...current,
     ...patch,

@@ -38,7 +38,10 @@ export function settingsBehaviour(name: string, make: () => Promise<Storage>): v
     });
     test('changes made at once are made one after the other', async () => {
       const add = () =>
-        storage.store.update((current) => ({ ...current, idleAfterSeconds: current.rules.idleAfterSeconds + 1 }));
+        storage.store.update((current) => ({
+          ...current,
+          rules: { ...current.rules, idleAfterSeconds: current.rules.idleAfterSeconds + 1 },
+        }));
       await Promise.all([add(), add(), add()]);
       expect(storage.store.current().settings.rules.idleAfterSeconds).toBe(
         defaultSettings().rules.idleAfterSeconds + 3,

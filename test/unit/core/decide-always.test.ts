@@ -13,7 +13,7 @@ const figure = (max: number) => fc.oneof(fc.double({ min: 0, max, noNaN: true })
 const app = fc.constantFrom({ name: 'Portal 2' }, { name: '' }, { name: 'a'.repeat(300) });
 
 const anyGpu: fc.Arbitrary<GpuReading> = fc.record({
-  id: fc.constantFrom('gpu-a', 'gpu-b', 'gpu-c'),
+  id: fc.constantFrom('gpu-a', 'gpu-b', 'constructor', '__proto__'),
   name: fc.constantFrom('GeForce', 'Radeon'),
   busyByOthersPercent: sensed(figure(100)),
   memoryBytes: sensed(figure(8 * GIB)),
