@@ -20,7 +20,7 @@ const CALM_MS: Readonly<Record<Disturbance, number>> = {
   'sensor-unknown': 10 * SECOND,
 };
 
-/** Each strike doubles the calm asked for, up to eight times; the count starts anew after this long without one. */
+/** Each strike doubles the calm asked for, up to eight times; the count starts anew this long after the calm was over. */
 const STRIKES_MS = 10 * 60 * SECOND;
 const MAX_DOUBLINGS = 3;
 
@@ -75,7 +75,7 @@ export function matters(kind: Disturbance, { unit, asksIdle, signals, lane }: Qu
 
 /** The memory after a moment in which `kind` disturbed. `stopped`: it made work stop that ran. */
 export function settled(was: Settle | null, kind: Disturbance, stopped: boolean, now: UnixMs): Settle {
-  const recent = was !== null && now - was.seenAt < STRIKES_MS ? was.strikes : 0;
+  const recent = was !== null && now - was.until < STRIKES_MS ? was.strikes : 0;
   const strikes = Math.min(MAX_DOUBLINGS + 1, Math.max(1, recent + (stopped ? 1 : 0)));
   const until = now + CALM_MS[kind] * 2 ** (strikes - 1);
   // A short disturbance after a long one does not shorten the calm that the long one asked for.

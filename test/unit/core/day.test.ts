@@ -134,10 +134,10 @@ const LAPTOP_ON_A_TRAIN: Story = {
     07:51:00 power mains
     08:00:00 network metered           # the train's network
     08:05:00 lease 1                   # what is in hand may be finished
-    08:15:00 lease 0
+    08:16:00 lease 0
     08:20:00 network free
-    08:30:00 hot 93
-    08:31:00 hot 70
+    08:32:00 hot 93
+    08:33:00 hot 70
     08:40:00 sensor fullscreen
     08:40:03 fullscreen none
     08:45:00 coordinator away          # a tunnel
@@ -154,12 +154,12 @@ const LAPTOP_ON_A_TRAIN: Story = {
     07:51:19 both run                  # the second time soon: twice as long
     08:00:00 both metered
     08:05:00 both run
-    08:15:00 both metered
+    08:16:00 both metered
     08:20:00 both settling after metered
     08:20:09 both run
-    08:30:00 both too-hot
-    08:31:00 both settling after too-hot
-    08:31:59 both run
+    08:32:00 both too-hot
+    08:33:00 both settling after too-hot
+    08:33:59 both run
     08:40:00 both sensor-unknown fullscreen
     08:40:03 both settling after sensor-unknown
     08:40:22 both run
