@@ -24,8 +24,8 @@ export type NodeAgentOptions = {
   readonly catalogueFile: string;
   readonly seccompFile: string;
   readonly secretBox: SecretBox;
-  /** Milliseconds since the last input. */
-  readonly idleMs: () => Promise<Known<number>>;
+  /** Milliseconds since the last input; without it the system's own ways tell, which Linux alone has. */
+  readonly idleMs?: () => Promise<Known<number>>;
   readonly log: Log;
   /** Initial settings of a data directory that has none yet. */
   readonly initial?: {

@@ -45,7 +45,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
       {
         ...{ log, vault, settings, seccompProfile, clock: systemClock, random: systemRandom, chain: rpcChain() },
         sensors: systemSensors({
-          idle: [{ name: 'system', timeoutMs: 1_000, idleMs: options.idleMs }],
+          idle: options.idleMs === undefined ? null : [{ name: 'system', timeoutMs: 1_000, idleMs: options.idleMs }],
           folder: join(dataDir, 'workspace'),
         }),
         containers: dockerContainers({ log }),

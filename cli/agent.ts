@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { fileSecretBox } from '../agent/adapters/file-secret-box.ts';
-import { ttyIdle } from '../agent/adapters/tty-idle.ts';
 import type { OpenedAgent } from '../agent/api.ts';
 import { openNodeAgent } from '../agent/node.ts';
 import type { Known } from '../core/primitives.ts';
@@ -18,7 +17,11 @@ export type HeadlessOptions = {
   readonly log: Logger;
 };
 
-/** The provider without Electron: idle time from the terminals, secrets under file permissions. */
+/** On other systems than Linux nobody tells a program without a window when the machine was last used. */
+const idleTime = ({ idleMs }: HeadlessOptions): { readonly idleMs?: () => Promise<Known<number>> } =>
+  idleMs !== undefined ? { idleMs } : process.platform === 'linux' ? {} : { idleMs: async () => 'unknown' };
+
+/** The provider without Electron: idle time from desktop and terminals, secrets under file permissions. */
 export function openHeadlessAgent(options: HeadlessOptions): Promise<OpenedAgent> {
   const { coordinatorUrl, mode, idleAfterSeconds } = options;
   return openNodeAgent({
@@ -27,7 +30,7 @@ export function openHeadlessAgent(options: HeadlessOptions): Promise<OpenedAgent
     catalogueFile: options.catalogueFile,
     seccompFile: resourcePath('seccomp.json'),
     secretBox: fileSecretBox(join(options.dataDir, 'vault.key')),
-    idleMs: options.idleMs ?? ttyIdle(),
+    ...idleTime(options),
     log: options.log,
     initial: {
       ...(coordinatorUrl === undefined ? {} : { coordinatorUrl }),

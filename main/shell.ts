@@ -73,7 +73,7 @@ function start({ clock, openAgent, fileBox }: ShellParts, given: LaunchArguments
         catalogueFile: given.catalogueFile ?? join(resources, 'catalogue.json'),
         seccompFile: join(resources, 'seccomp.json'),
         secretBox: createKeyringBox() ?? fileBox(dataDir),
-        idleMs: createIdleTime(),
+        ...(process.platform === 'linux' ? {} : { idleMs: createIdleTime() }),
         log,
         initial: {
           ...(given.coordinatorUrl === null ? {} : { coordinatorUrl: given.coordinatorUrl }),

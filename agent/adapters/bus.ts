@@ -71,7 +71,11 @@ const withoutAddOn = (address: string): string =>
     )
     .join(';');
 
-type Stream = { readonly destroy: () => void; readonly on: (event: 'close', listener: () => void) => void };
+type Stream = {
+  readonly destroy: () => void;
+  readonly unref: () => void;
+  readonly on: (event: 'close', listener: () => void) => void;
+};
 /** The package tells nobody when a bus goes; its stream does. */
 type Opened = dbus.MessageBus & { readonly _connection: { readonly stream: Stream } };
 
@@ -119,6 +123,8 @@ async function open(address: string, lost: () => void): Promise<BusSession> {
   } finally {
     clearTimeout(late);
   }
+  // Listening alone keeps no program alive.
+  stream.unref();
   bus.on('message', (message) => {
     if (message.type === dbus.MessageType.SIGNAL) for (const listener of [...heard]) listener(message);
   });

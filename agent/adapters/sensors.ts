@@ -1,25 +1,38 @@
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, totalmem, userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { battery } from 'systeminformation';
 import type { IdleSource, Sensors, Source } from '../ports.ts';
+import { linuxDesktop } from './linux-desktop.ts';
 
 const SLOW = { rest: 60_000, ready: 10_000, watch: 5_000 } as const;
 
-/** What a machine tells of itself. `folder`: whose file system's free space counts. */
-export function systemSensors(options: { readonly idle: readonly IdleSource[]; readonly folder: string }): Sensors {
+const NO_DESKTOP = { idle: [], locked: [], fullscreen: [], media: [], onBattery: [], metered: [] } as const;
+
+/**
+ * What a machine tells of itself. `idle`: who tells of input; null: the system's own ways, which Linux alone has here. `folder`:
+ * whose file system's free space counts.
+ */
+export function systemSensors(options: {
+  readonly idle: readonly IdleSource[] | null;
+  readonly folder: string;
+}): Sensors {
+  const desktop =
+    process.platform === 'linux'
+      ? linuxDesktop({ environment: process.env, user: userInfo().uid, ours: [process.pid] })
+      : NO_DESKTOP;
   return {
     sources: {
-      idle: options.idle,
-      locked: [],
-      fullscreen: [],
+      idle: options.idle ?? desktop.idle,
+      locked: [...desktop.locked],
+      fullscreen: [...desktop.fullscreen],
       processes: [],
-      media: [],
+      media: [...desktop.media],
       cpuByOthersPercent: [],
       gpus: [],
-      onBattery: [power],
+      onBattery: [power, ...desktop.onBattery],
       temperatureC: [],
-      metered: [],
+      metered: [...desktop.metered],
       freeDiskBytes: [disk(options.folder)],
     },
     machine: async () => ({ cpuCores: availableParallelism(), memoryBytes: totalmem() }),

@@ -75,6 +75,8 @@ async function open(display: string, lost: () => void): Promise<XSession> {
     const root = screen[0]?.root;
     if (connected === null || root === undefined) throw new Error('the X server has no screen');
     connected.stream?.on('close', end);
+    // Looking alone keeps no program alive.
+    connected.stream?.unref();
     // The package keeps one table of atoms for all servers; they are of one server, and another has others.
     connected.atoms = {};
     const has = <T>(request: (reply: x11.Reply<T>) => void): Promise<T | null> => ask(request).catch(() => null);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { keptArguments, parseArguments } from '../../../main/arguments.ts';
 import { autostartEntry } from '../../../main/desktop-entry.ts';
-import { idleTimeIsReadable } from '../../../main/idle-source.ts';
 import { parsePlace, usableBounds } from '../../../main/window-place.ts';
 
 describe('parseArguments', () => {
@@ -64,18 +63,5 @@ describe('the window place', () => {
 
   it.each([null, '', '{', '{"bounds":{"x":"a"}}', '[]'])('forgets what it cannot read: %o', (text) => {
     expect(parsePlace(text)).toEqual({ bounds: null, maximised: false });
-  });
-});
-
-describe('idle time', () => {
-  it.each([
-    ['linux', { DISPLAY: ':0' }, true],
-    ['linux', { DISPLAY: ':0', XDG_SESSION_TYPE: 'wayland' }, false],
-    ['linux', { DISPLAY: ':0', WAYLAND_DISPLAY: 'wayland-0' }, false],
-    ['linux', {}, false],
-    ['win32', {}, true],
-    ['darwin', {}, true],
-  ])('on %s with %o is readable: %s', (platform, environment, readable) => {
-    expect(idleTimeIsReadable(platform, environment)).toBe(readable);
   });
 });
