@@ -2,7 +2,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'electron-vite';
 
 /** Node built-ins aside, what the bundle leaves outside: native code, and optional add-ons that are tried and done without. */
-const OUTSIDE = ['electron', 'libsql', 'cpu-features', 'osx-temperature-sensor', 'bufferutil', 'utf-8-validate'];
+const OUTSIDE = ['electron', 'libsql', 'cpu-features', 'osx-temperature-sensor', 'usocket', 'bufferutil', 'utf-8-validate'];
 const OUTSIDE_NATIVE = /sshcrypto\.node$/;
 const external = [...OUTSIDE, OUTSIDE_NATIVE];
 
