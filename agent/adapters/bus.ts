@@ -3,6 +3,7 @@ import { fail } from '../../core/errors.ts';
 import type { Sensed } from '../../core/signals.ts';
 import type { Attention, Source } from '../ports.ts';
 import { type Kept, keepOpen } from './back-off.ts';
+import { guardStream } from './guard-stream.ts';
 
 /** Who is asked for what. `arguments`: their D-Bus signature and values. */
 export type BusCall = {
@@ -71,7 +72,7 @@ const withoutAddOn = (address: string): string =>
     )
     .join(';');
 
-type Stream = {
+type Stream = Parameters<typeof guardStream>[0] & {
   readonly destroy: () => void;
   readonly unref: () => void;
   readonly on: (event: 'close', listener: () => void) => void;
@@ -94,6 +95,7 @@ async function open(address: string, lost: () => void): Promise<BusSession> {
     heard.clear();
     lost();
   };
+  guardStream(stream, end);
   stream.on('close', end);
   const late = setTimeout(end, CONNECT_MS);
   const waiting = <T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> =>

@@ -1,6 +1,7 @@
 import x11 from 'x11';
 import { fail } from '../../core/errors.ts';
 import { type Kept, keepOpen } from './back-off.ts';
+import { guardStream } from './guard-stream.ts';
 
 /** One conversation with one X server. Whatever is asked after it went rejects. */
 export type XSession = {
@@ -74,6 +75,7 @@ async function open(display: string, lost: () => void): Promise<XSession> {
     const connected = client as x11.Client | null;
     const root = screen[0]?.root;
     if (connected === null || root === undefined) throw new Error('the X server has no screen');
+    if (connected.stream !== undefined) guardStream(connected.stream, end);
     connected.stream?.on('close', end);
     // Looking alone keeps no program alive.
     connected.stream?.unref();

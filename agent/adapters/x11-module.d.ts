@@ -42,7 +42,12 @@ declare module 'x11' {
       on(event: 'event', listener: (event: X11Event) => void): void;
       on(event: 'error', listener: (error: Error) => void): void;
       on(event: 'end', listener: () => void): void;
-      readonly stream?: { destroy(): void; unref(): void; on(event: 'close', listener: () => void): void };
+      readonly stream?: {
+        emit: (event: string, ...values: unknown[]) => boolean;
+        destroy(): void;
+        unref(): void;
+        on(event: 'close', listener: () => void): void;
+      };
       require(name: 'sync', reply: Reply<Sync>): void;
       require(name: 'screen-saver', reply: Reply<ScreenSaver>): void;
       require(name: 'randr', reply: Reply<RandR>): void;

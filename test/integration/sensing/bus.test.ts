@@ -1,3 +1,7 @@
+import { mkdtemp } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Bus, messageBus } from '../../../agent/adapters/bus.ts';
 import { mutterIdle, screenSaverIdle } from '../../../agent/adapters/bus-idle.ts';
@@ -83,6 +87,25 @@ describe('a bus that misbehaves', () => {
     const service = await play('org.freedesktop.UPower');
     service.set('/org/freedesktop/UPower', 'org.freedesktop.UPower', { OnBattery: value });
     expect(await reading(bus).read()).toBe('unknown');
+  });
+
+  test('bytes that are no message are doubt, and end nothing', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'bus-'));
+    let lines = 0;
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => {
+        lines += 1;
+        if (data.includes('AUTH')) socket.write('OK 1234deadbeef\r\n');
+        else socket.write(Buffer.alloc(400, 0x6c));
+      });
+    });
+    server.listen(join(folder, 'bus'));
+    opened.push(() => server.close());
+    const bus = messageBus(`unix:path=${join(folder, 'bus')}`, 30);
+    opened.push(bus.close);
+    expect(await reading(bus).read()).toBe('unknown');
+    expect(lines).toBeGreaterThan(1);
   });
 
   test('no bus at its address, or no sensible address, is doubt', async () => {
