@@ -2,9 +2,19 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'electron-vite';
 
 /** Node built-ins aside, what the bundle leaves outside: native code, and optional add-ons that are tried and done without. */
-const OUTSIDE = ['electron', 'libsql', 'cpu-features', 'osx-temperature-sensor', 'usocket', 'bufferutil', 'utf-8-validate'];
+const OUTSIDE = [
+  'electron',
+  'libsql',
+  'cpu-features',
+  'osx-temperature-sensor',
+  'usocket',
+  'bufferutil',
+  'utf-8-validate',
+];
 const OUTSIDE_NATIVE = /sshcrypto\.node$/;
-const external = [...OUTSIDE, OUTSIDE_NATIVE];
+/** Of the package `x11`: a whole X server, loaded by whoever asks for one. */
+const OUTSIDE_UNUSED = /^\.\/xserver$/;
+const external = [...OUTSIDE, OUTSIDE_NATIVE, OUTSIDE_UNUSED];
 
 /** The oldest runtime the app meets is Electron 25: Node 18, Chrome 114. */
 export default defineConfig({
