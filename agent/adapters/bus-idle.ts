@@ -1,6 +1,8 @@
 import type { IdleSource } from '../ports.ts';
 import { type Bus, type BusSession, isAbsent } from './bus.ts';
 
+/** What cannot be watched is given back as if somebody had come, after this. */
+const GIVE_UP_MS = 100;
 const MUTTER = {
   to: 'org.gnome.Mutter.IdleMonitor',
   path: '/org/gnome/Mutter/IdleMonitor/Core',
@@ -32,9 +34,11 @@ export function mutterIdle(bus: Bus): IdleSource {
     onReturn(listener) {
       let armed: BusSession | null = null;
       let done = false;
+      let giving: NodeJS.Timeout | undefined;
       let release = (): void => undefined;
       const finish = (): void => {
         done = true;
+        clearTimeout(giving);
         off();
         release();
       };
@@ -42,6 +46,10 @@ export function mutterIdle(bus: Bus): IdleSource {
         if (done) return;
         finish();
         listener();
+      };
+      // Who cannot be woken must not sleep; nor ask again without end.
+      const give = (): void => {
+        if (!done) giving = setTimeout(fire, GIVE_UP_MS);
       };
       const begin = async (session: BusSession): Promise<void> => {
         if (done || armed === session) return;
@@ -58,12 +66,10 @@ export function mutterIdle(bus: Bus): IdleSource {
         fired.when(id, fire);
       };
       const off = bus.watch((session) => {
-        if (session !== null) begin(session).catch(() => undefined);
+        if (session !== null) begin(session).catch(give);
         else if (armed !== null) fire();
       });
-      void bus.get().then((session) => {
-        if (session !== null) begin(session).catch(() => undefined);
-      });
+      void bus.get().then((session) => (session === null ? give() : begin(session).catch(give)));
       return finish;
     },
   };

@@ -4,6 +4,8 @@ import type { XServer, XSession } from './x11-connection.ts';
 
 /** An alarm on a smaller idle time could be passed over: the server looks at its counter in whole milliseconds. */
 const ARMED_ABOVE_MS = 20;
+/** What cannot be watched is given back as if somebody had come, after this. */
+const GIVE_UP_MS = 100;
 /** Between two looks at a server that cannot wake us. */
 const LOOK_MS = 40;
 /** The server counts whole milliseconds. */
@@ -31,8 +33,10 @@ export function x11Idle(server: XServer): IdleSource {
       let stop = (): void => undefined;
       let armed: XSession | null = null;
       let done = false;
+      let giving: NodeJS.Timeout | undefined;
       const finish = (): void => {
         done = true;
+        clearTimeout(giving);
         off();
         stop();
       };
@@ -40,6 +44,10 @@ export function x11Idle(server: XServer): IdleSource {
         if (done) return;
         finish();
         listener();
+      };
+      // Who cannot be woken must not sleep; nor ask again without end.
+      const give = (): void => {
+        if (!done) giving = setTimeout(fire, GIVE_UP_MS);
       };
       const begin = (session: XSession): void => {
         if (done || armed === session) return;
@@ -51,9 +59,7 @@ export function x11Idle(server: XServer): IdleSource {
         // What happens at the machine cannot be seen any more: somebody may be there.
         else if (armed !== null) fire();
       });
-      void server.get().then((session) => {
-        if (session !== null) begin(session);
-      });
+      void server.get().then((session) => (session === null ? give() : begin(session)));
       return finish;
     },
   };

@@ -154,6 +154,8 @@ describe('idle time', () => {
     await until('the watch', () => mutter.asked.includes('AddUserActiveWatch'));
     await daemon.stop();
     await returned;
+    // Nor does anyone wait for what cannot come.
+    await new Promise<void>((resolve) => void mutterIdle(bus).onReturn?.(resolve));
   });
 
   test.each([
