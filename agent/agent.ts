@@ -11,6 +11,7 @@ import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
+import { removeAll, soon } from './ending.ts';
 import { createEngineWatch } from './engine-watch.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
@@ -30,10 +31,10 @@ const RELEASE_AFTER_MS = 10 * 60_000;
 const SLOTS: PerLane<number> = { cpu: 1, gpu: 1, bandwidth: 0, storage: 0 };
 /** The world is looked at as a whole this often even when nothing says so: a lost event heals itself. */
 const HEAL_MS = 60_000;
+/** After a round that failed. */
+const BLIND_MS = 1_000;
 /** A work force that was too slow to freeze is told of for this long. */
 const TOLD_MS = 10 * 60_000;
-/** The end does not wait longer for an engine or a network that hangs: containers end by themselves when their door closes. */
-const STOP_MS = 5_000;
 
 const nameOf = (state: 'run' | Reason): string => (state === 'run' ? state : state.kind);
 
@@ -61,6 +62,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let blind = false;
   let looping: Promise<void> | null = null;
   let cancelTick = (): void => undefined;
+  /** When the next tick comes. */
+  let due = Number.POSITIVE_INFINITY;
   let unsubscribeSettings = (): void => undefined;
 
   const changed = (): void => mirror.changed();
@@ -123,7 +126,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     welcomed: () => {
       asked = {};
     },
-    mayRun: (lane) => last?.decision.lanes[lane].kind === 'run',
+    mayRun: (lane) => last?.decision.begins[lane] === true,
     wake: () => wake(),
   });
   const senses = createSenses({
@@ -181,16 +184,24 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
   function sensed(): void {
-    if (!alive || last === null) return;
+    if (!alive || last === null || blind) return;
     const before = last.decision;
     try {
       const decision = rule(policyOf(settings.current().settings));
       if (switchesOf(before, decision, 0).length > 0) wake();
       else if (looping === null) schedule();
     } catch (error) {
-      log('error', 'decision-failed', { detail: asFailure(error).message });
+      lose(error);
       wake();
     }
+    changed();
+  }
+
+  /** Nobody decides, so nothing may run: the owner could come back unnoticed. */
+  function lose(error: unknown): void {
+    log('error', 'round-failed', { detail: asFailure(error).message });
+    if (!blind) jobs.releaseAll().catch(() => undefined);
+    blind = true;
     changed();
   }
 
@@ -242,32 +253,34 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   async function loop(): Promise<void> {
     cancelTick();
+    due = Number.POSITIVE_INFINITY;
     while (alive && dirty) {
       dirty = false;
-      await round().catch((error: unknown) => {
-        log('error', 'round-failed', { detail: asFailure(error).message });
-        // Nobody decides, so nothing may run: the owner could come back unnoticed.
-        if (!blind) jobs.releaseAll().catch(() => undefined);
-        blind = true;
-        changed();
-      });
+      await round().catch(lose);
     }
     if (alive) schedule();
   }
 
   /** The next round comes when time alone changes something; all else says so itself. */
   function schedule(): void {
-    cancelTick();
-    if (last === null) {
-      cancelTick = clock.after(HEAL_MS, wake);
+    const now = clock.now();
+    if (last === null || blind) {
+      tickAt(now + (blind ? BLIND_MS : HEAL_MS));
       return;
     }
-    const now = clock.now();
     const at = nextChange({
       ...{ now, decision: last.decision, signals: last.signals, policy: policyOf(settings.current().settings) },
       ...{ deadlines: jobs.held().map(({ deadline }) => deadline), releaseAfterMs: RELEASE_AFTER_MS },
     });
-    cancelTick = clock.after(Math.max(1, Math.min(HEAL_MS, at - now)), wake);
+    tickAt(Math.min(now + HEAL_MS, at));
+  }
+
+  /** A tick that comes sooner stays: what is due must not be put off by what is told in between. */
+  function tickAt(at: number): void {
+    if (at >= due) return;
+    cancelTick();
+    due = at;
+    cancelTick = clock.after(Math.max(1, at - clock.now()), wake);
   }
 
   function picture(): Picture {
@@ -308,7 +321,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       alive = false;
       unsubscribeSettings();
       cancelTick();
-      await soon(farewell());
+      await soon(ports, farewell());
       senses.close();
       engine.close();
       ports.history.close();
@@ -329,31 +342,6 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function farewell(): Promise<void> {
     await looping;
     await Promise.all([session.close(), jobs.releaseAll()]);
-    await removeAll();
-  }
-
-  /** Waits for `work`, but not for long; a failure of it is only told. */
-  async function soon(work: Promise<void>): Promise<void> {
-    let cancel = (): void => undefined;
-    const late = new Promise<void>((resolve) => {
-      cancel = clock.after(STOP_MS, () => {
-        log('warn', 'stopped-late', {});
-        resolve();
-      });
-    });
-    const told = work.catch((error: unknown) => log('warn', 'farewell-failed', { detail: asFailure(error).message }));
-    await Promise.race([told, late]);
-    cancel();
-  }
-
-  async function removeAll(): Promise<void> {
-    if (engine.state().kind !== 'ready') return;
-    try {
-      const own = await ports.containers.list(vault.device);
-      await Promise.all(own.map((container) => ports.containers.remove(container.id)));
-    } catch (error) {
-      // They end by themselves: their door closes with this process.
-      log('warn', 'containers-left', { detail: asFailure(error).message });
-    }
+    if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
   }
 }

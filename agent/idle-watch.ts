@@ -68,7 +68,7 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
     watch.small >= STUCK_AFTER.alone ||
     (watch.small >= STUCK_AFTER.contradicted && watches.some((other) => other !== watch && away(other)));
 
-  function valueOf(watch: Watch): Sensed<number> {
+  function idleOf(watch: Watch): Sensed<number> {
     if (watch.unavailable) return 'unavailable';
     const { inputAt } = watch;
     if (inputAt === null || blind(watch) || stuck(watch)) return 'unknown';
@@ -120,7 +120,7 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
   }
 
   function heard(watch: Watch, idle: Sensed<number>): void {
-    const before = valueOf(watch);
+    const before = idleOf(watch);
     const now = clock.now();
     watch.askedAt = now;
     watch.unavailable = idle === 'unavailable';
@@ -133,7 +133,7 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
       watch.inputAt = inputAt;
       watch.small = idle > STUCK_BELOW_MS ? 0 : watch.small + 1;
     }
-    const after = valueOf(watch);
+    const after = idleOf(watch);
     if (tells(before, after)) changed();
   }
 
@@ -146,7 +146,10 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
   function plan(watch: Watch): void {
     watch.cancel();
     watch.cancel = () => undefined;
-    if (closed || attention === 'rest') return disarm(watch);
+    if (closed || attention === 'rest') {
+      disarm(watch);
+      return;
+    }
     const wait = waitOf(watch);
     if (wait !== null) watch.cancel = clock.after(wait, () => void ask(watch));
   }
@@ -169,9 +172,9 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
 
   return {
     idleMs: () => {
-      const values = watches.map(valueOf);
+      const values = watches.map(idleOf);
       // One that does not measure is left out where another does.
-      const trusted = watches.filter((watch) => !blind(watch) && !stuck(watch)).map(valueOf);
+      const trusted = watches.filter((watch) => !blind(watch) && !stuck(watch)).map(idleOf);
       return combine.least(trusted.some((value) => typeof value === 'number') ? trusted : values);
     },
     async attend(next, limits) {
@@ -190,7 +193,7 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
         if (watch.missed === BLIND_AFTER) log('warn', 'idle-source-blind', { source: watch.source.name });
       }
     },
-    views: () => watches.map((watch) => ({ name: watch.source.name, value: valueOf(watch) })),
+    views: () => watches.map((watch) => ({ name: watch.source.name, value: idleOf(watch) })),
     close() {
       closed = true;
       for (const watch of watches) {

@@ -7,15 +7,12 @@ import type { Share } from '../core/sandbox.ts';
 import type { RunningJob } from '../core/snapshot.ts';
 import type { DeviceMessage, Lease } from '../core/wire.ts';
 import type { Books } from './books.ts';
+import { createLadder } from './ladder.ts';
 import type { CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 import type { Reporting } from './reporting.ts';
 import { type Ending, type Runner, startRunner } from './runner.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
-/** The engine is given this long to confirm a freeze; then the work is ended. */
-const FREEZE_MS = 500;
-/** And this long to remove a container; then its door is closed, and the work ends by itself. */
-const REMOVE_MS = 1_000;
 
 type DeclineReason = Extract<DeviceMessage, { type: 'decline' }>['reason'];
 
@@ -63,12 +60,9 @@ export function createJobs(options: JobsOptions): Jobs {
   const runners = new Map<Hex32, Runner>();
   const starts = new Map<Hex32, number>();
   const dropping = new Set<Hex32>();
-  /** Containers on their way out, and their leases. */
-  const removing = new Map<string, Hex32>();
   let share: Share = { cpuCores: 1, memoryBytes: 0 };
   let decision: Decision | null = null;
-  /** Freezes that the engine has not confirmed. */
-  const freezing = new Map<string, Promise<void>>();
+  const ladder = createLadder(options);
 
   const heldRecords = () => books.ledger()?.leases(['held']) ?? [];
 
@@ -165,7 +159,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const key = options.key();
     if (lease === undefined || key === null || runners.has(leaseId)) return;
     // Never two containers of one lease; the end of the removal wakes the next round.
-    if ([...removing.values()].includes(leaseId)) return;
+    if (ladder.removing(leaseId)) return;
     const entry = entryFor(lease);
     if ('reason' in entry) {
       decline(lease, entry.reason, entry.detail);
@@ -254,67 +248,13 @@ export function createJobs(options: JobsOptions): Jobs {
     if (may || containerId === null) return;
     const { leaseId } = runner.lease;
     if (memoryWanted(decision, unit)) stop(runner, containerId);
-    else if (runner.view().phase === 'running') void freeze(leaseId, containerId);
+    else if (runner.view().phase === 'running') void ladder.freeze(runner, leaseId, containerId);
   }
 
   function stop(runner: Runner, containerId: string): void {
     runner.tell('stop');
     runner.release();
-    remove(runner.lease.leaseId, containerId);
-  }
-
-  /** Through the job's own door at once, with the engine's pause behind it; what neither stops in time is ended. */
-  function freeze(leaseId: Hex32, containerId: string): Promise<void> {
-    const under = freezing.get(containerId);
-    if (under !== undefined) return under;
-    const runner = runners.get(leaseId);
-    runner?.tell('freeze');
-    const work = confirmFreeze(runner, leaseId, containerId).finally(() => freezing.delete(containerId));
-    freezing.set(containerId, work);
-    return work;
-  }
-
-  async function confirmFreeze(runner: Runner | undefined, leaseId: Hex32, containerId: string): Promise<void> {
-    let over = false;
-    const escalate = (detail: string): void => {
-      if (over) return;
-      over = true;
-      log('warn', 'freeze-escalated', { leaseId, detail });
-      options.escalated(detail);
-      runner?.release();
-      remove(leaseId, containerId);
-    };
-    const cancel = clock.after(FREEZE_MS, () => escalate(`no freeze within ${FREEZE_MS} ms`));
-    try {
-      await containers.freeze(containerId);
-      if (!over) runner?.frozen(true);
-      over = true;
-    } catch (error) {
-      escalate(asFailure(error).message);
-      if (isFailure(error, 'ENGINE_AWAY')) {
-        runner?.shut();
-        options.doubtEngine();
-      }
-    } finally {
-      cancel();
-    }
-  }
-
-  /** Not waited for: an engine may take many seconds to remove a container, and a freeze cannot. */
-  function remove(leaseId: Hex32, containerId: string): void {
-    if (removing.has(containerId)) return;
-    removing.set(containerId, leaseId);
-    const runner = runners.get(leaseId);
-    const cancel = clock.after(REMOVE_MS, () => runner?.shut());
-    void onEngine('remove', leaseId, async () => {
-      try {
-        await containers.remove(containerId);
-      } finally {
-        cancel();
-        removing.delete(containerId);
-      }
-      options.wake();
-    });
+    ladder.remove(runner, runner.lease.leaseId, containerId);
   }
 
   return {
@@ -344,11 +284,11 @@ export function createJobs(options: JobsOptions): Jobs {
         case 'start':
           return start(action.leaseId);
         case 'freeze':
-          return freeze(action.leaseId, action.containerId);
+          return ladder.freeze(runners.get(action.leaseId), action.leaseId, action.containerId);
         case 'thaw':
           return onEngine('thaw', action.leaseId, async () => {
             const runner = runners.get(action.leaseId);
-            await freezing.get(action.containerId);
+            await ladder.calm(action.containerId);
             if (runner === undefined || !mayRun(runner)) return;
             await containers.thaw(action.containerId);
             runner.frozen(false);
@@ -358,7 +298,7 @@ export function createJobs(options: JobsOptions): Jobs {
           });
         case 'remove':
           if (action.why !== 'orphan') runners.get(action.leaseId)?.release();
-          return remove(action.leaseId, action.containerId);
+          return ladder.remove(runners.get(action.leaseId), action.leaseId, action.containerId);
         case 'drop':
           if (action.why === 'withdrawn') {
             const lease = books.ledger()?.lease(action.leaseId)?.lease;

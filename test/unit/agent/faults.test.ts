@@ -200,7 +200,7 @@ describe('a fault is shown with its reason, work waits, and all goes on when the
     const good = agent.snapshot().settings;
     world.settings.breakFile('limits.cpuPercent: too big');
     await until(() => problems(agent).includes('settings-broken'), 'shown');
-    expect(world.network.slots).toBe(0);
+    await until(() => world.network.slots === 0, 'nothing more is asked for');
     expect(await agent.commands.shareMode('now')).toMatchObject({ ok: false, failure: { code: 'SETTINGS_BROKEN' } });
     world.settings.repairFile(good);
     await recovers(agent);
@@ -211,7 +211,7 @@ describe('a fault is shown with its reason, work waits, and all goes on when the
     world.settings.unwritable = true;
     expect(await agent.commands.pause('resumed')).toMatchObject({ ok: false, failure: { code: 'DISK_FULL' } });
     await until(() => agent.snapshot().presence === 'paused', 'paused');
-    expect(world.network.slots).toBe(0);
+    await until(() => world.network.slots === 0, 'nothing more is asked for');
     expect(await agent.commands.shareMode('now')).toMatchObject({ ok: false });
     await until(() => agent.snapshot().presence === 'sharing', 'shares');
     world.settings.unwritable = false;

@@ -55,7 +55,6 @@ describe('work that must hold ends when it cannot be frozen', () => {
 });
 
 test('the return of the owner is not kept waiting by slow gauges', async () => {
-  const { agent } = await running();
   let asked = false;
   const read = (): Promise<boolean> => {
     asked = true;
@@ -63,7 +62,9 @@ test('the return of the owner is not kept waiting by slow gauges', async () => {
   };
   const slow = { name: 'slow', read, timeoutMs: 3_000, every: { rest: 5_000, ready: 5_000, watch: 5_000 } };
   Object.assign(world.sensors.sources, { onBattery: [slow] });
-  await until(() => asked, 'the gauge is read');
+  const { agent } = await running();
+  asked = false;
+  await until(() => asked, 'the gauge is read again');
   world.sensors.idle = 0;
   await world.clock.advance(150);
   expect(world.containers.jobs()[0]?.state).toBe('paused');
