@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { battery } from 'systeminformation';
 import type { IdleSource, Sensors, Source } from '../ports.ts';
 import { linuxDesktop } from './linux-desktop.ts';
+import { linuxProcesses } from './linux-processes.ts';
 
 const SLOW = { rest: 60_000, ready: 10_000, watch: 5_000 } as const;
 
@@ -26,7 +27,7 @@ export function systemSensors(options: {
       idle: options.idle ?? desktop.idle,
       locked: [...desktop.locked],
       fullscreen: [...desktop.fullscreen],
-      processes: [],
+      processes: process.platform === 'linux' ? [linuxProcesses()] : [],
       media: [...desktop.media],
       cpuByOthersPercent: [],
       gpus: [],
