@@ -5,6 +5,7 @@ import type { IdleSource, Sensors, Source } from '../ports.ts';
 import { cpuByOthers } from './cpu.ts';
 import { linuxDesktop } from './linux-desktop.ts';
 import { linuxProcesses } from './linux-processes.ts';
+import { nvidiaGpus } from './nvidia.ts';
 import { hwmonTemperature, sysfsGpus, sysfsPower } from './sysfs.ts';
 
 const SLOW = { rest: 60_000, ready: 10_000, watch: 5_000 } as const;
@@ -35,7 +36,7 @@ export function systemSensors(options: SensorOptions): Sensors {
       processes: linux ? [linuxProcesses()] : [],
       media: [...desktop.media],
       cpuByOthersPercent: options.ourCpuSeconds === undefined ? [] : [cpuByOthers({ ours: options.ourCpuSeconds })],
-      gpus: linux ? [sysfsGpus()] : [],
+      gpus: [...(linux ? [sysfsGpus()] : []), ...(process.platform === 'darwin' ? [] : [nvidiaGpus()])],
       onBattery: [linux ? sysfsPower() : power, ...desktop.onBattery],
       temperatureC: linux ? [hwmonTemperature()] : [],
       metered: [...desktop.metered],
