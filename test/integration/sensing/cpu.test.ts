@@ -37,7 +37,7 @@ describe.skipIf(process.platform !== 'linux')('processor time of others, on this
     expect(inside.without - inside.with).toBeGreaterThan(0.25 * CORE);
     expect(inside.without - inside.with).toBeLessThan(1.1 * CORE);
 
-    engine('rm', '-f', id);
+    engine('rm', '-f', ...containers.splice(0));
     burning.push(spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }));
     const outside = await measure(async () => 0);
     expect(outside.with).toBeGreaterThan(0.25 * CORE);
