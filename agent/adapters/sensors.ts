@@ -1,24 +1,31 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem, userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { battery } from 'systeminformation';
 import type { IdleSource, Sensors, Source } from '../ports.ts';
+import { cpuByOthers } from './cpu.ts';
 import { linuxDesktop } from './linux-desktop.ts';
+import { linuxProcesses } from './linux-processes.ts';
+import { nvidiaGpus } from './nvidia.ts';
+import { hwmonTemperature, sysfsGpus, sysfsPower } from './sysfs.ts';
 
 const SLOW = { rest: 60_000, ready: 10_000, watch: 5_000 } as const;
 
 const NO_DESKTOP = { idle: [], locked: [], fullscreen: [], media: [], onBattery: [], metered: [] } as const;
 
-/**
- * What a machine tells of itself. `idle`: who tells of input; null: the system's own ways, which Linux alone has here. `folder`:
- * whose file system's free space counts.
- */
-export function systemSensors(options: {
+export type SensorOptions = {
+  /** Who tells of input; null: the system's own ways, which Linux alone has here. */
   readonly idle: readonly IdleSource[] | null;
+  /** Whose file system's free space counts. */
   readonly folder: string;
-}): Sensors {
+  /** Cumulative processor seconds of our containers; without it nobody could tell ours from others', and nothing is said of either. */
+  readonly ourCpuSeconds?: () => Promise<number>;
+};
+
+/** What a machine tells of itself. */
+export function systemSensors(options: SensorOptions): Sensors {
+  const linux = process.platform === 'linux';
   const desktop =
-    process.platform === 'linux'
+    linux
       ? linuxDesktop({ environment: process.env, user: userInfo().uid, ours: [process.pid] })
       : NO_DESKTOP;
   return {
@@ -26,12 +33,12 @@ export function systemSensors(options: {
       idle: options.idle ?? desktop.idle,
       locked: [...desktop.locked],
       fullscreen: [...desktop.fullscreen],
-      processes: [],
+      processes: linux ? [linuxProcesses()] : [],
       media: [...desktop.media],
-      cpuByOthersPercent: [],
-      gpus: [],
-      onBattery: [power, ...desktop.onBattery],
-      temperatureC: [],
+      cpuByOthersPercent: options.ourCpuSeconds === undefined ? [] : [cpuByOthers({ ours: options.ourCpuSeconds })],
+      gpus: [...(linux ? [sysfsGpus()] : []), ...(process.platform === 'darwin' ? [] : [nvidiaGpus()])],
+      onBattery: [linux ? sysfsPower() : power, ...desktop.onBattery],
+      temperatureC: linux ? [hwmonTemperature()] : [],
       metered: [...desktop.metered],
       freeDiskBytes: [disk(options.folder)],
     },
@@ -42,8 +49,10 @@ export function systemSensors(options: {
 const power: Source<boolean> = {
   name: 'systeminformation',
   every: SLOW,
-  timeoutMs: 5_000,
+  timeoutMs: 10_000,
   read: async () => {
+    // Loaded where it is asked only: it would cost megabytes at rest on systems that tell by themselves.
+    const { battery } = await import('systeminformation');
     const { hasBattery, acConnected } = await battery();
     return hasBattery ? !acConnected : 'unavailable';
   },
