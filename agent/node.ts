@@ -7,7 +7,7 @@ import { rpcChain } from './adapters/chain.ts';
 import { systemClock } from './adapters/clock.ts';
 import { coordinatorDirectory } from './adapters/coordinator.ts';
 import { dockerContainers } from './adapters/docker.ts';
-import { memoryHistory } from './adapters/history.ts';
+import { historyFile } from './adapters/history.ts';
 import { ledgerFiles } from './adapters/ledger.ts';
 import { takeLock } from './adapters/lock.ts';
 import { fileNetworks } from './adapters/networks.ts';
@@ -52,7 +52,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         directory: coordinatorDirectory({ log }),
         networks: fileNetworks(dataDir),
         openLedger: ledgerFiles(dataDir),
-        history: memoryHistory(),
+        history: historyFile(join(dataDir, 'history.db'), { log, now: systemClock.now }),
         workspace: folderWorkspace(join(dataDir, 'workspace')),
         catalogue: { load: () => loadCatalogue(options.catalogueFile) },
         platform: `${process.platform}-${process.arch}`,

@@ -143,6 +143,7 @@ export type Sensors = {
 export type History = {
   /** Never throws: a full disk loses the entry, not the work. */
   readonly append: (entry: Omit<SwitchEntry, 'id'>) => void;
+  /** Throws DISK_FULL where the disk cannot be read. */
   readonly page: (query: SwitchQuery) => SwitchPage;
   readonly close: () => void;
 };

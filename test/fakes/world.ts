@@ -1,7 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { memoryHistory } from '../../agent/adapters/history.ts';
 import { createAgent } from '../../agent/agent.ts';
 import type { Agent } from '../../agent/api.ts';
 import type { Ports } from '../../agent/ports.ts';
@@ -12,6 +11,7 @@ import { randomHex32 } from '../support/random.ts';
 import { FakeChain } from './chain.ts';
 import { FakeClock } from './clock.ts';
 import { FakeContainers } from './containers.ts';
+import { FakeHistory } from './history.ts';
 import { FakeDisk, FakeLedger } from './ledger.ts';
 import { FakeNetwork } from './network.ts';
 import { FakeNetworkMemory, FakeSensors, FakeSettings, FakeVault, FakeWorkspace } from './small.ts';
@@ -45,7 +45,7 @@ export class World {
   readonly vault: FakeVault;
   readonly networks: FakeNetworkMemory;
   readonly #lives: { alive: boolean }[] = [];
-  readonly history = memoryHistory();
+  readonly history: FakeHistory;
   readonly workspace = new FakeWorkspace(mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
@@ -57,6 +57,7 @@ export class World {
     this.disk = before?.disk ?? new FakeDisk();
     this.vault = before?.vault ?? new FakeVault();
     this.networks = before?.networks ?? new FakeNetworkMemory();
+    this.history = before?.history ?? new FakeHistory();
     this.containers.images.add(IMAGE);
     this.network.now = this.clock.now;
     this.network.up = true;
