@@ -44,7 +44,7 @@ open my $stamps, '>', '/tmp/stamps' or die;
 my @workers;
 for my $slot (0 .. $spinners - 1) {
   my $pid = fork // die;
-  if ($pid == 0) { spin($stamps, $slot); exit }
+  if ($pid == 0) { POSIX::nice(19); spin($stamps, $slot); exit }
   push @workers, $pid;
 }
 
