@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onVirtualDisplay, testTools } from '../../scripts/lib/display.mjs';
 import { which } from '../../scripts/lib/run.mjs';
+import { falseSwitches } from './noise.ts';
 import { openDisplay } from './yield/display.ts';
 import { type Arm, freeOnce, type Scene, yieldOnce } from './yield/events.ts';
 import { percentile, rounded, spread } from './yield/figures.ts';
@@ -22,6 +23,8 @@ const INNER = '--on-this-display';
 const COUNTS = [1, 8] as const;
 const EVENTS: Readonly<Record<Arm, number>> = { input: 60, game: 40, controlInput: 10, controlGame: 10 };
 const GPU_EVENTS = 24;
+/** Hours of noise, each another. */
+const SEEDS = 51;
 const HELD_MIB = '256';
 
 const option = (name: string, fallback: number): number =>
@@ -51,7 +54,6 @@ async function arms(count: number, { catalogue, cpuPercent, scale }: Setting, pl
   const fleet = await openFleet({ catalogue, cpuPercent, lane: 'cpu', count, heldMiB: '0' });
   try {
     for (const arm of plan(scale)) {
-      await fleet.calm();
       const took = await yieldOnce(arm, { ...place, fleet });
       latencies[arm].push(took);
       tell(`${count} containers, ${arm}: ${rounded(took)} ms`);
@@ -67,7 +69,6 @@ async function gpu({ catalogue, cpuPercent, scale }: Setting, place: Place): Pro
   const fleet = await openFleet({ catalogue, cpuPercent, lane: 'gpu', count: 1, heldMiB: HELD_MIB });
   try {
     for (let event = 0; event < Math.ceil(GPU_EVENTS * scale); event++) {
-      await fleet.calm();
       times.push(await freeOnce({ ...place, fleet }));
       tell(`memory free: ${rounded(times.at(-1) ?? 0)} ms`);
     }
@@ -94,6 +95,7 @@ async function measure(): Promise<void> {
     const runs: { readonly count: number; readonly latencies: Latencies }[] = [];
     for (const count of COUNTS) runs.push({ count, latencies: await arms(count, setting, place) });
     const free = await gpu(setting, place);
+    const seeds = Array.from({ length: SEEDS }, (_, seed) => falseSwitches(seed + 1));
     const all = (arm: Arm): readonly number[] => runs.flatMap(({ latencies }) => latencies[arm]);
     const gameP50Ms = percentile(all('game'), 50);
     const controlGameP50Ms = percentile(all('controlGame'), 50);
@@ -106,6 +108,18 @@ async function measure(): Promise<void> {
       controlInputP50Ms: rounded(percentile(all('controlInput'), 50)),
       controlGameP50Ms: rounded(controlGameP50Ms),
       ratioGame: rounded(controlGameP50Ms / gameP50Ms),
+      falseSwitchesPer5Min: rounded(
+        percentile(
+          seeds.map(({ ours }) => ours),
+          50,
+        ),
+      ),
+      controlFalseSwitchesPer5Min: rounded(
+        percentile(
+          seeds.map(({ control }) => control),
+          50,
+        ),
+      ),
       gpuFreeP99Ms: rounded(percentile(free, 99)),
       raw: {
         cpuPercent: setting.cpuPercent,

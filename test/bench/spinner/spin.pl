@@ -52,9 +52,9 @@ $| = 1;
 select STDERR;
 $| = 1;
 while (defined(my $said = line())) {
-  if ($said =~ /freeze/) { kill STOP => @workers }
-  elsif ($said =~ /thaw/) { kill CONT => @workers }
-  elsif ($said =~ /stop/) { last }
+  if ($said eq 'freeze') { kill STOP => @workers }
+  elsif ($said eq 'thaw') { kill CONT => @workers }
+  elsif ($said eq 'stop') { last }
 }
 kill KILL => @workers;
 exit 1;

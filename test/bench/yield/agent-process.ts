@@ -25,7 +25,9 @@ import type { FromAgent, Start, ToAgent } from './messages.ts';
  */
 const start: Start = JSON.parse(process.argv[2] ?? '');
 const root = join(import.meta.dirname, '../../..');
-const say = (message: FromAgent): void => void process.send?.(message);
+const say = (message: FromAgent): void => {
+  if (process.connected) process.send?.(message);
+};
 
 const clock = leapingClock();
 const vault = new FakeVault();

@@ -1,16 +1,19 @@
 import { systemClock } from '../../../agent/adapters/clock.ts';
 import type { Clock, IdleSource } from '../../../agent/ports.ts';
 
+/** Shorter waits guard something that is under way, and end in their own time. */
+const GUARD_MS = 5_000;
+
 /** The system's clock, which can be told that time has passed: what the agent waits for in minutes need not be waited for. */
 export type LeapingClock = Clock & {
-  /** Milliseconds. Timers that would have ended meanwhile end now. */
+  /** Milliseconds. What waits for longer than `GUARD_MS` and would have come meanwhile comes now. */
   readonly leap: (ms: number) => void;
   /** The same source of idle time, its owner away during the leaps since the last input too. */
   readonly away: (source: IdleSource) => IdleSource;
 };
 
 export function leapingClock(): LeapingClock {
-  type Timer = { readonly due: number; readonly run: () => void; stop: () => void };
+  type Timer = { due: number; readonly run: () => void; stop: () => void };
   const timers = new Set<Timer>();
   let leapt = 0;
   let leaps: readonly { readonly at: number; readonly ms: number }[] = [];
@@ -36,9 +39,11 @@ export function leapingClock(): LeapingClock {
       };
     },
     leap(ms) {
+      const before = now();
       leapt += ms;
       leaps = [...leaps, { at: systemClock.now(), ms }];
       for (const timer of timers) {
+        if (timer.due - before <= GUARD_MS) timer.due += ms;
         timer.stop();
         arm(timer);
       }

@@ -8,11 +8,15 @@ import { monotonic } from './stamps.ts';
 
 export type Arm = 'input' | 'game' | 'controlInput' | 'controlGame';
 
+const CATCH_UP_MS = 500;
 const LIMIT_MS = 40_000;
 /** Longer than a scheduler's period: what was still to run has run. */
 const DRAIN_MS = 120;
 
 export type Scene = { readonly fleet: Fleet; readonly display: Display; readonly game: string };
+
+/** Milliseconds since any of it ran, so that what a scheduler's pause would have hidden is not counted as speed. */
+const AT_WORK_MS = 2;
 
 /** Somebody comes back to a machine at work. */
 function disturb(arm: Arm, { display, game }: Scene): { readonly at: number; readonly program: ChildProcess | null } {
@@ -36,6 +40,15 @@ async function waitFor(what: string, look: () => boolean, everyMs: number): Prom
   }
 }
 
+/** At a moment that has nothing to do with what anybody polls. */
+async function atWork(fleet: Fleet): Promise<void> {
+  do {
+    await fleet.calm();
+    await delay(200 + Math.random() * 400);
+  } while (!(await fleet.lively()));
+  await waitFor('the work to be at work', () => monotonic() - Math.max(...fleet.stamps()) < AT_WORK_MS, 1);
+}
+
 /**
  * Milliseconds from one event to the last instruction that any of the fleet's processes ran before it was let go on again.
  * While the control's rules are in force the agent's process is stopped, so that it cannot help.
@@ -44,7 +57,7 @@ export async function yieldOnce(arm: Arm, scene: Scene): Promise<number> {
   const { fleet, display, game } = scene;
   const { containers, agent } = fleet;
   const control = arm === 'controlInput' || arm === 'controlGame';
-  await delay(200 + Math.random() * 400);
+  await atWork(fleet);
   const ids = fleet.watched().map(({ id }) => id);
   if (control) agent.kill('SIGSTOP');
   const rules =
@@ -62,6 +75,8 @@ export async function yieldOnce(arm: Arm, scene: Scene): Promise<number> {
   if (control) {
     await Promise.all(ids.map((id) => containers.thaw(id)));
     agent.kill('SIGCONT');
+    // It learns now of what it slept through, and yields.
+    await delay(CATCH_UP_MS);
   }
   return Math.max(0, last - at);
 }
@@ -69,7 +84,7 @@ export async function yieldOnce(arm: Arm, scene: Scene): Promise<number> {
 /** Milliseconds from a game's start until the process that holds memory is gone; 2 ms or less too many. */
 export async function freeOnce(scene: Scene): Promise<number> {
   const { fleet } = scene;
-  await delay(200 + Math.random() * 400);
+  await atWork(fleet);
   const holders = fleet.watched();
   const { at, program } = disturb('game', scene);
   await waitFor('the memory to be free', () => holders.every((one) => one.gone()), 2);

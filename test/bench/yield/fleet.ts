@@ -24,6 +24,8 @@ export type Fleet = {
   readonly agent: ChildProcess;
   readonly watched: () => readonly Watched[];
   readonly stamps: () => readonly number[];
+  /** All containers are there, and each of their processes was seen at work lately. */
+  readonly lively: () => Promise<boolean>;
   /** Lets the agent believe that everybody has left, until all its work runs. */
   readonly calm: () => Promise<void>;
   readonly end: () => Promise<void>;
@@ -65,7 +67,6 @@ export async function openFleet(options: {
   const stamps = (): readonly number[] => watched.flatMap((one) => one.stamps());
   const leap = (): void => void agent.send({ leapMs: CALM_MS } satisfies ToAgent);
 
-  /** All containers there, and each of their processes seen at work lately. */
   async function lively(): Promise<boolean> {
     if (dead) throw new Error(`the agent's process ended (see ${folder}/logs)`);
     if (watched.length < options.count || watched.some((one) => one.gone())) await find();
@@ -95,7 +96,7 @@ export async function openFleet(options: {
 
   await until('the agent to hold leases', () => device !== null || dead);
   return {
-    ...{ containers, agent, stamps, calm, watched: () => watched },
+    ...{ containers, agent, stamps, lively, calm, watched: () => watched },
     async end() {
       for (const one of watched) one.close();
       containers.close();
