@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Containers } from '../../../agent/ports.ts';
+import { isFailure } from '../../../core/errors.ts';
 import type { Display } from './display.ts';
 
 /**
@@ -26,10 +27,24 @@ function programs(): readonly string[] {
   });
 }
 
+/** An engine refuses to pause work that its scheduler has throttled, now and then: the wrapper asks again at its next turn. */
 async function wrapped(containers: Containers, ids: readonly string[]): Promise<void> {
   await turn(WRAPPER_POLL_MS);
-  await Promise.all(ids.map((id) => containers.freeze(id)));
+  await Promise.all(
+    ids.map(async (id) => {
+      while (!(await paused(containers, id))) await delay(WRAPPER_POLL_MS);
+    }),
+  );
 }
+
+const paused = (containers: Containers, id: string): Promise<boolean> =>
+  containers.freeze(id).then(
+    () => true,
+    (error: unknown) => {
+      if (isFailure(error, 'REFUSED')) return false;
+      throw error;
+    },
+  );
 
 /** What the display's idle time and the clock of this process may differ by. */
 const SLACK_MS = 5;
