@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import { memoryHistory } from '../../../agent/adapters/history.ts';
+import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
+import { fileLog } from '../../../agent/adapters/log.ts';
+import { systemRandom } from '../../../agent/adapters/random.ts';
+import { systemSensors } from '../../../agent/adapters/sensors.ts';
+import { folderWorkspace } from '../../../agent/adapters/workspace.ts';
+import { openX11 } from '../../../agent/adapters/x11.ts';
+import { createAgent } from '../../../agent/agent.ts';
+import { catalogue } from '../../../core/catalogue.ts';
+import { perLane } from '../../../core/primitives.ts';
+import { defaultSettings } from '../../../core/settings.ts';
+import { FakeChain } from '../../fakes/chain.ts';
+import { FakeNetwork } from '../../fakes/network.ts';
+import { FakeNetworkMemory, FakeSettings, FakeVault } from '../../fakes/small.ts';
+import { until } from '../../support/wait.ts';
+import { leapingClock } from './clock.ts';
+import type { FromAgent, Start, ToAgent } from './messages.ts';
+
+/**
+ * The real loop with the real engine and sensors, in a process of its own as in the app; in place of a coordinator, one in memory
+ * that hands out the leases. The clock can leap, so that nobody waits out the idle time.
+ */
+const start: Start = JSON.parse(process.argv[2] ?? '');
+const root = join(import.meta.dirname, '../../..');
+const say = (message: FromAgent): void => {
+  if (process.connected) process.send?.(message);
+};
+
+const clock = leapingClock();
+const vault = new FakeVault();
+const chain = new FakeChain();
+const network = new FakeNetwork(chain, clock.now);
+const defaults = defaultSettings();
+const settings = new FakeSettings({
+  limits: { ...defaults.limits, cpuPercent: start.cpuPercent },
+  // The spinners of the arm that is not measured, and the bench itself, are no somebody at work.
+  rules: { ...defaults.rules, cpuBusyPercent: null },
+});
+const log = fileLog(join(start.folder, 'logs'));
+const x11 = openX11({ display: process.env['DISPLAY'] ?? '', ours: [process.pid] });
+const sensors = systemSensors({ idle: [clock.away(x11.idle)], folder: join(start.folder, 'workspace') });
+const seccompProfile = await readFile(join(root, 'resources/seccomp.json'), 'utf8');
+
+const agent = createAgent(
+  {
+    ...{ clock, vault, chain, settings, sensors, log, seccompProfile },
+    random: systemRandom,
+    containers: dockerContainers({ log }),
+    directory: network,
+    networks: new FakeNetworkMemory(),
+    openLedger: ledgerFiles(start.folder),
+    history: memoryHistory(),
+    workspace: folderWorkspace(join(start.folder, 'workspace')),
+    catalogue: { load: async () => catalogue.parse(JSON.parse(await readFile(start.catalogueFile, 'utf8'))) },
+    platform: `${process.platform}-${process.arch}`,
+  },
+  { version: '0.0.0', slots: perLane((lane) => start.jobs.filter((job) => job.lane === lane).length) },
+);
+
+process.on('message', (message: ToAgent) => {
+  clock.leap(message.leapMs);
+  agent.wake();
+});
+process.on('disconnect', () => void agent.stop().then(() => process.exit()));
+agent.onSnapshot((snapshot) =>
+  say({ kind: 'state', phases: snapshot.running.map(({ phase }) => phase), reason: snapshot.reason?.kind ?? null }),
+);
+
+await agent.start();
+// The machine has been left alone for long.
+clock.leap(start.idleMs);
+agent.wake();
+await until('the agent asks for work', () => network.slots > 0);
+for (const { lane, workload, version, image, params } of start.jobs) {
+  const lease = { lane, workload, version, image, params, price: 1n };
+  network.issue({ ...lease, deadline: clock.now() + 365 * 86_400_000 }, 'nothing');
+}
+say({ kind: 'ready', device: vault.device });

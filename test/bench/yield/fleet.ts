@@ -1,0 +1,110 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import type { Containers } from '../../../agent/ports.ts';
+import { catalogue } from '../../../core/catalogue.ts';
+import type { Address, Lane } from '../../../core/primitives.ts';
+import { until } from '../../support/wait.ts';
+import type { FromAgent, Start, ToAgent } from './messages.ts';
+import { monotonic, type Watched, watchContainer } from './stamps.ts';
+
+/** Longer than any rule waits after a game, however often it was played lately; shorter than what ends resting work. */
+const CALM_MS = 5 * 60_000;
+const SPINNERS = 2;
+/** A throttled container runs at least once in each of the scheduler's periods of 100 ms. */
+const LIVELY_MS = 250;
+
+/** An agent in its own process and the containers that it started, watched from outside. */
+export type Fleet = {
+  readonly containers: Containers;
+  readonly agent: ChildProcess;
+  readonly watched: () => readonly Watched[];
+  readonly stamps: () => readonly number[];
+  /** All containers are there, and each of their processes was seen at work lately. */
+  readonly lively: () => Promise<boolean>;
+  /** Lets the agent believe that everybody has left, until all its work runs. */
+  readonly calm: () => Promise<void>;
+  readonly end: () => Promise<void>;
+};
+
+export async function openFleet(options: {
+  readonly catalogue: string;
+  readonly lane: Lane;
+  readonly count: number;
+  readonly cpuPercent: number;
+  readonly heldMiB: string;
+}): Promise<Fleet> {
+  const folder = await mkdtemp(join(tmpdir(), 'idlemesh-bench-yield-'));
+  const catalogueFile = join(folder, 'catalogue.json');
+  await writeFile(catalogueFile, options.catalogue);
+  const entry = catalogue.parse(JSON.parse(options.catalogue)).entries.find(({ lane }) => lane === options.lane);
+  if (entry === undefined) throw new Error('no such workload');
+  const { id: workload, version, image, lane } = entry;
+  const job = { lane, workload, version, image, params: { spinners: `${SPINNERS}`, heldMiB: options.heldMiB } };
+  const start: Start = {
+    ...{ folder, catalogueFile, cpuPercent: options.cpuPercent, idleMs: 24 * 3_600_000 },
+    jobs: Array.from({ length: options.count }, () => job),
+  };
+  const agent = fork(join(import.meta.dirname, 'agent-process.ts'), [JSON.stringify(start)], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+  let device: Address | null = null;
+  let reason: string | null = 'not begun';
+  let dead = false;
+  agent.on('message', (message: FromAgent) => {
+    if (message.kind === 'ready') device = message.device;
+    else reason = message.reason;
+  });
+  agent.on('exit', () => {
+    dead = true;
+  });
+  const containers = dockerContainers({ log: () => undefined });
+  let watched: readonly Watched[] = [];
+  const stamps = (): readonly number[] => watched.flatMap((one) => one.stamps());
+  const leap = (): void => void agent.send({ leapMs: CALM_MS } satisfies ToAgent);
+
+  async function lively(): Promise<boolean> {
+    if (dead) throw new Error(`the agent's process ended (see ${folder}/logs)`);
+    if (watched.length < options.count || watched.some((one) => one.gone())) await find();
+    if (watched.length < options.count || watched.some((one) => one.stopped())) return false;
+    const since = monotonic() - LIVELY_MS;
+    const all = stamps();
+    return all.length === options.count * SPINNERS && all.every((stamp) => stamp > since);
+  }
+  async function find(): Promise<void> {
+    for (const one of watched) one.close();
+    watched = [];
+    if (device === null) return;
+    const running = (await containers.list(device)).filter(({ state }) => state === 'running');
+    const found = await Promise.allSettled(running.map(({ id }) => watchContainer(id, SPINNERS)));
+    watched = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  }
+  async function calm(): Promise<void> {
+    const began = Date.now();
+    leap();
+    for (let asked = began; !(await lively()); await delay(10)) {
+      if (Date.now() - began > 60_000) throw new Error(`the work did not go on: ${reason}`);
+      if (Date.now() - asked < 2_000) continue;
+      asked = Date.now();
+      leap();
+    }
+  }
+
+  await until('the agent to hold leases', () => device !== null || dead);
+  return {
+    ...{ containers, agent, stamps, lively, calm, watched: () => watched },
+    async end() {
+      for (const one of watched) one.close();
+      containers.close();
+      if (!dead) {
+        agent.disconnect();
+        await once(agent, 'exit');
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
