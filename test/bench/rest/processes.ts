@@ -3,13 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** Threads that live shorter than this may go uncounted. Milliseconds. */
 const LOOK_EVERY_MS = 1_000;
+/** USER_HZ: the same on every Linux that Electron runs on. */
+const TICKS_PER_S = 100;
 
 /** What a tree of processes used while it was watched. */
 export type Usage = {
   readonly seconds: number;
-  /** Of one core, from the scheduler's nanoseconds. */
+  /** Of one core, from the scheduler's nanoseconds of every thread; children that came and went in clock ticks. */
   readonly cpuPercent: number;
-  /** The same from the clock ticks of the processes: coarse, but with the threads and children that came and went. */
+  /** The same from clock ticks alone, to check the other by: coarse, but what threads used that have ended is in it. */
   readonly cpuTicksPercent: number;
   /** Times a thread gave the processor up by itself, per second. */
   readonly wakeupsPerS: number;
@@ -20,14 +22,26 @@ export type Usage = {
   readonly renderers: number;
 };
 
-type Stat = { readonly parent: number; readonly ticks: number; readonly start: string };
+type Stat = {
+  readonly parent: number;
+  /** Clock ticks of its own. */
+  readonly ticks: number;
+  /** Clock ticks of its children that have ended, and of theirs. */
+  readonly reaped: number;
+  readonly start: string;
+};
 
-/** Of `/proc/PID/stat` (proc(5)): the parent, the time of itself and of children waited for in clock ticks, the beginning. */
+/** Of `/proc/PID/stat`; source: proc(5). */
 export function parseStat(text: string): Stat {
   // The name in parentheses may hold anything, parentheses and spaces too.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-  return { parent: Number(fields[1]), ticks, start: fields[19] ?? '' };
+  const number = (at: number): number => Number(fields[at]);
+  return {
+    parent: number(1),
+    ticks: number(11) + number(12),
+    reaped: number(13) + number(14),
+    start: fields[19] ?? '',
+  };
 }
 
 /** Kilobytes of a line such as `Pss:   177 kB` in `/proc/PID/smaps_rollup`. */
@@ -77,6 +91,15 @@ export class Growth {
   }
 }
 
+/** Ticks of children that began and ended unseen, from one look to the next. */
+export function unseenTicks(before: ReadonlyMap<string, Stat>, now: ReadonlyMap<string, Stat>): number {
+  let ticks = 0;
+  for (const [key, { reaped }] of now) ticks += reaped - (before.get(key)?.reaped ?? 0);
+  // Whoever was seen and has ended is in its parent's sum with its whole life, of which all but the last moment is counted.
+  for (const [key, gone] of before) if (!now.has(key)) ticks -= gone.ticks + gone.reaped;
+  return Math.max(0, ticks);
+}
+
 const read = (path: string): string | null => {
   try {
     return readFileSync(path, 'utf8');
@@ -93,7 +116,12 @@ function tree(root: number): ReadonlyMap<number, Stat> {
     if (text !== null) stats.set(Number(name), parseStat(text));
   }
   const pids = treeOf(root, new Map([...stats].map(([pid, { parent }]) => [pid, parent])));
-  return new Map(pids.flatMap((pid) => (stats.has(pid) ? [[pid, stats.get(pid) as Stat]] : [])));
+  return new Map(
+    pids.flatMap((pid): [number, Stat][] => {
+      const stat = stats.get(pid);
+      return stat === undefined ? [] : [[pid, stat]];
+    }),
+  );
 }
 
 /** Kinds of Chromium's processes carry their kind in their command line; the first has none. */
@@ -106,13 +134,15 @@ export const pssMbOf = (root: number): number =>
     return sum + (rollup === null ? 0 : parsePss(rollup) / 1024);
   }, 0);
 
-/** Watches several trees over the same time. Memory is looked at before and after, when that can disturb nothing. */
+/** Watches several trees over the same time. Memory is looked at before and after only: the look itself holds its subject up. */
 export async function watch(roots: readonly number[], ms: number): Promise<readonly Usage[]> {
   const seen = roots.map((root) => ({
     root,
     cpu: new Growth(),
     ticks: new Growth(),
     wakeups: new Growth(),
+    stats: new Map<string, Stat>(),
+    unseen: 0,
     pss: [pssMbOf(root)],
     processes: 0,
     renderers: 0,
@@ -130,6 +160,9 @@ export async function watch(roots: readonly number[], ms: number): Promise<reado
           if (status !== null) wakeups.set(`${pid} ${stat.start} ${thread}`, parseVoluntarySwitches(status));
         }
       }
+      const stats = new Map([...now].map(([pid, stat]) => [`${pid} ${stat.start}`, stat]));
+      arm.unseen += arm.stats.size === 0 ? 0 : unseenTicks(arm.stats, stats);
+      arm.stats = stats;
       arm.cpu.look(cpu);
       arm.ticks.look(ticks);
       arm.wakeups.look(wakeups);
@@ -146,17 +179,14 @@ export async function watch(roots: readonly number[], ms: number): Promise<reado
   const seconds = (performance.now() - began) / 1000;
   return seen.map((arm) => ({
     seconds,
-    cpuPercent: (arm.cpu.total / 1e9 / seconds) * 100,
-    cpuTicksPercent: (arm.ticks.total / TICKS_PER_S / seconds) * 100,
+    cpuPercent: ((arm.cpu.total / 1e9 + arm.unseen / TICKS_PER_S) / seconds) * 100,
+    cpuTicksPercent: ((arm.ticks.total + arm.unseen) / TICKS_PER_S / seconds) * 100,
     wakeupsPerS: arm.wakeups.total / seconds,
     pssMb: median([...arm.pss, pssMbOf(arm.root)]),
     processes: arm.processes,
     renderers: arm.renderers,
   }));
 }
-
-/** USER_HZ: the same on every Linux that Electron runs on. */
-const TICKS_PER_S = 100;
 
 function threadsOf(pid: number): readonly string[] {
   try {
