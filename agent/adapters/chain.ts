@@ -1,68 +1,71 @@
-import { Contract } from 'ethers/contract';
-import { JsonRpcProvider, Network } from 'ethers/providers';
-import { FetchRequest, isError } from 'ethers/utils';
-import { DISTRIBUTOR_ABI, TOKEN_ABI } from '../../core/abi.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
 import { asFailure, Failure, fail } from '../../core/errors.ts';
+import { keccakText } from '../../core/keccak.ts';
+import type { Address } from '../../core/primitives.ts';
 import type { NetworkInfo } from '../../core/wire.ts';
 import type { Chain } from '../ports.ts';
+import { ask } from './http.ts';
 
 const REQUEST_MS = 8_000;
 const CONFIRM_MS = 120_000;
 const CONFIRM_EVERY_MS = 1_000;
-const ABI = [...TOKEN_ABI, ...DISTRIBUTOR_ABI];
 
-/** The chain over JSON-RPC. Nothing is asked for while nobody asks: no polling, no subscriptions. */
+/** One answer of JSON-RPC 2.0. */
+const answer = z.union([
+  z.object({ error: z.object({ message: z.string() }) }),
+  z.object({ result: z.unknown(), error: z.null().optional() }),
+]);
+const word = z.string().regex(/^0x[0-9a-f]{64}$/i);
+const receipt = z.object({ status: z.string() }).nullable();
+
+/**
+ * The chain over JSON-RPC, which this little takes no library for: at rest an app should not hold one. Nothing is asked for
+ * while nobody asks: no polling, no subscriptions.
+ */
 export function rpcChain(): Chain {
-  let current: { readonly key: string; readonly provider: JsonRpcProvider } | null = null;
   let closed = false;
 
-  function providerOf({ rpcUrl, chainId }: NetworkInfo): JsonRpcProvider {
+  async function rpc<T extends z.ZodType>(
+    { rpcUrl }: NetworkInfo,
+    method: string,
+    params: readonly unknown[],
+    shape: T,
+  ): Promise<z.output<T>> {
     if (closed) fail('CANCELLED', 'the chain was closed');
-    const key = `${chainId} ${rpcUrl}`;
-    if (current?.key === key) return current.provider;
-    current?.provider.destroy();
-    const request = new FetchRequest(rpcUrl);
-    request.timeout = REQUEST_MS;
-    request.setThrottleParams({ maxAttempts: 2 });
-    const network = Network.from(chainId);
-    const provider = new JsonRpcProvider(request, network, { staticNetwork: network, cacheTimeout: -1 });
-    current = { key, provider };
-    return provider;
-  }
-
-  async function read(network: NetworkInfo, at: string, name: 'balanceOf' | 'claimed', of: string): Promise<bigint> {
     try {
-      const contract = new Contract(at, ABI, providerOf(network));
-      const value: unknown = await contract.getFunction(name)(of);
-      return typeof value === 'bigint' ? value : fail('CHAIN_AWAY', `${at} answered no number`);
+      const body = { jsonrpc: '2.0', id: 1, method, params };
+      const said = await ask(rpcUrl, { method: 'POST', body, timeoutMs: REQUEST_MS }, answer);
+      if (said.error) return fail('CHAIN_AWAY', said.error.message.slice(0, 200));
+      const read = shape.safeParse('result' in said ? said.result : undefined);
+      return read.success ? read.data : fail('CHAIN_AWAY', `the chain answered ${method} with something else`);
     } catch (error) {
-      return away(error);
+      if (error instanceof Failure && error.code === 'CHAIN_AWAY') throw error;
+      return fail('CHAIN_AWAY', asFailure(error).message.slice(0, 200), {}, error);
     }
   }
 
-  function away(error: unknown): never {
-    if (error instanceof Failure) throw error;
-    const short = isError(error, 'SERVER_ERROR') || isError(error, 'NETWORK_ERROR') ? error.shortMessage : null;
-    return fail('CHAIN_AWAY', (short ?? asFailure(error).message).slice(0, 200), {}, error);
+  /** What a view function of one address answers, by its signature in core/abi.ts. */
+  async function read(network: NetworkInfo, at: Address, signature: string, of: Address): Promise<bigint> {
+    const data = keccakText(signature).slice(0, 10) + of.slice(2).toLowerCase().padStart(64, '0');
+    return BigInt(await rpc(network, 'eth_call', [{ to: at, data }, 'latest'], word));
   }
 
   return {
-    balanceOf: (network, account) => read(network, network.token, 'balanceOf', account),
-    claimedBy: (network, owner) => read(network, network.distributor, 'claimed', owner),
+    balanceOf: (network, account) => read(network, network.token, 'balanceOf(address)', account),
+    claimedBy: (network, owner) => read(network, network.distributor, 'claimed(address)', owner),
     async confirm(network, txHash) {
       const end = Date.now() + CONFIRM_MS;
       while (Date.now() < end) {
-        const receipt = await providerOf(network).getTransactionReceipt(txHash).catch(away);
-        if (receipt?.status === 0) fail('REFUSED', 'the transaction reverted', { txHash });
-        if (receipt !== null) return;
-        await new Promise((resolve) => setTimeout(resolve, CONFIRM_EVERY_MS));
+        const found = await rpc(network, 'eth_getTransactionReceipt', [txHash], receipt);
+        if (found !== null && BigInt(found.status) === 0n) fail('REFUSED', 'the transaction reverted', { txHash });
+        if (found !== null) return;
+        await delay(CONFIRM_EVERY_MS);
       }
       fail('TIMEOUT', 'the transaction was not mined within 120 s; it may still be', { txHash });
     },
     close() {
       closed = true;
-      current?.provider.destroy();
-      current = null;
     },
   };
 }

@@ -16,10 +16,15 @@ export type Request = {
   readonly token?: string;
   readonly body?: unknown;
   readonly stream?: { readonly from: Readable; readonly bytes: number };
+  /** Of silence; 30 s unless given. */
+  readonly timeoutMs?: number;
 };
 
 /** One request; the answer's body is a stream. Throws COORDINATOR_AWAY, or the failure that the answer names. */
-export async function send(url: string, { method, token, body, stream }: Request): Promise<IncomingMessage> {
+export async function send(
+  url: string,
+  { method, token, body, stream, timeoutMs = SILENCE_MS }: Request,
+): Promise<IncomingMessage> {
   const text = body === undefined ? undefined : Buffer.from(encodeWire(body));
   const length = text?.length ?? stream?.bytes;
   const headers = {
@@ -30,8 +35,8 @@ export async function send(url: string, { method, token, body, stream }: Request
   };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const start = url.startsWith('https:') ? httpsRequest : httpRequest;
-    const outgoing = start(url, { method, headers, timeout: SILENCE_MS });
-    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer for 30 s')));
+    const outgoing = start(url, { method, headers, timeout: timeoutMs });
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer for ${timeoutMs / 1000} s`)));
     outgoing.on('error', (error) => reject(new Failure('COORDINATOR_AWAY', error.message, {}, error)));
     outgoing.on('response', resolve);
     if (stream) pipeline(stream.from, outgoing).catch((error: Error) => outgoing.destroy(error));

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { HDNodeWallet, Mnemonic, Wallet } from 'ethers/wallet';
+import { SigningKey } from 'ethers/crypto';
+import { TypedDataEncoder } from 'ethers/hash';
 import { z } from 'zod';
 import { asFailure, fail } from '../../core/errors.ts';
 import { type Address, address, type Signature } from '../../core/primitives.ts';
@@ -30,21 +31,19 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64'
 const bytes = (base64: string): Uint8Array => Buffer.from(base64, 'base64');
 const lower = (value: string): Address => value.toLowerCase() as Address;
 
-async function signWith<N extends StructName>(
-  signer: Pick<Wallet, 'signTypedData'>,
-  network: NetworkInfo,
-  name: N,
-  value: Struct<N>,
-): Promise<Signature> {
+/** All of a wallet that is needed seldom; as long as it is not, it costs no memory. */
+const wallets = () => import('ethers/wallet');
+
+function signWith<N extends StructName>(key: SigningKey, network: NetworkInfo, name: N, value: Struct<N>): Signature {
   const domain = domainOf(network.chainId, network.distributor);
-  return (await signer.signTypedData(domain, fieldsOf(name), value)) as Signature;
+  return key.sign(TypedDataEncoder.hash(domain, fieldsOf(name), value)).serialized as Signature;
 }
 
 class FileVault implements Vault {
   readonly #file: VaultFile;
   readonly #box: SecretBox;
   /** Kept after its first use: reports are signed all the time, and it moves no funds. */
-  #device: Wallet | null = null;
+  #device: SigningKey | null = null;
 
   constructor(file: VaultFile, box: SecretBox) {
     this.#file = file;
@@ -76,16 +75,17 @@ class FileVault implements Vault {
   }
 
   sign: Vault['sign'] = async (network, name, value) => {
+    const { HDNodeWallet, Mnemonic } = await wallets();
     const entropy = await this.#open('seed');
     const owner = HDNodeWallet.fromMnemonic(Mnemonic.fromEntropy(entropy), OWNER_PATH);
     entropy.fill(0);
-    return signWith(owner, network, name, value);
+    return signWith(owner.signingKey, network, name, value);
   };
 
   deviceKey = (network: NetworkInfo): DeviceKey => ({
     address: this.device,
     sign: async (name, value) => {
-      this.#device ??= new Wallet(`0x${Buffer.from(await this.#open('deviceKey')).toString('hex')}`);
+      this.#device ??= new SigningKey(`0x${Buffer.from(await this.#open('deviceKey')).toString('hex')}`);
       return signWith(this.#device, network, name, value);
     },
   });
@@ -112,6 +112,7 @@ export async function openVault(path: string, box: SecretBox): Promise<Vault> {
     if (!parsed.success) return fail('VAULT_UNREADABLE', `${path} is not a wallet file; nothing was changed`);
     return new FileVault(parsed.data, box);
   }
+  const { HDNodeWallet, Mnemonic, Wallet } = await wallets();
   const dataKey = randomBytes(32);
   const entropy = randomBytes(16);
   const deviceKey = randomBytes(32);
