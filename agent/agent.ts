@@ -5,7 +5,7 @@ import type { Reason } from '../core/guards.ts';
 import { type Policy, policyOf } from '../core/policy.ts';
 import type { Lane, PerLane } from '../core/primitives.ts';
 import { type Action, reconcile } from '../core/reconcile.ts';
-import type { Share } from '../core/sandbox.ts';
+import { shareFrom } from '../core/sandbox.ts';
 import type { CoordinatorState, Readings, Signals } from '../core/signals.ts';
 import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
@@ -25,7 +25,6 @@ import { switchesOf } from './switches.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
-const MIB = 1024 * 1024;
 /** Work that rests longer than this gives its memory back and starts again from scratch later. */
 const RELEASE_AFTER_MS = 10 * 60_000;
 const SLOTS: PerLane<number> = { cpu: 1, gpu: 1, bandwidth: 0, storage: 0 };
@@ -153,14 +152,6 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     offered: engine.offered(),
   });
 
-  function shareOf(): Share {
-    const { limits } = settings.current().settings;
-    return {
-      cpuCores: (machine.cpuCores * limits.cpuPercent) / 100,
-      memoryBytes: Math.min(limits.memoryMiB * MIB, machine.memoryBytes || limits.memoryMiB * MIB),
-    };
-  }
-
   const signalsNow = (): Signals => ({
     ...senses.read(),
     ...{ now: clock.now(), timeZone: clock.timeZone() },
@@ -174,7 +165,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     const before = last?.decision ?? null;
     memory = decision.memory;
     last = { signals, decision };
-    jobs.allow(decision, shareOf());
+    jobs.allow(decision, shareFrom(settings.current().settings.limits, machine));
     for (const change of switchesOf(before, decision, signals.now)) {
       log('info', 'switch', { lane: change.lane, gpu: change.gpu, from: nameOf(change.from), to: nameOf(change.to) });
       ports.history.append(change);

@@ -7,6 +7,15 @@ export type Share = {
   readonly memoryBytes: number;
 };
 
+/** The share that the owner's limits leave of a machine; a machine that is not known yet bounds nothing but the cores. */
+export const shareFrom = (
+  limits: { readonly cpuPercent: number; readonly memoryMiB: number },
+  machine: { readonly cpuCores: number; readonly memoryBytes: number },
+): Share => ({
+  cpuCores: (machine.cpuCores * limits.cpuPercent) / 100,
+  memoryBytes: Math.min(limits.memoryMiB * MIB, machine.memoryBytes || limits.memoryMiB * MIB),
+});
+
 export const LABEL = {
   lease: 'org.idlemesh.lease',
   device: 'org.idlemesh.device',

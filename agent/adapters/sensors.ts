@@ -24,10 +24,9 @@ export type SensorOptions = {
 /** What a machine tells of itself. */
 export function systemSensors(options: SensorOptions): Sensors {
   const linux = process.platform === 'linux';
-  const desktop =
-    linux
-      ? linuxDesktop({ environment: process.env, user: userInfo().uid, ours: [process.pid] })
-      : NO_DESKTOP;
+  const desktop = linux
+    ? linuxDesktop({ environment: process.env, user: userInfo().uid, ours: [process.pid] })
+    : NO_DESKTOP;
   return {
     sources: {
       idle: options.idle ?? desktop.idle,

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
-import { memoryHistory } from '../../../agent/adapters/history.ts';
 import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
 import { fileLog } from '../../../agent/adapters/log.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
@@ -13,6 +12,7 @@ import { catalogue } from '../../../core/catalogue.ts';
 import { perLane } from '../../../core/primitives.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import { FakeChain } from '../../fakes/chain.ts';
+import { memoryHistory } from '../../fakes/history.ts';
 import { FakeNetwork } from '../../fakes/network.ts';
 import { FakeNetworkMemory, FakeSettings, FakeVault } from '../../fakes/small.ts';
 import { until } from '../../support/wait.ts';
