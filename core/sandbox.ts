@@ -7,6 +7,8 @@ export type Share = {
   readonly memoryBytes: number;
 };
 
+const MIB = 1024 * 1024;
+
 /** The share that the owner's limits leave of a machine; a machine that is not known yet bounds nothing but the cores. */
 export const shareFrom = (
   limits: { readonly cpuPercent: number; readonly memoryMiB: number },
@@ -62,7 +64,6 @@ export type ContainerSpec = {
   };
 };
 
-const MIB = 1024 * 1024;
 /** `nobody`: owns nothing in the image and nothing on the host. */
 const NOBODY = '65534:65534';
 

@@ -12,7 +12,7 @@ import { catalogue } from '../../../core/catalogue.ts';
 import { perLane } from '../../../core/primitives.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import { FakeChain } from '../../fakes/chain.ts';
-import { memoryHistory } from '../../fakes/history.ts';
+import { FakeHistory } from '../../fakes/history.ts';
 import { FakeNetwork } from '../../fakes/network.ts';
 import { FakeNetworkMemory, FakeSettings, FakeVault } from '../../fakes/small.ts';
 import { until } from '../../support/wait.ts';
@@ -52,7 +52,7 @@ const agent = createAgent(
     directory: network,
     networks: new FakeNetworkMemory(),
     openLedger: ledgerFiles(start.folder),
-    history: memoryHistory(),
+    history: new FakeHistory(),
     workspace: folderWorkspace(join(start.folder, 'workspace')),
     catalogue: { load: async () => catalogue.parse(JSON.parse(await readFile(start.catalogueFile, 'utf8'))) },
     platform: `${process.platform}-${process.arch}`,
