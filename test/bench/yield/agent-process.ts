@@ -7,11 +7,12 @@ import { fileLog } from '../../../agent/adapters/log.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
 import { systemSensors } from '../../../agent/adapters/sensors.ts';
 import { folderWorkspace } from '../../../agent/adapters/workspace.ts';
-import { openX11 } from '../../../agent/adapters/x11.ts';
 import { createAgent } from '../../../agent/agent.ts';
+import type { Sensors, Source } from '../../../agent/ports.ts';
 import { catalogue } from '../../../core/catalogue.ts';
 import { perLane } from '../../../core/primitives.ts';
 import { defaultSettings } from '../../../core/settings.ts';
+import type { GpuReading } from '../../../core/signals.ts';
 import { FakeChain } from '../../fakes/chain.ts';
 import { FakeNetwork } from '../../fakes/network.ts';
 import { FakeNetworkMemory, FakeSettings, FakeVault } from '../../fakes/small.ts';
@@ -29,6 +30,19 @@ const say = (message: FromAgent): void => {
   if (process.connected) process.send?.(message);
 };
 
+/** Stands for a card that nobody else uses, where there is none. */
+const idleGpu: Source<readonly GpuReading[]> = {
+  name: 'stand-in',
+  every: { rest: null, ready: 60_000, watch: 60_000 },
+  timeoutMs: 1_000,
+  read: async () => [
+    {
+      ...{ id: 'stand-in', name: 'Stand-in', temperatureC: 'unavailable' },
+      ...{ busyByOthersPercent: 0, memoryBytes: 8 * 2 ** 30, memoryByOthersBytes: 0 },
+    },
+  ],
+};
+
 const clock = leapingClock();
 const vault = new FakeVault();
 const chain = new FakeChain();
@@ -40,8 +54,16 @@ const settings = new FakeSettings({
   rules: { ...defaults.rules, cpuBusyPercent: null },
 });
 const log = fileLog(join(start.folder, 'logs'));
-const x11 = openX11({ display: process.env['DISPLAY'] ?? '', ours: [process.pid] });
-const sensors = systemSensors({ idle: [clock.away(x11.idle)], folder: join(start.folder, 'workspace') });
+const system = systemSensors({ idle: null, folder: join(start.folder, 'workspace') });
+const { sources } = system;
+const sensors: Sensors = {
+  ...system,
+  sources: {
+    ...sources,
+    idle: sources.idle.map(clock.away),
+    gpus: start.jobs.some(({ lane }) => lane === 'gpu') ? [idleGpu] : sources.gpus,
+  },
+};
 const seccompProfile = await readFile(join(root, 'resources/seccomp.json'), 'utf8');
 
 const agent = createAgent(

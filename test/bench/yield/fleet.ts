@@ -12,8 +12,13 @@ import { until } from '../../support/wait.ts';
 import type { FromAgent, Start, ToAgent } from './messages.ts';
 import { monotonic, type Watched, watchContainer } from './stamps.ts';
 
-/** Longer than any rule waits after a game, however often it was played lately; shorter than what ends resting work. */
-const CALM_MS = 5 * 60_000;
+/** Longer than any rule waits after a game, however often it was played lately; twice as long does not end resting work. */
+const CALM_MS = 250_000;
+/** The agent says at most ten times a second what it thinks. */
+const SAID_MS = 300;
+/** Reasons that time alone takes away. */
+const PASSING = ['in-use', 'settling'];
+const LEAP_ANYWAY_MS = 5_000;
 const SPINNERS = 2;
 /** A throttled container runs at least once in each of the scheduler's periods of 100 ms. */
 const LIVELY_MS = 250;
@@ -85,11 +90,11 @@ export async function openFleet(options: {
   }
   async function calm(): Promise<void> {
     const began = Date.now();
-    leap();
-    for (let asked = began; !(await lively()); await delay(10)) {
-      if (Date.now() - began > 60_000) throw new Error(`the work did not go on: ${reason}`);
-      if (Date.now() - asked < 2_000) continue;
-      asked = Date.now();
+    for (let leapt = began; !(await lively()); await delay(10)) {
+      const now = Date.now();
+      if (now - began > 60_000) throw new Error(`the work did not go on: ${reason}`);
+      if (now - leapt < (PASSING.includes(reason ?? '') ? SAID_MS : LEAP_ANYWAY_MS)) continue;
+      leapt = now;
       leap();
     }
   }
