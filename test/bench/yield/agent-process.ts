@@ -27,7 +27,7 @@ import type { FromAgent, Start, ToAgent } from './messages.ts';
 const start: Start = JSON.parse(process.argv[2] ?? '');
 const root = join(import.meta.dirname, '../../..');
 const say = (message: FromAgent): void => {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, {}, () => undefined);
 };
 
 /** Stands for a card that nobody else uses, where there is none. */
