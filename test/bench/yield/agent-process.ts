@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
-import { memoryHistory } from '../../../agent/adapters/history.ts';
+import { historyFile } from '../../../agent/adapters/history.ts';
 import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
 import { fileLog } from '../../../agent/adapters/log.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
@@ -74,7 +74,7 @@ const agent = createAgent(
     directory: network,
     networks: new FakeNetworkMemory(),
     openLedger: ledgerFiles(start.folder),
-    history: memoryHistory(),
+    history: historyFile(join(start.folder, 'history.db'), { log, now: clock.now }),
     workspace: folderWorkspace(join(start.folder, 'workspace')),
     catalogue: { load: async () => catalogue.parse(JSON.parse(await readFile(start.catalogueFile, 'utf8'))) },
     platform: `${process.platform}-${process.arch}`,
