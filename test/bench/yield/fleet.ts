@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -33,7 +33,8 @@ export type Fleet = {
   readonly lively: () => Promise<boolean>;
   /** Lets the agent believe that everybody has left, until all its work runs. */
   readonly calm: () => Promise<void>;
-  readonly end: () => Promise<void>;
+  /** Answers how often work was ended because nothing froze it in time. */
+  readonly end: () => Promise<number>;
 };
 
 export async function openFleet(options: {
@@ -109,7 +110,9 @@ export async function openFleet(options: {
         agent.disconnect();
         await once(agent, 'exit');
       }
+      const log = await readFile(join(folder, 'logs/agent.log'), 'utf8');
       await rm(folder, { recursive: true, force: true });
+      return log.split('"event":"freeze-escalated"').length - 1;
     },
   };
 }
