@@ -49,8 +49,11 @@ const none = (): Latencies => ({ input: [], game: [], controlInput: [], controlG
 type Setting = { readonly catalogue: string; readonly cpuPercent: number; readonly scale: number };
 type Place = Omit<Scene, 'fleet'>;
 
-async function arms(count: number, { catalogue, cpuPercent, scale }: Setting, place: Place): Promise<Latencies> {
+type Run = { readonly count: number; readonly latencies: Latencies; readonly endedInstead: number };
+
+async function arms(count: number, { catalogue, cpuPercent, scale }: Setting, place: Place): Promise<Run> {
   const latencies = none();
+  let endedInstead = 0;
   const fleet = await openFleet({ catalogue, cpuPercent, lane: 'cpu', count, heldMiB: '0' });
   try {
     for (const arm of plan(scale)) {
@@ -59,9 +62,9 @@ async function arms(count: number, { catalogue, cpuPercent, scale }: Setting, pl
       tell(`${count} containers, ${arm}: ${rounded(took)} ms`);
     }
   } finally {
-    await fleet.end();
+    endedInstead = await fleet.end();
   }
-  return latencies;
+  return { count, latencies, endedInstead };
 }
 
 async function gpu({ catalogue, cpuPercent, scale }: Setting, place: Place): Promise<readonly number[]> {
@@ -92,8 +95,8 @@ async function measure(): Promise<void> {
       catalogue: await spinnerCatalogue(),
       ...{ cpuPercent: option('cpu', 50), scale: option('scale', 1) },
     };
-    const runs: { readonly count: number; readonly latencies: Latencies }[] = [];
-    for (const count of COUNTS) runs.push({ count, latencies: await arms(count, setting, place) });
+    const runs: Run[] = [];
+    for (const count of COUNTS) runs.push(await arms(count, setting, place));
     const free = await gpu(setting, place);
     const seeds = Array.from({ length: SEEDS }, (_, seed) => falseSwitches(seed + 1));
     const all = (arm: Arm): readonly number[] => runs.flatMap(({ latencies }) => latencies[arm]);
@@ -125,9 +128,12 @@ async function measure(): Promise<void> {
         cpuPercent: setting.cpuPercent,
         gpuFree: spread(free),
         ...Object.fromEntries(
-          runs.map(({ count, latencies }) => [
+          runs.map(({ count, latencies, endedInstead }) => [
             `containers${count}`,
-            Object.fromEntries(Object.entries(latencies).map(([arm, values]) => [arm, spread(values)])),
+            {
+              ...Object.fromEntries(Object.entries(latencies).map(([arm, values]) => [arm, spread(values)])),
+              endedInstead,
+            },
           ]),
         ),
         loadBefore: rounded(loadBefore),

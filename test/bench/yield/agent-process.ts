@@ -1,18 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import { historyFile } from '../../../agent/adapters/history.ts';
 import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
 import { fileLog } from '../../../agent/adapters/log.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
 import { systemSensors } from '../../../agent/adapters/sensors.ts';
 import { folderWorkspace } from '../../../agent/adapters/workspace.ts';
-import { openX11 } from '../../../agent/adapters/x11.ts';
 import { createAgent } from '../../../agent/agent.ts';
+import type { Sensors, Source } from '../../../agent/ports.ts';
 import { catalogue } from '../../../core/catalogue.ts';
 import { perLane } from '../../../core/primitives.ts';
 import { defaultSettings } from '../../../core/settings.ts';
+import type { GpuReading } from '../../../core/signals.ts';
 import { FakeChain } from '../../fakes/chain.ts';
-import { FakeHistory } from '../../fakes/history.ts';
 import { FakeNetwork } from '../../fakes/network.ts';
 import { FakeNetworkMemory, FakeSettings, FakeVault } from '../../fakes/small.ts';
 import { until } from '../../support/wait.ts';
@@ -26,7 +27,20 @@ import type { FromAgent, Start, ToAgent } from './messages.ts';
 const start: Start = JSON.parse(process.argv[2] ?? '');
 const root = join(import.meta.dirname, '../../..');
 const say = (message: FromAgent): void => {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, {}, () => undefined);
+};
+
+/** Stands for a card that nobody else uses, where there is none. */
+const idleGpu: Source<readonly GpuReading[]> = {
+  name: 'stand-in',
+  every: { rest: null, ready: 60_000, watch: 60_000 },
+  timeoutMs: 1_000,
+  read: async () => [
+    {
+      ...{ id: 'stand-in', name: 'Stand-in', temperatureC: 'unavailable' },
+      ...{ busyByOthersPercent: 0, memoryBytes: 8 * 2 ** 30, memoryByOthersBytes: 0 },
+    },
+  ],
 };
 
 const clock = leapingClock();
@@ -40,8 +54,16 @@ const settings = new FakeSettings({
   rules: { ...defaults.rules, cpuBusyPercent: null },
 });
 const log = fileLog(join(start.folder, 'logs'));
-const x11 = openX11({ display: process.env['DISPLAY'] ?? '', ours: [process.pid] });
-const sensors = systemSensors({ idle: [clock.away(x11.idle)], folder: join(start.folder, 'workspace') });
+const system = systemSensors({ idle: null, folder: join(start.folder, 'workspace') });
+const { sources } = system;
+const sensors: Sensors = {
+  ...system,
+  sources: {
+    ...sources,
+    idle: sources.idle.map(clock.away),
+    gpus: start.jobs.some(({ lane }) => lane === 'gpu') ? [idleGpu] : sources.gpus,
+  },
+};
 const seccompProfile = await readFile(join(root, 'resources/seccomp.json'), 'utf8');
 
 const agent = createAgent(
@@ -52,7 +74,7 @@ const agent = createAgent(
     directory: network,
     networks: new FakeNetworkMemory(),
     openLedger: ledgerFiles(start.folder),
-    history: new FakeHistory(),
+    history: historyFile(join(start.folder, 'history.db'), { log, now: clock.now }),
     workspace: folderWorkspace(join(start.folder, 'workspace')),
     catalogue: { load: async () => catalogue.parse(JSON.parse(await readFile(start.catalogueFile, 'utf8'))) },
     platform: `${process.platform}-${process.arch}`,

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,8 +12,13 @@ import { until } from '../../support/wait.ts';
 import type { FromAgent, Start, ToAgent } from './messages.ts';
 import { monotonic, type Watched, watchContainer } from './stamps.ts';
 
-/** Longer than any rule waits after a game, however often it was played lately; shorter than what ends resting work. */
-const CALM_MS = 5 * 60_000;
+/** Longer than any rule waits after a game, however often it was played lately; twice as long does not end resting work. */
+const CALM_MS = 250_000;
+/** The agent says at most ten times a second what it thinks. */
+const SAID_MS = 300;
+/** Reasons that time alone takes away. */
+const PASSING = ['in-use', 'settling'];
+const LEAP_ANYWAY_MS = 5_000;
 const SPINNERS = 2;
 /** A throttled container runs at least once in each of the scheduler's periods of 100 ms. */
 const LIVELY_MS = 250;
@@ -28,7 +33,8 @@ export type Fleet = {
   readonly lively: () => Promise<boolean>;
   /** Lets the agent believe that everybody has left, until all its work runs. */
   readonly calm: () => Promise<void>;
-  readonly end: () => Promise<void>;
+  /** Answers how often work was ended because nothing froze it in time. */
+  readonly end: () => Promise<number>;
 };
 
 export async function openFleet(options: {
@@ -85,11 +91,11 @@ export async function openFleet(options: {
   }
   async function calm(): Promise<void> {
     const began = Date.now();
-    leap();
-    for (let asked = began; !(await lively()); await delay(10)) {
-      if (Date.now() - began > 60_000) throw new Error(`the work did not go on: ${reason}`);
-      if (Date.now() - asked < 2_000) continue;
-      asked = Date.now();
+    for (let leapt = began; !(await lively()); await delay(10)) {
+      const now = Date.now();
+      if (now - began > 60_000) throw new Error(`the work did not go on: ${reason}`);
+      if (now - leapt < (PASSING.includes(reason ?? '') ? SAID_MS : LEAP_ANYWAY_MS)) continue;
+      leapt = now;
       leap();
     }
   }
@@ -104,7 +110,9 @@ export async function openFleet(options: {
         agent.disconnect();
         await once(agent, 'exit');
       }
+      const log = await readFile(join(folder, 'logs/agent.log'), 'utf8');
       await rm(folder, { recursive: true, force: true });
+      return log.split('"event":"freeze-escalated"').length - 1;
     },
   };
 }
