@@ -7,7 +7,7 @@ import { type DesktopHelper as Desktop, desktopHelper } from './desktop-helper.t
 import { linuxDesktop } from './linux-desktop.ts';
 import { linuxProcesses } from './linux-processes.ts';
 import { macosAwake, macosGpus, macosPower } from './macos-tools.ts';
-import { nvidiaGpus } from './nvidia.ts';
+import { nvidiaGpus, nvidiaInstalled } from './nvidia.ts';
 import { hwmonTemperature, sysfsGpus, sysfsPower } from './sysfs.ts';
 
 const SLOW = { rest: 60_000, ready: 10_000, watch: 5_000 } as const;
@@ -51,7 +51,7 @@ export function systemSensors(options: SensorOptions): Sensors {
       processes: [...desktop.processes],
       media: [...desktop.media, ...(mac ? [macosAwake()] : [])],
       cpuByOthersPercent: options.ourCpuSeconds === undefined ? [] : [cpuByOthers({ ours: options.ourCpuSeconds })],
-      gpus: mac ? [macosGpus()] : [...(linux ? [sysfsGpus()] : []), nvidiaGpus()],
+      gpus: mac ? [macosGpus()] : [...(linux ? [sysfsGpus()] : []), ...(nvidiaInstalled() ? [nvidiaGpus()] : [])],
       onBattery: [linux ? sysfsPower() : mac ? macosPower() : power, ...desktop.onBattery],
       temperatureC: linux ? [hwmonTemperature()] : [],
       metered: [...desktop.metered],
