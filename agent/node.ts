@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { catalogue } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import type { Settings } from '../core/settings.ts';
@@ -47,6 +47,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         sensors: systemSensors({
           idle: options.idleMs === undefined ? null : [{ name: 'system', timeoutMs: 1_000, idleMs: options.idleMs }],
           folder: join(dataDir, 'workspace'),
+          scripts: join(dirname(options.seccompFile), 'sensors'),
         }),
         containers: dockerContainers({ log }),
         directory: coordinatorDirectory({ log }),

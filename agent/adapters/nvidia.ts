@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import type { GpuReading, Sensed } from '../../core/signals.ts';
 import type { Source } from '../ports.ts';
 import { resident } from './resident.ts';
@@ -36,6 +38,12 @@ export function nvidiaGpus({
     close: program.close,
   };
 }
+
+/** Whether the driver's program is on the path: where it is not, asking again and again would be a waste. */
+export const nvidiaInstalled = (path: string = process.env['PATH'] ?? ''): boolean =>
+  path
+    .split(delimiter)
+    .some((folder) => ['nvidia-smi', 'nvidia-smi.exe'].some((name) => folder !== '' && existsSync(join(folder, name))));
 
 /** Gathers one line per GPU until all of a round are there. See `nvidia-smi --help-query-gpu`. */
 export function nvidiaLines(): (line: string) => readonly GpuReading[] | 'more' | null {

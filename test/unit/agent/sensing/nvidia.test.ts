@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { nvidiaGpus, nvidiaLines } from '../../../../agent/adapters/nvidia.ts';
+import { nvidiaGpus, nvidiaInstalled, nvidiaLines } from '../../../../agent/adapters/nvidia.ts';
 
 const ID = 'GPU-7c5f1ad2-0f3e-9c5d-3f43-2c1a60a5f7f1';
 
@@ -40,4 +43,13 @@ it('is unavailable where there is no such program', async () => {
   const source = nvidiaGpus({ command: '/nowhere/nvidia-smi' });
   expect(await source.read()).toBe('unavailable');
   source.close?.();
+});
+
+it('is looked for on the path', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'path-'));
+  const path = ['/nowhere', '', folder].join(delimiter);
+  expect(nvidiaInstalled(path)).toBe(false);
+  writeFileSync(join(folder, 'nvidia-smi'), '');
+  expect(nvidiaInstalled(path)).toBe(true);
+  rmSync(folder, { recursive: true });
 });
