@@ -76,21 +76,6 @@ export type Readings = {
   readonly freeDiskBytes: Sensed<number>;
 };
 
-/** Nothing is known yet: what stands in before the sensors have spoken. */
-export const NO_READINGS: Readings = {
-  idleMs: 'unknown',
-  locked: 'unknown',
-  fullscreen: 'unknown',
-  games: 'unknown',
-  media: 'unknown',
-  cpuByOthersPercent: 'unknown',
-  gpus: 'unknown',
-  onBattery: 'unknown',
-  temperatureC: 'unknown',
-  metered: 'unknown',
-  freeDiskBytes: 'unknown',
-};
-
 /** Everything `decide` looks at, gathered at one moment. */
 export type Signals = Readings & {
   readonly now: UnixMs;
