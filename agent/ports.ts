@@ -193,7 +193,7 @@ export type Containers = {
   readonly setLimits: (containerId: string, limits: ContainerLimits) => Promise<void>;
   /**
    * CPU time that this device's containers have used since this process began, in seconds; never falls. Asks the engine
-   * nothing while none runs. What one used between the last question and its end is missing. Throws ENGINE_AWAY.
+   * nothing while none runs; its answer may take a second, and is of then. What one used between the last question and its end is missing. Throws ENGINE_AWAY.
    */
   readonly cpuSeconds: (device: Address) => Promise<number>;
   /** Kills and removes, in whatever state; gone already is success. */

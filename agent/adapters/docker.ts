@@ -109,7 +109,7 @@ export function dockerContainers(options: {
 
   const meter = cpuMeter(async (id) => {
     try {
-      // Without `one-shot` the engine would take a second for its answer.
+      // `one-shot`: one sample, and not two with a second between them.
       const asked = docker.getContainer(id).stats({ stream: false, 'one-shot': true });
       const { cpu_stats: used } = await within(answerMs, asked);
       return (used?.cpu_usage?.total_usage ?? 0) / NANOSECONDS;
