@@ -60,7 +60,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const runners = new Map<Hex32, Runner>();
   const starts = new Map<Hex32, number>();
   const dropping = new Set<Hex32>();
-  let share: Share = { cpuCores: 1, memoryBytes: 0 };
+  let share: Share = { cpuCores: 1, memoryBytes: 0, pids: 1 };
   let decision: Decision | null = null;
   const ladder = createLadder(options);
 
@@ -229,7 +229,7 @@ export function createJobs(options: JobsOptions): Jobs {
   /** The lane's share, divided among the jobs that run in it and `more`. */
   function shareOf(lane: Lane, more = 0): Share {
     const count = Math.max(1, workers(lane) + more);
-    return { cpuCores: share.cpuCores / count, memoryBytes: Math.floor(share.memoryBytes / count) };
+    return { ...share, cpuCores: share.cpuCores / count, memoryBytes: Math.floor(share.memoryBytes / count) };
   }
 
   const mayRun = ({ lease: { lane } }: Runner): boolean =>

@@ -41,6 +41,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         sharing: { ...defaults.sharing, ...(initial?.mode === undefined ? {} : { mode: initial.mode }) },
       }),
     });
+    const containers = dockerContainers({ log });
     const agent = createAgent(
       {
         ...{ log, vault, settings, seccompProfile, clock: systemClock, random: systemRandom, chain: rpcChain() },
@@ -48,8 +49,9 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
           idle: options.idleMs === undefined ? null : [{ name: 'system', timeoutMs: 1_000, idleMs: options.idleMs }],
           folder: join(dataDir, 'workspace'),
           scripts: join(dirname(options.seccompFile), 'sensors'),
+          ourCpuSeconds: () => containers.cpuSeconds(vault.device),
         }),
-        containers: dockerContainers({ log }),
+        containers,
         directory: coordinatorDirectory({ log }),
         networks: fileNetworks(dataDir),
         openLedger: ledgerFiles(dataDir),

@@ -3,7 +3,7 @@ import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPag
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
-import type { ContainerSpec } from '../core/sandbox.ts';
+import type { ContainerLimits, ContainerSpec } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
 import type { ItemOutcome, ReportItem, Struct, StructName } from '../core/typed-data.ts';
@@ -190,10 +190,12 @@ export type Containers = {
   readonly run: (spec: ContainerSpec) => Promise<ContainerRun>;
   readonly freeze: (containerId: string) => Promise<void>;
   readonly thaw: (containerId: string) => Promise<void>;
-  readonly setLimits: (
-    containerId: string,
-    limits: { readonly NanoCpus: number; readonly Memory: number; readonly MemorySwap: number },
-  ) => Promise<void>;
+  readonly setLimits: (containerId: string, limits: ContainerLimits) => Promise<void>;
+  /**
+   * CPU time that this device's containers have used since this process began, in seconds; never falls. Asks the engine
+   * nothing while none runs; its answer may take a second, and is of then. What one used between the last question and its end is missing. Throws ENGINE_AWAY.
+   */
+  readonly cpuSeconds: (device: Address) => Promise<number>;
   /** Kills and removes, in whatever state; gone already is success. */
   readonly remove: (containerId: string) => Promise<void>;
   /** Fires when a container of this device changes, or the engine comes or goes. */

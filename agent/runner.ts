@@ -65,6 +65,9 @@ export function startRunner(options: RunnerOptions): Runner {
   const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
   let share = options.share;
+  /** What the container was last told. */
+  let limited = share;
+  let limiting = false;
   let phase: RunPhase = 'fetching';
   let progress = 0;
   let running: ContainerRun | null = null;
@@ -124,12 +127,24 @@ export function startRunner(options: RunnerOptions): Runner {
     void removeContainer();
   }
 
-  /** A container that cannot be held within the owner's limits is ended; the lease starts again within them. */
-  function limit(run: ContainerRun): void {
-    containers.setLimits(run.containerId, limitUpdate(entry, share)).catch((error: unknown) => {
+  /**
+   * A container that cannot be held within the owner's limits is ended; the lease starts again within them. One call at a
+   * time: the engine may carry out two in any order, and the newest limits must stay.
+   */
+  async function limit(run: ContainerRun): Promise<void> {
+    if (limiting) return;
+    limiting = true;
+    try {
+      while (limited !== share && running === run) {
+        limited = share;
+        await containers.setLimits(run.containerId, limitUpdate(entry, share));
+      }
+    } catch (error) {
       log('warn', 'limits-not-set', { leaseId: lease.leaseId, detail: asFailure(error).message });
       if (!isFailure(error, 'ENGINE_AWAY')) release();
-    });
+    } finally {
+      limiting = false;
+    }
   }
 
   async function work(): Promise<Ending> {
@@ -160,10 +175,10 @@ export function startRunner(options: RunnerOptions): Runner {
   async function runContainer(input: string, output: string): Promise<Output | Ending> {
     const { leaseId, params, inputBytes } = lease;
     const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
-    const given = share;
-    const run = await containers.run(containerSpec(entry, given, labels, ports.seccompProfile));
+    limited = share;
+    const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile));
     running = run;
-    if (share !== given) limit(run);
+    void limit(run);
     stopwatch.run();
     enter('running');
     options.wake();
@@ -258,10 +273,12 @@ export function startRunner(options: RunnerOptions): Runner {
       enter(yes ? 'frozen' : 'running');
     },
     share(next) {
-      if (next.cpuCores === share.cpuCores && next.memoryBytes === share.memoryBytes) return;
+      const same =
+        next.cpuCores === share.cpuCores && next.memoryBytes === share.memoryBytes && next.pids === share.pids;
+      if (same) return;
       share = next;
       options.changed();
-      if (running !== null) limit(running);
+      if (running !== null) void limit(running);
     },
     containerId: () => running?.containerId ?? null,
     tell(what) {

@@ -5,17 +5,20 @@ import type { Address, Hex32 } from './primitives.ts';
 export type Share = {
   readonly cpuCores: number;
   readonly memoryBytes: number;
+  /** Processes and threads of each workload; not divided. */
+  readonly pids: number;
 };
 
 const MIB = 1024 * 1024;
 
 /** The share that the owner's limits leave of a machine; a machine that is not known yet bounds nothing but the cores. */
 export const shareFrom = (
-  limits: { readonly cpuPercent: number; readonly memoryMiB: number },
+  limits: { readonly cpuPercent: number; readonly memoryMiB: number; readonly pids: number },
   machine: { readonly cpuCores: number; readonly memoryBytes: number },
 ): Share => ({
   cpuCores: (machine.cpuCores * limits.cpuPercent) / 100,
   memoryBytes: Math.min(limits.memoryMiB * MIB, machine.memoryBytes || limits.memoryMiB * MIB),
+  pids: limits.pids,
 });
 
 export const LABEL = {
@@ -78,9 +81,8 @@ export function containerSpec(
   labels: Labels,
   seccompProfile: string,
 ): ContainerSpec {
-  const memory = Math.floor(Math.min(workload.limits.memoryBytes, share.memoryBytes));
-  const scratch = Math.floor(Math.min(workload.limits.scratchBytes, memory));
-  const cores = Math.min(workload.limits.cpuCores, share.cpuCores);
+  const limits = limitUpdate(workload, share);
+  const scratch = Math.floor(Math.min(workload.limits.scratchBytes, limits.Memory));
   return {
     Image: workload.image,
     User: NOBODY,
@@ -106,12 +108,9 @@ export function containerSpec(
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges:true', `seccomp=${seccompProfile}`],
       Tmpfs: { '/tmp': `rw,noexec,nosuid,nodev,size=${scratch},mode=1777` },
-      Memory: memory,
-      MemorySwap: memory,
-      NanoCpus: Math.max(1, Math.round(cores * 1000)) * 1_000_000,
+      ...limits,
       CpuShares: 2,
       BlkioWeight: 10,
-      PidsLimit: workload.limits.pids,
       IpcMode: 'private',
       CgroupnsMode: 'private',
       ShmSize: MIB,
@@ -127,12 +126,22 @@ export function containerSpec(
   };
 }
 
-/** The part of a running container that follows a slider at once. */
-export function limitUpdate(
-  workload: Pick<WorkloadManifest, 'limits'>,
-  share: Share,
-): { readonly NanoCpus: number; readonly Memory: number; readonly MemorySwap: number } {
+/** The part of a running container that follows a slider at once; the Engine API's container update body. */
+export type ContainerLimits = {
+  readonly NanoCpus: number;
+  readonly Memory: number;
+  readonly MemorySwap: number;
+  readonly PidsLimit: number;
+};
+
+/** The smaller of what the workload may have and what the owner shares. */
+export function limitUpdate(workload: Pick<WorkloadManifest, 'limits'>, share: Share): ContainerLimits {
   const memory = Math.floor(Math.min(workload.limits.memoryBytes, share.memoryBytes));
   const cores = Math.min(workload.limits.cpuCores, share.cpuCores);
-  return { NanoCpus: Math.max(1, Math.round(cores * 1000)) * 1_000_000, Memory: memory, MemorySwap: memory };
+  return {
+    NanoCpus: Math.max(1, Math.round(cores * 1000)) * 1_000_000,
+    Memory: memory,
+    MemorySwap: memory,
+    PidsLimit: Math.floor(Math.min(workload.limits.pids, share.pids)),
+  };
 }

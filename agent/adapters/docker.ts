@@ -9,6 +9,7 @@ import type { ObservedContainer } from '../../core/reconcile.ts';
 import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 import type { ContainerRun, Containers, Log } from '../ports.ts';
+import { cpuMeter } from './docker-meter.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
 import { errnoOf } from './files.ts';
 
@@ -17,6 +18,8 @@ const CHECK_TIMEOUT_MS = 3_000;
 const ANSWER_TIMEOUT_MS = 20_000;
 /** A connection that died unnoticed never tells of a container's end: the engine is asked this often while one runs. */
 const WATCH_MS = 30_000;
+/** In a second. */
+const NANOSECONDS = 1e9;
 const EVENTS_BACKOFF_MS = { first: 500, last: 30_000 } as const;
 
 /** The engine's answer where there is one; anything without a status never reached it. */
@@ -104,6 +107,17 @@ export function dockerContainers(options: {
   const closers = new Set<() => void>();
   const answered = <T>(answer: Promise<T>): Promise<T> => within(answerMs, answer).catch(engineFailure);
 
+  const meter = cpuMeter(async (id) => {
+    try {
+      // `one-shot`: one sample, and not two with a second between them.
+      const asked = docker.getContainer(id).stats({ stream: false, 'one-shot': true });
+      const { cpu_stats: used } = await within(answerMs, asked);
+      return (used?.cpu_usage?.total_usage ?? 0) / NANOSECONDS;
+    } catch (error) {
+      return [404, 409].includes(statusOf(error) ?? 0) ? null : engineFailure(error);
+    }
+  });
+
   /** Runs `call`; an answer in `fine` counts as success: what was asked for is so already, or its object is gone. */
   async function settled(call: () => Promise<unknown>, fine: readonly number[]): Promise<void> {
     try {
@@ -145,7 +159,11 @@ export function dockerContainers(options: {
         opened.destroy();
       };
       closers.add(shut);
-      const exited = ended(container, opened).finally(() => closers.delete(shut));
+      meter.begins(container.id, (spec.Labels[LABEL.device] ?? '0x') as Address);
+      const exited = ended(container, opened).finally(() => {
+        closers.delete(shut);
+        meter.ended(container.id);
+      });
       exited.catch(() => undefined);
       return {
         containerId: container.id,
@@ -266,6 +284,7 @@ export function dockerContainers(options: {
     thaw: (id) => settled(() => docker.getContainer(id).unpause(), [404, 409, 500]),
     setLimits: (id, limits) => settled(() => docker.getContainer(id).update(limits), [404, 409]),
     remove: (id) => settled(() => docker.getContainer(id).remove({ force: true, v: true }), [404, 409]),
+    cpuSeconds: meter.seconds,
     close: () => {
       for (const close of [...closers]) close();
     },

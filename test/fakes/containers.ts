@@ -4,7 +4,7 @@ import type { ContainerRun, Containers } from '../../agent/ports.ts';
 import { Failure, fail } from '../../core/errors.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
-import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
+import { type ContainerLimits, type ContainerSpec, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 
 type Job = {
@@ -14,7 +14,9 @@ type Job = {
   readonly stderr: PassThrough;
   readonly exit: (outcome: { code: number; outOfMemory: boolean }) => void;
   readonly input: Uint8Array[];
-  limits: { readonly NanoCpus: number; readonly Memory: number };
+  limits: ContainerLimits;
+  /** CPU time used so far, seconds. */
+  cpuSeconds: number;
   state: ObservedContainer['state'];
 };
 
@@ -76,7 +78,7 @@ export class FakeContainers implements Containers {
     const id = `container-${this.#next++}`;
     const { promise, resolve } = settlable<{ code: number; outOfMemory: boolean }>();
     const job: Job = {
-      ...{ id, spec, input: [], exit: resolve, state: 'running' },
+      ...{ id, spec, input: [], exit: resolve, state: 'running', cpuSeconds: 0 },
       stdout: new PassThrough(),
       stderr: new PassThrough(),
       limits: spec.HostConfig,
@@ -156,7 +158,7 @@ export class FakeContainers implements Containers {
     }
     this.#stir();
   };
-  setLimits = async (id: string, limits: { NanoCpus: number; Memory: number; MemorySwap: number }): Promise<void> => {
+  setLimits = async (id: string, limits: ContainerLimits): Promise<void> => {
     this.#ready();
     const job = this.#job(id);
     if (job) job.limits = limits;
@@ -164,9 +166,20 @@ export class FakeContainers implements Containers {
   remove = async (id: string): Promise<void> => {
     this.#ready();
     const job = this.#job(id);
-    if (job) this.#exit(job, 137);
+    if (job) {
+      this.#exit(job, 137);
+      const device = job.spec.Labels[LABEL.device] ?? '';
+      this.#spent.set(device, (this.#spent.get(device) ?? 0) + job.cpuSeconds);
+    }
     this.#jobs.delete(id);
     this.#stir();
+  };
+  /** Of the containers that were removed. */
+  #spent = new Map<string, number>();
+  cpuSeconds = async (device: Address): Promise<number> => {
+    const own = this.jobs().filter((job) => job.spec.Labels[LABEL.device] === device);
+    if (own.some((job) => job.state !== 'exited')) this.#ready();
+    return own.reduce((sum, job) => sum + job.cpuSeconds, this.#spent.get(device) ?? 0);
   };
   onEvent = (device: Address, listener: () => void): (() => void) => {
     this.#listeners.set(listener, device);

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
 import type { ContainerRun } from '../../../agent/ports.ts';
@@ -23,7 +25,7 @@ let clip: Buffer;
 const spec = (leaseId: Hex32 = randomHex32()): ContainerSpec =>
   containerSpec(
     workload,
-    { cpuCores: 2, memoryBytes: 1024 * MIB },
+    { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512 },
     { lease: leaseId, device, instance: 'one' },
     profile,
   );
@@ -124,7 +126,10 @@ test('freeze, thaw, limits and removal are seen by the engine and are safe to re
   await containers.freeze(run.containerId);
   await containers.freeze(run.containerId);
   expect(await own()).toMatchObject([{ state: 'paused' }]);
-  await containers.setLimits(run.containerId, limitUpdate(workload, { cpuCores: 0.25, memoryBytes: 512 * MIB }));
+  await containers.setLimits(
+    run.containerId,
+    limitUpdate(workload, { cpuCores: 0.25, memoryBytes: 512 * MIB, pids: 40 }),
+  );
   await containers.thaw(run.containerId);
   await containers.thaw(run.containerId);
   expect(await own()).toMatchObject([{ state: 'running' }]);
@@ -135,6 +140,45 @@ test('freeze, thaw, limits and removal are seen by the engine and are safe to re
   expect(await own()).toEqual([]);
   await vi.waitFor(() => expect(events).toHaveBeenCalled());
   unsubscribe();
+}, 60_000);
+
+/** What the engine itself says that a container may use. */
+async function limitsOf(containerId: string): Promise<unknown> {
+  const { HostConfig: host } = await new Promise<{ HostConfig: Record<string, unknown> }>((resolve, reject) => {
+    get({ socketPath: '/var/run/docker.sock', path: `/containers/${containerId}/json` }, (response) => {
+      text(response).then((body) => resolve(JSON.parse(body)), reject);
+    }).on('error', reject);
+  });
+  return Object.fromEntries(['NanoCpus', 'Memory', 'MemorySwap', 'PidsLimit'].map((name) => [name, host[name]]));
+}
+
+test('new limits hold in a container that runs, and in one that is frozen', async () => {
+  const run = await containers.run(spec());
+  const small = limitUpdate(workload, { cpuCores: 0.25, memoryBytes: 256 * MIB, pids: 40 });
+  await containers.setLimits(run.containerId, small);
+  expect(await limitsOf(run.containerId)).toEqual({ ...small, PidsLimit: 40 });
+  await containers.freeze(run.containerId);
+  const large = limitUpdate(workload, { cpuCores: 1.5, memoryBytes: 768 * MIB, pids: 60 });
+  await containers.setLimits(run.containerId, large);
+  expect(await limitsOf(run.containerId)).toEqual(large);
+}, 60_000);
+
+test('the CPU time of containers is counted while they run, stands still while they are frozen, and never falls', async () => {
+  const meter = dockerContainers({ log: () => undefined });
+  expect(await meter.cpuSeconds(device)).toBe(0);
+  const busy = { ...spec(), Entrypoint: ['/bin/sh', '-c', 'while :; do :; done'] };
+  const run = await meter.run(busy);
+  const reaches = (seconds: number) =>
+    vi.waitFor(async () => expect(await meter.cpuSeconds(device)).toBeGreaterThan(seconds), 20_000);
+  await reaches(0.2);
+  await meter.freeze(run.containerId);
+  const frozen = await meter.cpuSeconds(device);
+  expect(await meter.cpuSeconds(device)).toBeCloseTo(frozen, 2);
+  expect(await meter.cpuSeconds(randomAddress())).toBe(0);
+  await meter.remove(run.containerId);
+  await run.exited;
+  expect(await meter.cpuSeconds(device)).toBeGreaterThanOrEqual(frozen);
+  meter.close();
 }, 60_000);
 
 test('another device does not see it', async () => {

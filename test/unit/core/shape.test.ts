@@ -13,10 +13,14 @@ import { ENTRY } from '../../fakes/world.ts';
 
 describe('the sandbox of every launch', () => {
   const labels = { lease: `0x${'1'.repeat(64)}`, device: `0x${'2'.repeat(40)}`, instance: 'i' } as const;
-  const shares = fc.record({ cpuCores: fc.double({ min: 0.01, max: 128, noNaN: true }), memoryBytes: fc.nat() });
+  const shares = fc.record({
+    cpuCores: fc.double({ min: 0.01, max: 128, noNaN: true }),
+    memoryBytes: fc.nat(),
+    pids: fc.integer({ min: 32, max: 4096 }),
+  });
 
   test('has nothing to reach and nothing to gain', () => {
-    const spec = containerSpec(ENTRY, { cpuCores: 2, memoryBytes: 1e9 }, labels, '{"profile":1}');
+    const spec = containerSpec(ENTRY, { cpuCores: 2, memoryBytes: 1e9, pids: 512 }, labels, '{"profile":1}');
     expect(spec).toMatchObject({
       ...{
         Image: ENTRY.image,
@@ -48,7 +52,9 @@ describe('the sandbox of every launch', () => {
           NanoCpus: host.NanoCpus,
           Memory: host.Memory,
           MemorySwap: host.Memory,
+          PidsLimit: Math.min(share.pids, ENTRY.limits.pids),
         });
+        expect(host.PidsLimit).toBe(Math.min(share.pids, ENTRY.limits.pids));
       }),
     );
   });
