@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -39,6 +39,7 @@ const { values } = parseArgs({
 });
 const [rounds, seconds, settle] = [Number(values.rounds), Number(values.seconds), Number(values.settle)];
 const FLOOR_S = 60;
+const X_SOCKETS = '/tmp/.X11-unix';
 
 type Round = { readonly app: Usage; readonly boinc: Usage; readonly floor: Usage };
 
@@ -92,7 +93,7 @@ async function round(host: TrayHost, coordinatorUrl: string, folder: string): Pr
     await end(bare);
 
     const boincDir = join(folder, 'boinc');
-    mkdirSync(boincDir);
+    mkdirSync(boincDir, { recursive: true });
     const port = String(await freePort());
     const boinc = spawn('boinc', ['--dir', boincDir, '--gui_rpc_port', port], { cwd: boincDir, stdio: 'ignore' });
     before = host.count;
@@ -139,6 +140,8 @@ function figuresOf(all: readonly Round[]): Readonly<Record<string, number | stri
     state: values.state,
     rounds: all.length,
     seconds,
+    // BOINC asks every display it finds for its idle time: on a machine with many it costs more.
+    xDisplays: existsSync(X_SOCKETS) ? readdirSync(X_SOCKETS).length : 0,
     load1: Number((loadavg()[0] ?? 0).toFixed(2)),
   };
 }
