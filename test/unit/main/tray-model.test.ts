@@ -36,6 +36,7 @@ describe('the tray while sharing', () => {
       'Share when idle',
       'Share now',
       'Pause',
+      'Finish the current job, then stop',
       '-',
       'Open Idlemesh',
       'Quit',
