@@ -23,9 +23,9 @@ function Names({ list, title, empty }: { readonly list: List; readonly title: st
   const save = (next: readonly string[]) => run(() => commands.updateSettings({ games: { [list]: [...next] } }));
   const add = (): void => {
     const name = draft.trim();
-    if (name.length < LEAST) return setWrong(words.short);
-    if (isIn(names, name)) return setWrong(words.already);
-    setWrong(null);
+    const fault = name.length < LEAST ? words.short : isIn(names, name) ? words.already : null;
+    setWrong(fault);
+    if (fault !== null) return;
     void save([...names, name]).then((outcome) => {
       if (outcome.ok) setDraft('');
     });

@@ -72,6 +72,7 @@ export function WeekGrid({ week, current, onChange }: GridProps) {
 
   return (
     <div>
+      {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table of switches is a grid */}
       <table className="week" role="grid" aria-label={words.grid} ref={grid} onKeyDown={onKey}>
         <thead>
           <tr>
@@ -96,6 +97,7 @@ export function WeekGrid({ week, current, onChange }: GridProps) {
               {HOUR_LIST.map((hour) => {
                 const open = isOpen(week, { day, hour });
                 return (
+                  // biome-ignore lint/a11y/useAriaPropsSupportedByRole: a cell of a grid can be selected
                   <td
                     key={hour}
                     className="week-cell"
