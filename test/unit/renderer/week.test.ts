@@ -3,9 +3,12 @@ import { scheduleSchema } from '../../../core/schedule.ts';
 import { ALWAYS, isOpen, moved, NIGHTS_AND_WEEKENDS, opposite, painted } from '../../../renderer/week.ts';
 
 describe('the week', () => {
-  it.each([ALWAYS, NIGHTS_AND_WEEKENDS])('has ready-made choices that the settings accept', (week) => {
-    expect(scheduleSchema.parse({ week: [...week] }).week).toEqual(week);
-  });
+  it.each([{ week: ALWAYS }, { week: NIGHTS_AND_WEEKENDS }])(
+    'has ready-made choices that the settings accept',
+    ({ week }) => {
+      expect(scheduleSchema.parse({ week: [...week] }).week).toEqual(week);
+    },
+  );
 
   it('takes one hour, a day, an hour of every day, or all', () => {
     const count = (week: readonly string[]) => week.join('').replaceAll('0', '').length;
