@@ -1,6 +1,7 @@
 import { formatTokens } from '../core/money.ts';
-import type { Snapshot } from '../core/snapshot.ts';
+import type { LaneView, Snapshot } from '../core/snapshot.ts';
 import { type Language, textIn } from '../core/text/index.ts';
+import { laneLines } from '../core/text/lanes.ts';
 
 export type Terminal = {
   readonly isTTY: boolean;
@@ -22,9 +23,14 @@ export function liveLines(snapshot: Snapshot, language: Language, utcOffsetMinut
   const tokens = (amount: bigint | 'unknown') =>
     amount === 'unknown' ? text.terminal.unknown : `${formatTokens(amount, 6, 2)} ${symbol}`.trim();
   const at = { now: snapshot.at, utcOffsetMinutes };
+  const lanes = laneLines(snapshot, text, () => at);
   const lines = [
     `Idlemesh ${snapshot.version} · ${text.presence(snapshot.presence)}`,
-    ...(snapshot.reason === null ? [] : [`  ${text.reason(snapshot.reason, at)}`]),
+    ...(lanes.length > 0
+      ? lanes.map(({ name, says }) => `  ${text.window.lanes.named(name, says)}`)
+      : snapshot.reason === null
+        ? []
+        : [`  ${text.reason(snapshot.reason, at)}`]),
     ...snapshot.problems.flatMap((problem) => {
       const { title, advice } = text.problem(problem);
       return [`  ! ${title}`, `    ${advice}`];
@@ -48,9 +54,19 @@ export function liveLines(snapshot: Snapshot, language: Language, utcOffsetMinut
 const clip = (line: string, columns: number): string =>
   line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
 
+const newsOfLane = ({ decision }: Pick<LaneView, 'decision'>): string =>
+  decision.kind === 'run' ? 'run' : decision.reason.kind;
+
 /** What makes a new line worth printing: a state, a reason, a fault or a finished job; not a countdown or progress. */
-const newsOf = ({ presence, reason, problems, earnings }: Snapshot): string =>
-  [presence, reason?.kind, ...problems.map((problem) => problem.kind), earnings.jobsToday, earnings.today].join(' ');
+const newsOf = ({ presence, reason, lanes, gpus, problems, earnings }: Snapshot): string =>
+  [
+    presence,
+    reason?.kind,
+    ...[...lanes, ...gpus].map(newsOfLane),
+    ...problems.map((problem) => problem.kind),
+    earnings.jobsToday,
+    earnings.today,
+  ].join(' ');
 
 function briefLine(snapshot: Snapshot, language: Language, utcOffsetMinutes: number): string {
   const text = textIn(language);

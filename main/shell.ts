@@ -165,6 +165,8 @@ function command(commands: Agent['commands'], action: AgentAction): Promise<Outc
       return commands.shareMode(action.mode);
     case 'pause':
       return commands.pause(action.choice);
+    case 'finish':
+      return commands.finishThenStop(null);
     case 'resume':
       return commands.resume(null);
   }

@@ -1,14 +1,17 @@
+import type { Reason } from '../core/decide.ts';
 import { formatTokens } from '../core/money.ts';
 import type { PauseChoice } from '../core/policy.ts';
 import type { Presence, Snapshot } from '../core/snapshot.ts';
 import type { Text } from '../core/text/en.ts';
 import { duration } from '../core/text/format.ts';
 import { type Language, textIn } from '../core/text/index.ts';
+import { dueAt, laneLines } from '../core/text/lanes.ts';
 
 export type TrayAction =
   | { readonly kind: 'share'; readonly mode: 'when-idle' | 'now' }
   | { readonly kind: 'pause'; readonly choice: PauseChoice }
   | { readonly kind: 'resume' }
+  | { readonly kind: 'finish' }
   | { readonly kind: 'open' }
   | { readonly kind: 'quit' };
 
@@ -48,17 +51,15 @@ export const openingModel = (language: Language): TrayModel => {
 /** The tray as a function of the snapshot; the remaining time is told in whole minutes. */
 export function trayModel(snapshot: Snapshot, language: Language, at: LocalTime): TrayModel {
   const text = textIn(language);
-  const until = deadline(snapshot);
-  const left = until === null ? null : Math.max(0, Math.ceil((until - at.now) / MINUTE)) * MINUTE;
-  const told = until === null || left === null ? at.now : until - left;
+  const moment = (reason: Reason) => ({ ...at, now: at.now + told(dueAt(reason), at.now) });
   const state = text.presence(snapshot.presence);
-  const reason =
-    snapshot.reason === null
-      ? null
-      : text.reason(snapshot.reason, { now: told, utcOffsetMinutes: at.utcOffsetMinutes });
+  const reason = snapshot.reason === null ? null : text.reason(snapshot.reason, moment(snapshot.reason));
   const earned = text.tray.earnedToday(tokens(snapshot));
   const problems = snapshot.problems.map((problem) => text.problem(problem).title);
+  const { pausedUntil, draining } = snapshot.settings.sharing;
   const paused = snapshot.presence === 'paused';
+  const lanes = laneLines(snapshot, text, moment);
+  const named = lanes.map(({ name, says }) => text.window.lanes.named(name, says));
 
   return {
     icon: snapshot.presence,
@@ -66,22 +67,36 @@ export function trayModel(snapshot: Snapshot, language: Language, at: LocalTime)
       .filter((line, index, lines) => lines.indexOf(line) === index)
       .join('\n'),
     items: [
-      { kind: 'line', label: reason ?? state },
+      // One lane needs no name: the state of the machine is its state.
+      ...(lanes.length > 1 ? named : [reason ?? state]).map((label): TrayItem => ({ kind: 'line', label })),
       ...problems.map((label): TrayItem => ({ kind: 'line', label })),
+      ...(draining ? [{ kind: 'line', label: text.window.drain.draining } as const] : []),
       { kind: 'line', label: earned },
       SEPARATOR,
       ...modes(snapshot, text),
-      paused ? resume(text, language, left) : pause(text),
+      ...(paused || draining
+        ? [resume(text, language, paused && typeof pausedUntil === 'number' ? wholeMinutes(pausedUntil, at.now) : null)]
+        : [pause(text), finish(text)]),
       SEPARATOR,
       ...ways(text),
     ],
-    changesIn: until === null || until <= at.now ? null : (until - at.now) % MINUTE || MINUTE,
+    changesIn: changesIn(snapshot, at.now),
   };
 }
 
-function deadline({ reason }: Snapshot): number | null {
-  if (reason?.kind === 'paused') return reason.until === 'resumed' ? null : reason.until;
-  return reason?.kind === 'in-use' ? reason.resumesAt : null;
+const wholeMinutes = (until: number, now: number): number => Math.max(0, Math.ceil((until - now) / MINUTE)) * MINUTE;
+
+/** How much to turn the clock so that whole minutes are left until `due`. */
+const told = (due: number | null, now: number): number => (due === null ? 0 : due - wholeMinutes(due, now) - now);
+
+function changesIn({ reason, lanes, gpus }: Snapshot, now: number): number | null {
+  const held = [...lanes, ...gpus].flatMap(({ decision }) => (decision.kind === 'hold' ? [decision.reason] : []));
+  const ends = [...(reason === null ? [] : [reason]), ...held]
+    .map(dueAt)
+    .filter((due) => due !== null)
+    .filter((due) => due > now)
+    .map((due) => (due - now) % MINUTE || MINUTE);
+  return ends.length === 0 ? null : Math.min(...ends);
 }
 
 function tokens(snapshot: Snapshot): string {
@@ -110,6 +125,12 @@ const pause = (text: Text): TrayItem => ({
     { kind: 'action', label: text.tray.pauseTomorrow, action: { kind: 'pause', choice: 'tomorrow' } },
     { kind: 'action', label: text.tray.pauseResumed, action: { kind: 'pause', choice: 'resumed' } },
   ],
+});
+
+const finish = (text: Text): TrayItem => ({
+  kind: 'action',
+  label: text.window.drain.finish,
+  action: { kind: 'finish' },
 });
 
 const resume = (text: Text, language: Language, left: number | null): TrayItem => ({

@@ -7,6 +7,7 @@ import { type Frame, FrameContext, type View } from './frame.ts';
 import { useMedia } from './hooks.ts';
 import { Navigation } from './parts/navigation.tsx';
 import { type Mirror, useMirror } from './store.ts';
+import { Activity } from './views/activity.tsx';
 import { Earnings } from './views/earnings.tsx';
 import { Limits } from './views/limits.tsx';
 import { Opening } from './views/opening.tsx';
@@ -18,6 +19,7 @@ const PAGES: Readonly<Record<View, () => React.JSX.Element>> = {
   overview: Overview,
   earnings: Earnings,
   limits: Limits,
+  activity: Activity,
   wallet: WalletPage,
   settings: SettingsView,
 };

@@ -29,6 +29,9 @@ export type Format = {
   /** Of a span in milliseconds. */
   readonly span: (ms: number) => string;
   readonly dateTime: (at: UnixMs) => string;
+  /** Day of the week and hour, in the given zone. */
+  readonly weekTime: (at: UnixMs, timeZone: string) => string;
+  readonly time: (at: UnixMs) => string;
   readonly day: (at: UnixMs) => string;
   /** As short as a day can be said. */
   readonly axisDay: (at: UnixMs) => string;
@@ -42,6 +45,7 @@ export function formatIn(language: Language): Format {
     hour: '2-digit',
     minute: '2-digit',
   });
+  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
   const day = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' });
   const axisDay = new Intl.DateTimeFormat(locale, { month: language === 'ja' ? 'numeric' : 'short', day: 'numeric' });
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
@@ -63,6 +67,9 @@ export function formatIn(language: Language): Format {
     memory: (mebibytes) => (mebibytes < 1024 ? `${number(mebibytes)} MiB` : `${number(mebibytes / 1024, 2)} GiB`),
     span: (ms) => duration(ms, language),
     dateTime: (at) => dateTime.format(at),
+    weekTime: (at, timeZone) =>
+      new Intl.DateTimeFormat(locale, { timeZone, weekday: 'short', hour: '2-digit', minute: '2-digit' }).format(at),
+    time: (at) => time.format(at),
     day: (at) => day.format(at),
     axisDay: (at) => axisDay.format(at),
   };

@@ -10,6 +10,8 @@ import './styles/work.css';
 import './styles/earnings.css';
 import './styles/history.css';
 import './styles/wallet.css';
+import './styles/sharing.css';
+import './styles/activity.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { Bridge } from '../core/ipc.ts';

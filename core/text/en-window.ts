@@ -1,13 +1,16 @@
+import { enSharing } from './en-sharing.ts';
 import { enWords } from './en-words.ts';
 import { gibibytes } from './format.ts';
 
 export const enWindow = {
   ...enWords,
+  ...enSharing,
   frame: {
     navigation: 'Views',
     overview: 'Overview',
     earnings: 'Earnings',
     limits: 'Limits',
+    activity: 'Activity',
     wallet: 'Wallet',
     settings: 'Settings',
     skip: 'Skip to content',

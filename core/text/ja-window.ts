@@ -1,14 +1,17 @@
 import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
+import { jaSharing } from './ja-sharing.ts';
 import { jaWords } from './ja-words.ts';
 
 export const jaWindow: typeof enWindow = {
   ...jaWords,
+  ...jaSharing,
   frame: {
     navigation: '画面',
     overview: '概要',
     earnings: '収益',
     limits: '制限',
+    activity: '記録',
     wallet: 'ウォレット',
     settings: '設定',
     skip: '本文へ移動',

@@ -16,6 +16,7 @@ function headline({ snapshot, text }: Frame, now: number): string {
   const words = text.window.overview;
   const problem = snapshot.problems[0];
   if (snapshot.presence === 'attention' && problem !== undefined) return text.problem(problem).title;
+  if (snapshot.settings.sharing.draining && snapshot.running.length > 0) return text.window.drain.draining;
   const active = snapshot.running.filter((job) => job.phase !== 'frozen').length;
   if (active === 0) return snapshot.running.length > 0 ? words.frozen : words.sharingIdle;
   return snapshot.settings.sharing.mode === 'now' ? words.sharingNow(active) : words.sharingJobs(active);
@@ -23,6 +24,7 @@ function headline({ snapshot, text }: Frame, now: number): string {
 
 function promise({ snapshot, text }: Frame): string {
   const words = text.window.overview;
+  if (snapshot.settings.sharing.draining) return text.window.drain.promise;
   switch (snapshot.presence) {
     case 'sharing':
       return snapshot.settings.sharing.mode === 'now' ? words.promiseNow : words.promise;
@@ -44,7 +46,7 @@ function countdownOf(reason: Reason | null, settings: Snapshot['settings'], now:
 function Actions() {
   const { snapshot, commands, text } = useFrame();
   const { busy, failure, run, dismiss } = useCommand();
-  const { mode } = snapshot.settings.sharing;
+  const { mode, draining } = snapshot.settings.sharing;
   const words = text.tray;
   const pauseNames: Readonly<Record<PauseChoice, string>> = {
     hour: words.pauseHour,
@@ -54,7 +56,7 @@ function Actions() {
   const other = mode === 'now' ? 'when-idle' : 'now';
   return (
     <div className="hero-actions">
-      {snapshot.presence === 'paused' ? (
+      {snapshot.presence === 'paused' || draining ? (
         <Button className="button button-main" isDisabled={busy} onPress={() => void run(() => commands.resume(null))}>
           {words.resume}
         </Button>
@@ -89,6 +91,9 @@ function Actions() {
               </Menu>
             </Popover>
           </MenuTrigger>
+          <Button className="button" isDisabled={busy} onPress={() => void run(() => commands.finishThenStop(null))}>
+            {text.window.drain.finish}
+          </Button>
         </>
       )}
       <FailureNotice failure={failure} onDismiss={dismiss} />

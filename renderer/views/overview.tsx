@@ -6,6 +6,7 @@ import { useRising } from '../hooks.ts';
 import { Icon } from '../parts/icons.tsx';
 import { Money } from '../parts/money.tsx';
 import { Hero } from './hero.tsx';
+import { Lanes } from './lanes.tsx';
 import { Problems } from './problems.tsx';
 import { WorkCard } from './work-card.tsx';
 
@@ -113,6 +114,7 @@ export function Overview() {
   return (
     <div className="page page-overview">
       <Hero />
+      <Lanes />
       <Problems />
       <Today />
       <Running />

@@ -8,7 +8,7 @@ import { ROOT } from './support/app.ts';
 import { FakeApp } from './support/fake-app.ts';
 import { until } from './support/until.ts';
 
-const VIEWS = ['overview', 'earnings', 'limits', 'wallet', 'settings'] as const;
+const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'settings'] as const;
 type View = (typeof VIEWS)[number];
 const WIDTHS = [1040, 420] as const;
 const LANGUAGES = ['en', 'ja'] as const;
@@ -20,6 +20,9 @@ const OTHER_SCENES = [
   ['paused', 'overview'],
   ['first', 'overview'],
   ['first', 'earnings'],
+  ['first', 'activity'],
+  ['busy', 'overview'],
+  ['busy', 'limits'],
   ['attention', 'overview'],
   ['attention', 'earnings'],
   ['attention', 'wallet'],
@@ -207,7 +210,7 @@ describe.each(WIDTHS)('by keyboard alone, %i pixels wide', (width) => {
 
   it('reaches every control of the wallet, and walks through a withdrawal to its review', async () => {
     await app.show({ scene: 'sharing', theme: 'light', language: 'en' });
-    await app.go(3);
+    await app.go(VIEWS.indexOf('wallet'));
     expect(await walk()).toEqual(ALL_REACHED);
     await page.getByRole('button', { name: 'Withdraw', exact: true }).focus();
     await page.keyboard.press('Enter');

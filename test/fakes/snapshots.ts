@@ -1,7 +1,8 @@
-import type { DailyEarnings, EarningsEntry } from '../../core/ipc.ts';
+import type { DailyEarnings, EarningsEntry, RunningApp, SwitchEntry } from '../../core/ipc.ts';
 import { type Amount, parseTokens } from '../../core/money.ts';
 import { type Hex32, LANES } from '../../core/primitives.ts';
-import { defaultSettings } from '../../core/settings.ts';
+import { applyPatch, defaultSettings } from '../../core/settings.ts';
+import { SENSORS } from '../../core/signals.ts';
 import type { Problem, RunningJob, Snapshot, WalletView, Withdrawal } from '../../core/snapshot.ts';
 
 const GIB = 1024 ** 3;
@@ -138,4 +139,79 @@ export function daily(now: number, days: number, factor = 100n): DailyEarnings {
     { dayStart: today - (days - 1 - at) * DAY, lane: 'gpu' as const, amount: amount(at + 3, 0.2) / 2n },
     { dayStart: today - (days - 1 - at) * DAY, lane: 'storage' as const, amount: amount(at + 6, 0.4) / 5n },
   ]).flat();
+}
+
+export const APPS: readonly RunningApp[] = [
+  { name: 'Elden Ring', path: '/games/steamapps/common/ELDEN RING/eldenring.exe', game: true },
+  { name: 'Blender', path: '/opt/blender-4.2.1-linux-x64/blender', game: false },
+  { name: 'Tux Kart', path: null, game: false },
+];
+
+/** A machine with two graphics cards, a game on one of them, a schedule and its owner's own choices. */
+export function busyMachine(now: number): Partial<Snapshot> {
+  const game = { kind: 'hold', reason: { kind: 'game', name: 'Elden Ring' } } as const;
+  return {
+    presence: 'waiting',
+    reason: { kind: 'settling', after: 'cpu-busy', resumesAt: now + 41_000 },
+    lanes: LANES.map((lane) => ({
+      lane,
+      decision:
+        lane === 'cpu'
+          ? { kind: 'hold', reason: { kind: 'settling', after: 'cpu-busy', resumesAt: now + 41_000 } }
+          : lane === 'gpu'
+            ? game
+            : { kind: 'hold', reason: { kind: 'lane-not-offered' } },
+      heldSince: now - 190_000,
+    })),
+    gpus: [
+      { id: 'GPU-1', name: 'GeForce RTX 4080', decision: game, heldSince: now - 754_000 },
+      {
+        id: 'GPU-2',
+        name: 'Radeon Pro W6600',
+        decision: { kind: 'hold', reason: { kind: 'too-hot', celsius: 91, limit: 90 } },
+        heldSince: now - 65_000,
+      },
+    ],
+    sensors: SENSORS.map((sensor) => ({
+      sensor,
+      state: sensor === 'media' ? 'unknown' : sensor === 'power' ? 'unavailable' : 'ok',
+      sources: sensor === 'power' ? [] : ['logind', 'X11'].slice(sensor === 'idle' ? 0 : 1),
+    })),
+    running: [],
+    settings: applyPatch(defaultSettings(), {
+      rules: { maxTemperatureC: null },
+      lanes: { cpu: { rules: { idleAfterSeconds: 60 } } },
+      games: { own: ['stardew', 'My Own Engine'], ignored: ['obs'] },
+      schedule: {
+        timeZone: 'system',
+        week: Array.from({ length: 7 }, (_, day) => (day > 4 ? '1'.repeat(24) : `1111111${'0'.repeat(15)}11`)),
+      },
+    }),
+  };
+}
+
+/** Two days of giving way, newest first. */
+export function switches(now: number): readonly SwitchEntry[] {
+  const causes: readonly SwitchEntry['to'][] = [
+    { kind: 'game', name: 'Elden Ring' },
+    'run',
+    { kind: 'in-use', resumesAt: now },
+    { kind: 'fullscreen', name: 'VLC' },
+    { kind: 'settling', after: 'fullscreen', resumesAt: now },
+    'run',
+    { kind: 'cpu-busy', percent: 72, limit: 60 },
+    'run',
+    { kind: 'on-battery' },
+    'run',
+    { kind: 'sensor-unknown', sensor: 'media' },
+    'run',
+  ];
+  return Array.from({ length: 72 }, (_, at) => ({
+    id: 72 - at,
+    at: now - 754_000 - at * 31 * MINUTE,
+    lane: 'cpu',
+    gpu: null,
+    from: causes[(at + 1) % causes.length] ?? 'run',
+    to: causes[at % causes.length] ?? 'run',
+  }));
 }

@@ -3,7 +3,17 @@ import type { Settings } from '../../../core/settings.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
 import { FakeBridge } from '../../fakes/bridge.ts';
-import { daily, history, PROBLEMS, snapshot, wallet, withdrawals } from '../../fakes/snapshots.ts';
+import {
+  APPS,
+  busyMachine,
+  daily,
+  history,
+  PROBLEMS,
+  snapshot,
+  switches,
+  wallet,
+  withdrawals,
+} from '../../fakes/snapshots.ts';
 
 /** Bundled and run in the page before the window's own script: puts a fake application where the preload would. */
 
@@ -60,6 +70,7 @@ const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
     running: [],
     wallet: null,
   },
+  busy: busyMachine(now),
   signing: withdrawal(1),
   confirming: withdrawal(3),
   done: withdrawal(4),
@@ -71,8 +82,16 @@ let rev = 1;
 window.showScene = ({ scene, language, theme }) => {
   const empty = scene === 'first';
   bridge.history = empty ? [] : history(now, 57);
+  bridge.switched = empty ? [] : switches(now);
+  bridge.apps = APPS;
   bridge.daily = (days) => daily(now, days, empty ? 0n : 100n);
   rev += 1;
-  bridge.push(snapshot(now, { rev, ...SCENES[scene], settings: { ...defaultSettings(), language, theme } }));
+  bridge.push(
+    snapshot(now, {
+      rev,
+      ...SCENES[scene],
+      settings: { ...(SCENES[scene]?.settings ?? defaultSettings()), language, theme },
+    }),
+  );
 };
 Object.defineProperty(window, 'idlemesh', { value: bridge });

@@ -3,6 +3,7 @@ import { createLiveView, liveLines } from '../../../cli/live.ts';
 import { perLane } from '../../../core/primitives.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
+import { busyMachine } from '../../fakes/snapshots.ts';
 
 const NOW = 1_800_000_000_000;
 const OWNER = `0x${'ab'.repeat(20)}` as const;
@@ -61,6 +62,14 @@ describe('liveLines', () => {
       'connect ENOENT /var/run/docker.sock. Start or install Docker',
     );
     expect(liveLines(held, 'ja', 0).join('\n')).toContain('Dockerが動いていません');
+  });
+
+  it('says a line for each lane and graphics card', () => {
+    const { lanes = [], gpus = [] } = busyMachine(NOW);
+    const lines = liveLines(snapshot({ presence: 'waiting', lanes, gpus }), 'en', 0);
+    expect(lines).toContain('  Processor: The processor is calm again. Sharing in 41 s if it stays so');
+    expect(lines).toContain('  GeForce RTX 4080: Resting while Elden Ring runs');
+    expect(lines.join()).not.toContain('Storage');
   });
 
   it('draws a running job with its progress and price', () => {

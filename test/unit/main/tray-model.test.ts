@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultSettings } from '../../../core/settings.ts';
 import type { TrayItem } from '../../../main/tray-model.ts';
 import { openingModel, trayModel } from '../../../main/tray-model.ts';
+import { busyMachine } from '../../fakes/snapshots.ts';
 import { snapshotOf } from '../../fakes/stub-agent.ts';
 
 const NOON = Date.UTC(2026, 5, 1, 12, 0, 0);
@@ -36,6 +37,7 @@ describe('the tray while sharing', () => {
       'Share when idle',
       'Share now',
       'Pause',
+      'Finish the current job, then stop',
       '-',
       'Open Idlemesh',
       'Quit',
@@ -81,6 +83,33 @@ describe('the tray while paused', () => {
     const model = trayModel(open, 'en', at());
     expect(labels(model.items)).toContain('Resume');
     expect(model.changesIn).toBeNull();
+  });
+});
+
+describe('the tray of a machine with graphics cards', () => {
+  const snapshot = snapshotOf(busyMachine(NOON));
+
+  it('says a sentence for each lane and card, with the whole minutes left', () => {
+    const model = trayModel(snapshot, 'en', at());
+    expect(labels(model.items).slice(0, 3)).toEqual([
+      'Processor: The processor is calm again. Sharing in 1 min if it stays so',
+      'GeForce RTX 4080: Resting while Elden Ring runs',
+      'Radeon Pro W6600: Resting: 91 °C is over your limit of 90 °C',
+    ]);
+    expect(model.changesIn).toBe(41_000);
+  });
+
+  it('finishes the job in hand and then stops; meanwhile it offers to resume', () => {
+    expect(trayModel(snapshot, 'en', at()).items).toContainEqual({
+      kind: 'action',
+      label: 'Finish the current job, then stop',
+      action: { kind: 'finish' },
+    });
+    const settings = { ...snapshot.settings, sharing: { ...snapshot.settings.sharing, draining: true } };
+    const draining = labels(trayModel({ ...snapshot, settings }, 'en', at()).items);
+    expect(draining).toContain('Finishing what is in hand');
+    expect(draining).toContain('Resume');
+    expect(draining).not.toContain('Pause');
   });
 });
 

@@ -12,7 +12,8 @@ beforeEach(() => {
 
 const REST_MS = 500;
 const rest = () => act(() => vi.advanceTimersByTimeAsync(REST_MS));
-const words = textIn('en').window.limits;
+const all = textIn('en').window;
+const words = all.limits;
 const slider = (label: string) => screen.getByLabelText<HTMLInputElement>(label, { selector: 'input[type=range]' });
 const sayingOf = (label: string) => slider(label).getAttribute('aria-valuetext');
 
@@ -84,7 +85,38 @@ describe('a switch of the limits', () => {
     await openWindow({}, { view: 'limits' });
     expect(screen.getByLabelText<HTMLInputElement>('Graphics card').disabled).toBe(true);
     expect(screen.getByLabelText<HTMLInputElement>('Storage').checked).toBe(false);
-    expect(screen.getByLabelText<HTMLInputElement>('Processor', { selector: '[role=switch]' }).checked).toBe(true);
+    expect(screen.getByRole('radiogroup', { name: 'Processor' })).toBeDefined();
+  });
+});
+
+describe('when the machine is given back', () => {
+  const yielding = all.yielding;
+  it('can be told that a threshold never matters, and back', async () => {
+    const window = await openWindow({}, { view: 'limits' });
+    const last = Number(slider(yielding.heat).max);
+    await drag(yielding.heat, last);
+    await rest();
+    expect(patches(window)).toEqual([{ rules: { maxTemperatureC: null } }]);
+    expect(sayingOf(yielding.heat)).toBe(yielding.off);
+    await drag(yielding.heat, 0);
+    await rest();
+    expect(patches(window).at(-1)).toEqual({ rules: { maxTemperatureC: 60 } });
+  });
+
+  it('is chosen for each lane, and its own idle time can be taken back', async () => {
+    const window = await openWindow({}, { view: 'limits' });
+    await act(async () => {
+      fireEvent.click(screen.getByLabelText(yielding.always));
+    });
+    await rest();
+    expect(patches(window)).toEqual([{ lanes: { cpu: { share: 'always' } } }]);
+    const own = `${yielding.ownIdle} – Processor`;
+    await drag(own, 1);
+    await rest();
+    expect(sayingOf(own)).toBe('10 s');
+    await drag(own, 0);
+    await rest();
+    expect(sayingOf(own)).toBe(yielding.asGeneral('3 min'));
   });
 });
 

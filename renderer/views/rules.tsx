@@ -1,0 +1,144 @@
+import type { Rules } from '../../core/settings.ts';
+import { useFrame } from '../frame.ts';
+import { useSetting } from '../hooks.ts';
+import { Dial, Toggle } from '../parts/controls.tsx';
+import { FailureNotice } from '../parts/notice.tsx';
+
+/** Seconds. */
+export const IDLE_STOPS = [10, 30, 60, 120, 180, 300, 600, 900, 1800, 3600] as const;
+const PERCENT = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100] as const;
+const HEAT = [60, 65, 70, 75, 80, 85, 90, 95, 100] as const;
+/** Beyond the last stop of a threshold: it never matters. A setting is one plain value, and no threshold is 0. */
+const NEVER = 0;
+
+/** The stops of a dial, with the present choice among them wherever it lies. */
+export const stopsWith = (stops: readonly number[], present: number): readonly number[] =>
+  [...new Set([...stops, present])].filter((stop) => stop !== NEVER).sort((a, b) => a - b);
+
+type FlagKey = {
+  [Key in keyof Rules]: Rules[Key] extends boolean ? Key : never;
+}[keyof Rules];
+type LimitKey = 'cpuBusyPercent' | 'gpuBusyPercent' | 'gpuMemoryPercent' | 'maxTemperatureC';
+
+function Flag({ rule, label, meaning }: { readonly rule: FlagKey; readonly label: string; readonly meaning: string }) {
+  const { snapshot, text } = useFrame();
+  const { value, change, failure, dismiss } = useSetting(
+    snapshot.settings.rules[rule],
+    (on) => ({ rules: { [rule]: on } }),
+    0,
+  );
+  return (
+    <>
+      <Toggle label={label} meaning={meaning} on={value} onChange={change} />
+      <FailureNotice title={text.window.limits.failed} failure={failure} onDismiss={dismiss} />
+    </>
+  );
+}
+
+type ThresholdProps = {
+  readonly rule: LimitKey;
+  readonly label: string;
+  readonly meaning: string;
+  readonly stops: readonly number[];
+  readonly unit: (value: string) => string;
+};
+
+function Threshold({ rule, label, meaning, stops, unit }: ThresholdProps) {
+  const { snapshot, text, format } = useFrame();
+  const present = snapshot.settings.rules[rule] ?? NEVER;
+  const { value, change, failure, dismiss } = useSetting(present, (limit) => ({
+    rules: { [rule]: limit === NEVER ? null : limit },
+  }));
+  const all = [...stopsWith(stops, present), NEVER];
+  return (
+    <>
+      <Dial
+        label={label}
+        meaning={meaning}
+        said={value === NEVER ? text.window.yielding.off : unit(format.number(value))}
+        value={Math.max(0, all.indexOf(value))}
+        min={0}
+        max={all.length - 1}
+        step={1}
+        onChange={(at) => change(all[at] ?? present)}
+      />
+      <FailureNotice title={text.window.limits.failed} failure={failure} onDismiss={dismiss} />
+    </>
+  );
+}
+
+function Idle() {
+  const { snapshot, text, format } = useFrame();
+  const words = text.window.limits;
+  const { idleAfterSeconds } = snapshot.settings.rules;
+  const idle = useSetting(idleAfterSeconds, (seconds) => ({ rules: { idleAfterSeconds: seconds } }));
+  const stops = stopsWith(IDLE_STOPS, idleAfterSeconds);
+  return (
+    <>
+      <Dial
+        label={words.idle}
+        meaning={words.idleMeaning}
+        said={format.span(idle.value * 1000)}
+        value={Math.max(0, stops.indexOf(idle.value))}
+        min={0}
+        max={stops.length - 1}
+        step={1}
+        onChange={(at) => idle.change(stops[at] ?? idleAfterSeconds)}
+      />
+      <FailureNotice title={words.failed} failure={idle.failure} onDismiss={idle.dismiss} />
+    </>
+  );
+}
+
+/** Everything that work gives way to. */
+export function GiveBack() {
+  const { text } = useFrame();
+  const words = text.window.yielding;
+  const { battery, batteryMeaning } = text.window.limits;
+  return (
+    <section className="panel" aria-labelledby="back">
+      <h2 id="back">{words.back}</h2>
+      <p className="meaning">{words.backMeaning}</p>
+      <div className="columns">
+        <div className="column">
+          <Idle />
+          <Flag rule="restForGames" label={words.games} meaning={words.gamesMeaning} />
+          <Flag rule="restForFullscreen" label={words.fullscreen} meaning={words.fullscreenMeaning} />
+          <Flag rule="restForMedia" label={words.media} meaning={words.mediaMeaning} />
+          <Flag rule="shareOnBattery" label={battery} meaning={batteryMeaning} />
+          <Flag rule="shareOnMetered" label={words.metered} meaning={words.meteredMeaning} />
+        </div>
+        <div className="column">
+          <Threshold
+            rule="cpuBusyPercent"
+            label={words.cpuBusy}
+            meaning={words.cpuBusyMeaning}
+            stops={PERCENT}
+            unit={words.percent}
+          />
+          <Threshold
+            rule="gpuBusyPercent"
+            label={words.gpuBusy}
+            meaning={words.gpuBusyMeaning}
+            stops={PERCENT}
+            unit={words.percent}
+          />
+          <Threshold
+            rule="gpuMemoryPercent"
+            label={words.gpuMemory}
+            meaning={words.gpuMemoryMeaning}
+            stops={PERCENT}
+            unit={words.percent}
+          />
+          <Threshold
+            rule="maxTemperatureC"
+            label={words.heat}
+            meaning={words.heatMeaning}
+            stops={HEAT}
+            unit={words.celsius}
+          />
+        </div>
+      </div>
+    </section>
+  );
+}
