@@ -56,6 +56,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let asked: Partial<Record<Lane, number>> = {};
   let helloLeases: ReadonlySet<string> = new Set();
   let alive = false;
+  /** The sensors' answers are of now. */
+  let looking = false;
   let dirty = false;
   /** The last round failed. */
   let blind = false;
@@ -175,7 +177,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
   function sensed(): void {
-    if (!alive || last === null || blind) return;
+    // What was read before the sensors rested may be long untrue: the round that looks again reads first.
+    if (!alive || last === null || blind || !looking) return;
     const before = last.decision;
     try {
       const decision = rule(policyOf(settings.current().settings));
@@ -200,7 +203,9 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function attend(policy: Policy): Promise<void> {
     const signals = signalsNow();
     const attention = attentionFor(decide(signals, policy, memory), jobs.running().length > 0);
+    if (attention === 'rest') looking = false;
     await senses.attend(attention, thresholdsOf(policy));
+    looking = attention !== 'rest';
   }
 
   async function round(): Promise<void> {

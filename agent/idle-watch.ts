@@ -1,11 +1,15 @@
+import { asFailure } from '../core/errors.ts';
 import type { Sensed } from '../core/signals.ts';
 import { combine } from './combine.ts';
 import type { Attention, Clock, IdleSource, Log } from './ports.ts';
+import { quietly } from './watched.ts';
 
 /** Where input is not told of by the system: while work runs its return must be noticed in time to freeze within 150 ms. */
 const POLL_MS = 50;
 const READY_POLL_MS = 1_000;
 const RETRY_MS = 2_000;
+/** A source that promised to tell of input is asked all the same: its promise may be lost with a connection. */
+const VERIFY_MS = { ready: 60_000, watch: 10_000 } as const;
 /**
  * A source that answers this or less so many times in a row does not measure: nobody's last key press lies within a second of
  * every question. Sooner where another one has long seen nobody.
@@ -88,7 +92,10 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
 
   function arm(watch: Watch): void {
     if (watch.disarm !== null || watch.source.onReturn === undefined) return;
-    watch.disarm = watch.source.onReturn(() => {
+    let over = false;
+    const returned = (): void => {
+      if (over || closed) return;
+      over = true;
       watch.disarm = null;
       const now = clock.now();
       watch.inputAt = now;
@@ -96,7 +103,18 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
       watch.missed = 0;
       changed();
       plan(watch);
-    });
+    };
+    try {
+      const end = watch.source.onReturn(returned);
+      if (over) return;
+      watch.disarm = () => {
+        over = true;
+        end();
+      };
+    } catch (error) {
+      // It is polled instead.
+      log('warn', 'idle-source-deaf', { source: watch.source.name, detail: asFailure(error).message });
+    }
   }
 
   async function ask(watch: Watch): Promise<void> {
@@ -151,11 +169,13 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
       return;
     }
     const wait = waitOf(watch);
-    if (wait !== null) watch.cancel = clock.after(wait, () => void ask(watch));
+    // A source that tells while it is asked to tell has been planned for already.
+    watch.cancel();
+    watch.cancel = clock.after(wait, () => void ask(watch));
   }
 
-  /** Milliseconds to the next question; null: the source will say. */
-  function waitOf(watch: Watch): number | null {
+  /** Milliseconds to the next question. */
+  function waitOf(watch: Watch): number {
     if (watch.unavailable || watch.inputAt === null) {
       disarm(watch);
       return RETRY_MS;
@@ -167,15 +187,14 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
       arm(watch);
       if (watch.disarm === null) return attention === 'watch' ? POLL_MS : READY_POLL_MS;
     } else disarm(watch);
-    return next === undefined ? null : Math.max(READY_POLL_MS / 4, next - idle);
+    const verify = watch.disarm === null || attention === 'rest' ? Number.POSITIVE_INFINITY : VERIFY_MS[attention];
+    return Math.min(verify, Math.max(READY_POLL_MS / 4, (next ?? Number.POSITIVE_INFINITY) - idle));
   }
 
   return {
     idleMs: () => {
-      const values = watches.map(idleOf);
-      // One that does not measure is left out where another does.
-      const trusted = watches.filter((watch) => !blind(watch) && !stuck(watch)).map(idleOf);
-      return combine.least(trusted.some((value) => typeof value === 'number') ? trusted : values);
+      // One that does not measure is not left out: the others may look at other screens.
+      return combine.least(watches.map(idleOf));
     },
     async attend(next, limits) {
       const risen = attention === 'rest' && next !== 'rest';
@@ -198,8 +217,8 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
       closed = true;
       for (const watch of watches) {
         watch.cancel();
-        disarm(watch);
-        watch.source.close?.();
+        quietly(() => disarm(watch));
+        quietly(() => watch.source.close?.());
       }
     },
   };

@@ -32,6 +32,12 @@ type SensesOptions = {
 
 const text = ({ name }: { readonly name: string }): boolean => typeof name === 'string';
 const share = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 101;
+const processSane = ({ name, path, launchedBy, launcherId }: Process): boolean =>
+  typeof name === 'string' &&
+  (path === null || typeof path === 'string') &&
+  Array.isArray(launchedBy) &&
+  launchedBy.every((parent) => typeof parent === 'string') &&
+  (launcherId === null || typeof launcherId === 'string');
 const gpuSane = ({ id, name }: GpuReading): boolean => typeof id === 'string' && typeof name === 'string';
 
 export function createSenses({ clock, log, sources, games, changed }: SensesOptions): Senses {
@@ -64,7 +70,7 @@ export function createSenses({ clock, log, sources, games, changed }: SensesOpti
   const boolean = (value: unknown): boolean => typeof value === 'boolean';
   const locked = watchAll('locked', sources.locked, boolean);
   const fullscreen = watchAll('fullscreen', sources.fullscreen, (app) => app === null || text(app));
-  const processes = watchAll('games', sources.processes, (list) => Array.isArray(list) && list.every(text));
+  const processes = watchAll('games', sources.processes, (list) => Array.isArray(list) && list.every(processSane));
   const media = watchAll('media', sources.media, (who) => who === null || text(who));
   // Loads are smoothed over time: each reading counts, also one that equals the last.
   const cpu = watchAll('cpu', sources.cpuByOthersPercent, share, true);

@@ -1,7 +1,16 @@
 import type { Sensed } from '../core/signals.ts';
 import type { Attention, Clock, Source } from './ports.ts';
 
+/** A source that cries without end is heard this often. */
+const GAP_MS = 20;
 const RETRY_MS = { first: 1_000, last: 30_000 } as const;
+
+/** What a source does wrong must stop nothing else. */
+export function quietly(run: () => void): void {
+  try {
+    run();
+  } catch {}
+}
 
 /** One source under supervision: its newest answer can be had at any time, whatever the source does. */
 export type Watched<T> = {
@@ -28,7 +37,7 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
   let value: Sensed<T> = 'unknown';
   let attention: Attention = 'rest';
   let failures = 0;
-  let running: Promise<void> | null = null;
+  let busy = false;
   let overdue = false;
   let again = false;
   let closed = false;
@@ -69,16 +78,17 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
 
   function read(): Promise<void> {
     if (closed) return Promise.resolve();
-    if (running !== null) {
+    if (busy) {
       again = true;
       return overdue ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve));
     }
-    running = once().finally(() => {
-      running = null;
-      if (again) {
-        again = false;
-        void read();
-      } else schedule();
+    // Set before the source is asked: it may tell of a change while it is.
+    busy = true;
+    void once().finally(() => {
+      busy = false;
+      if (again) cancelNext = clock.after(GAP_MS, () => void read());
+      else schedule();
+      again = false;
     });
     return new Promise((resolve) => waiting.push(resolve));
   }
@@ -100,22 +110,25 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
       attention = next;
       if (next === 'rest') {
         cancelNext();
-        unsubscribe?.();
+        quietly(() => unsubscribe?.());
         unsubscribe = null;
         return Promise.resolve();
       }
-      unsubscribe ??= source.onChange?.(() => void read()) ?? null;
+      // One that cannot tell is read at its pace.
+      quietly(() => {
+        unsubscribe ??= source.onChange?.(() => void read()) ?? null;
+      });
       if (risen) return read();
-      if (running === null) schedule();
+      if (!busy) schedule();
       return Promise.resolve();
     },
     close() {
       closed = true;
       cancelNext();
-      unsubscribe?.();
+      quietly(() => unsubscribe?.());
       release();
       waiting = [];
-      source.close?.();
+      quietly(() => source.close?.());
     },
   };
 }

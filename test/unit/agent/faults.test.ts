@@ -203,6 +203,7 @@ describe('a fault is shown with its reason, work waits, and all goes on when the
     await until(() => world.network.slots === 0, 'nothing more is asked for');
     expect(await agent.commands.shareMode('now')).toMatchObject({ ok: false, failure: { code: 'SETTINGS_BROKEN' } });
     world.settings.repairFile(good);
+    await until(() => world.network.slots === 1, 'asks for work');
     await recovers(agent);
   });
 
