@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -53,6 +53,19 @@ describe('a lease that starts again', () => {
     await spoil(join(world.workspace.of(id), 'input'));
     leave();
     await until(() => world.stateOf(id) === 'credited', 'done after all');
+    expect(world.network.downloads).toHaveLength(2);
+    await agent.stop();
+  });
+
+  // /dev/full: the kernel's own file that has no room.
+  test.runIf(process.platform === 'linux')('gives a full disk its input back, and fetches it once more', async () => {
+    const { agent, id } = await waiting();
+    await symlink('/dev/full', join(world.workspace.of(id), 'output'));
+    leave();
+    await until(() => world.stateOf(id) === 'credited', 'done after all');
+    expect(world.logged).toContainEqual(
+      expect.objectContaining({ event: 'job-ended-early', fields: expect.objectContaining({ code: 'DISK_FULL' }) }),
+    );
     expect(world.network.downloads).toHaveLength(2);
     await agent.stop();
   });
