@@ -339,5 +339,6 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     await looping;
     await Promise.all([session.close(), jobs.releaseAll()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
+    await ports.workspace.clear();
   }
 }

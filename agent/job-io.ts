@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { fail } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { ContainerRun } from './ports.ts';
@@ -21,6 +21,19 @@ export async function feed(run: ContainerRun, header: unknown, inputPath: string
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'CANCELLED')) throw error;
   }
+}
+
+/** Whether a file is what it should be, whoever wrote it and however that ended. */
+export async function holds(path: string, wanted: Output): Promise<boolean> {
+  const hash = createHash('sha256');
+  try {
+    const { size } = await stat(path);
+    if (size !== wanted.bytes) return false;
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) hash.update(chunk as Uint8Array);
+  } catch {
+    return false;
+  }
+  return `0x${hash.digest('hex')}` === wanted.sha256;
 }
 
 /** Writes standard output to a file while hashing it. Throws WORKLOAD_FAILED past `maxBytes`, DISK_FULL. */

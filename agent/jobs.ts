@@ -149,9 +149,18 @@ export function createJobs(options: JobsOptions): Jobs {
       .catch((error: unknown) => log('error', `${event}-not-written`, { ...fields, detail: asFailure(error).message }))
       .finally(() => {
         dropping.delete(leaseId);
+        tidy(leaseId);
         options.wake();
       })
       .catch(() => undefined);
+  }
+
+  /** Files stay for as long as the lease may start again here. */
+  function tidy(leaseId: Hex32): void {
+    if (runners.has(leaseId) || books.ledger()?.lease(leaseId)?.state === 'held') return;
+    ports.workspace.remove(leaseId).catch((error: unknown) => {
+      log('warn', 'files-not-removed', { leaseId, detail: asFailure(error).message });
+    });
   }
 
   function start(leaseId: Hex32): void {
@@ -212,6 +221,7 @@ export function createJobs(options: JobsOptions): Jobs {
       decline(runner.lease, ending.reason, ending.detail);
       drop(leaseId, ending.detail);
     }
+    tidy(leaseId);
     options.changed();
     options.wake();
   }

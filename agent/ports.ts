@@ -322,9 +322,11 @@ export type Ledger = {
 
 export type LedgerFactory = (networkId: Hex32) => Ledger;
 
-/** Files of running jobs; emptied at start. */
+/** Files of the leases in work, one folder each; emptied at start. */
 export type Workspace = {
   readonly path: string;
+  /** Where its folder is, whether there is one or not. */
+  readonly of: (leaseId: Hex32) => string;
   readonly create: (leaseId: Hex32) => Promise<string>;
   readonly remove: (leaseId: Hex32) => Promise<void>;
   readonly clear: () => Promise<void>;

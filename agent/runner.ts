@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CatalogueEntry } from '../core/catalogue.ts';
 import { asFailure, type Failure, fail, isFailure } from '../core/errors.ts';
@@ -6,7 +7,7 @@ import { containerSpec, limitUpdate, type Share } from '../core/sandbox.ts';
 import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
-import { collect, feed, listen, type Output, type Said } from './job-io.ts';
+import { collect, feed, holds, listen, type Output, type Said } from './job-io.ts';
 import type { ContainerRun, CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 import { createStopwatch } from './stopwatch.ts';
 
@@ -17,7 +18,7 @@ const MAX_STARTS = 3;
 const KILLED: ReadonlySet<number> = new Set([137, 143]);
 
 /**
- * How a job's run ended. `released`: nobody's fault, the lease stays and starts again from scratch.
+ * How a job's run ended. `released`: nobody's fault, the lease stays and starts again from scratch, with the input it has.
  */
 export type Ending =
   | { readonly kind: 'finished'; readonly value: Struct<'Result'> }
@@ -77,6 +78,7 @@ export function startRunner(options: RunnerOptions): Runner {
   let allowed = true;
   const waiting: (() => void)[] = [];
   let timedOut = false;
+  let kept = false;
 
   const stopwatch = createStopwatch(clock, entry.limits.seconds * 1000, () => {
     timedOut = true;
@@ -150,7 +152,9 @@ export function startRunner(options: RunnerOptions): Runner {
   async function work(): Promise<Ending> {
     const folder = await workspace.create(lease.leaseId);
     const [input, output] = [join(folder, 'input'), join(folder, 'output')];
-    await persist((link) => link.download(lease.inputHash, lease.inputBytes, input));
+    if (!(await holds(input, { sha256: lease.inputHash, bytes: lease.inputBytes }))) {
+      await persist((link) => link.download(lease.inputHash, lease.inputBytes, input));
+    }
     if (!(await containers.hasImage(entry.image))) {
       return { kind: 'declined', reason: 'image-missing', detail: `the engine does not hold ${entry.image}` };
     }
@@ -234,13 +238,25 @@ export function startRunner(options: RunnerOptions): Runner {
     return failed(error.message);
   }
 
+  /** What the lease needs when it starts again stays; a full disk gets everything back. */
+  async function tidy(): Promise<void> {
+    if (kept) await rm(join(workspace.of(lease.leaseId), 'output'), { force: true });
+    else await workspace.remove(lease.leaseId);
+  }
+
   const ended = work()
+    .then((ending) => {
+      kept = ending.kind === 'released';
+      return ending;
+    })
     .catch((error: unknown) => {
       const failure = asFailure(error);
       log('warn', 'job-ended-early', { leaseId: lease.leaseId, code: failure.code, detail: failure.message });
-      return endingOf(failure);
+      const ending = endingOf(failure);
+      kept = ending.kind === 'released' && failure.code !== 'DISK_FULL';
+      return ending;
     })
-    .finally(() => workspace.remove(lease.leaseId).catch(() => undefined));
+    .finally(() => tidy().catch(() => undefined));
 
   return {
     lease,

@@ -13,7 +13,7 @@ import type { CoordinatorMessage, DeviceMessage, Lease, NetworkInfo, OwnerProof 
 import { randomAddress, randomHex32 } from '../support/random.ts';
 import type { FakeChain } from './chain.ts';
 
-const sha256 = (data: Uint8Array): Hex32 => `0x${createHash('sha256').update(data).digest('hex')}`;
+export const sha256 = (data: Uint8Array): Hex32 => `0x${createHash('sha256').update(data).digest('hex')}`;
 
 type Connect = Parameters<CoordinatorDirectory['connect']>[0];
 
@@ -31,6 +31,8 @@ export class FakeNetwork implements CoordinatorDirectory {
   /** Signs receipts with a key that is not the network's. */
   forgesReceipts = false;
   automaticVerdicts = true;
+  /** What devices fetched, in order. */
+  readonly downloads: Hex32[] = [];
   readonly blobs = new Map<Hex32, Uint8Array>();
   readonly leases = new Map<Hex32, Lease>();
   readonly results = new Map<Hex32, Struct<'Result'>>();
@@ -257,6 +259,7 @@ class FakeLink implements CoordinatorLink {
     this.#up();
     const data = this.#network.blobs.get(hash);
     if (data === undefined) fail('NOT_FOUND', 'no such blob');
+    this.#network.downloads.push(hash);
     await writeFile(path, data);
   };
   upload = async (hash: Hex32, path: string): Promise<void> => {

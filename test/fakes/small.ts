@@ -123,17 +123,20 @@ export class FakeWorkspace implements Workspace {
   constructor(path: string) {
     this.path = path;
   }
+  of = (leaseId: Hex32): string => join(this.path, leaseId.slice(2, 18));
   create = async (leaseId: Hex32): Promise<string> => {
-    const folder = join(this.path, leaseId.slice(2, 18));
+    const folder = this.of(leaseId);
     await mkdir(folder, { recursive: true });
     this.open.add(leaseId);
     return folder;
   };
   remove = async (leaseId: Hex32): Promise<void> => {
     this.open.delete(leaseId);
-    await rm(join(this.path, leaseId.slice(2, 18)), { recursive: true, force: true });
+    await rm(this.of(leaseId), { recursive: true, force: true });
   };
-  clear = async (): Promise<void> => this.open.clear();
+  clear = async (): Promise<void> => {
+    for (const leaseId of this.open) await this.remove(leaseId);
+  };
 }
 
 export class FakeNetworkMemory implements NetworkMemory {
