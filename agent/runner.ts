@@ -36,8 +36,8 @@ export type Runner = {
   readonly share: (share: Share) => void;
   /** The running container; null before it starts and after it ends. */
   readonly containerId: () => string | null;
-  /** Says it through the job's own door, at once and without an answer. No-op for work that does not listen there. */
-  readonly tell: (what: 'freeze' | 'thaw' | 'stop') => void;
+  /** Says it through the job's own door, at once and without an answer. False: this work does not listen there. */
+  readonly tell: (what: 'freeze' | 'thaw' | 'stop') => boolean;
   /** Closes the door: work ends by itself where the engine cannot end it. */
   readonly shut: () => void;
   /** Ends it; the container is removed and the lease is not touched. */
@@ -298,8 +298,9 @@ export function startRunner(options: RunnerOptions): Runner {
     },
     containerId: () => running?.containerId ?? null,
     tell(what) {
-      if (running === null || !listening) return;
+      if (running === null || !listening) return false;
       running.write(new TextEncoder().encode(`${what}\n`)).catch(() => undefined);
+      return true;
     },
     shut: () => running?.shut(),
     release,

@@ -64,7 +64,8 @@ fi
 
 transcode() {
   # Fixed thread counts: the encoder's output depends on them.
-  ffmpeg -nostdin -hide_banner -loglevel error $fixed -stats_period 0.25 $open -threads 2 -i /tmp/input \
+  # Below the reader at the door, which must get the processor at once to stop this.
+  nice -n 19 ffmpeg -nostdin -hide_banner -loglevel error $fixed -stats_period 0.25 $open -threads 2 -i /tmp/input \
     -map 0:v:0 -map '0:a:0?' -sn -dn -map_metadata -1 -map_chapters -1 -filter_threads 1 \
     -vf "scale=-2:'2*trunc(min($height,ih)/2)':flags=bicubic+accurate_rnd+bitexact,format=yuv420p" \
     -c:v libx264 -preset "$preset" -crf "$crf" -threads 4 -x264-params threads=4:lookahead-threads=1 -flags:v +bitexact \
