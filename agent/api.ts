@@ -1,5 +1,6 @@
 import type { Commands } from '../core/ipc.ts';
 import type { Address, Known } from '../core/primitives.ts';
+import type { Rules } from '../core/settings.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Log, SecretBox, Unsubscribe } from './ports.ts';
 
@@ -30,8 +31,8 @@ export type NodeAgentOptions = {
   /** Initial settings of a data directory that has none yet. */
   readonly initial?: {
     readonly coordinatorUrl?: string;
-    readonly idleAfterSeconds?: number;
     readonly mode?: 'now' | 'when-idle';
+    readonly rules?: Partial<Rules>;
   };
 };
 

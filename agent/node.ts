@@ -35,9 +35,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
       initial: (defaults): Settings => ({
         ...defaults,
         ...(initial?.coordinatorUrl === undefined ? {} : { coordinatorUrl: initial.coordinatorUrl }),
-        ...(initial?.idleAfterSeconds === undefined
-          ? {}
-          : { rules: { ...defaults.rules, idleAfterSeconds: initial.idleAfterSeconds } }),
+        rules: { ...defaults.rules, ...initial?.rules },
         sharing: { ...defaults.sharing, ...(initial?.mode === undefined ? {} : { mode: initial.mode }) },
       }),
     });

@@ -3,6 +3,7 @@ import { fileSecretBox } from '../agent/adapters/file-secret-box.ts';
 import type { OpenedAgent } from '../agent/api.ts';
 import { openNodeAgent } from '../agent/node.ts';
 import type { Known } from '../core/primitives.ts';
+import type { Rules } from '../core/settings.ts';
 import type { Logger } from './log.ts';
 import { resourcePath } from './paths.ts';
 import { version } from './version.ts';
@@ -12,7 +13,7 @@ export type HeadlessOptions = {
   readonly catalogueFile: string;
   readonly coordinatorUrl?: string;
   readonly mode?: 'now' | 'when-idle';
-  readonly idleAfterSeconds?: number;
+  readonly rules?: Partial<Rules>;
   readonly idleMs?: () => Promise<Known<number>>;
   readonly log: Logger;
 };
@@ -23,7 +24,7 @@ const idleTime = ({ idleMs }: HeadlessOptions): { readonly idleMs?: () => Promis
 
 /** The provider without Electron: idle time from desktop and terminals, secrets under file permissions. */
 export function openHeadlessAgent(options: HeadlessOptions): Promise<OpenedAgent> {
-  const { coordinatorUrl, mode, idleAfterSeconds } = options;
+  const { coordinatorUrl, mode, rules } = options;
   return openNodeAgent({
     version,
     dataDir: options.dataDir,
@@ -35,7 +36,7 @@ export function openHeadlessAgent(options: HeadlessOptions): Promise<OpenedAgent
     initial: {
       ...(coordinatorUrl === undefined ? {} : { coordinatorUrl }),
       ...(mode === undefined ? {} : { mode }),
-      ...(idleAfterSeconds === undefined ? {} : { idleAfterSeconds }),
+      ...(rules === undefined ? {} : { rules }),
     },
   });
 }

@@ -85,7 +85,7 @@ program
       catalogueFile: options.catalogue,
       ...(options.coordinator === undefined ? {} : { coordinatorUrl: options.coordinator }),
       ...(options.share === undefined ? {} : { mode: options.share }),
-      ...(options.idleAfter === undefined ? {} : { idleAfterSeconds: options.idleAfter }),
+      ...(options.idleAfter === undefined ? {} : { rules: { idleAfterSeconds: options.idleAfter } }),
       log: stderrLog(options.log),
     });
     if (options.live) {

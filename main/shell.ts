@@ -77,7 +77,7 @@ function start({ clock, openAgent, fileBox }: ShellParts, given: LaunchArguments
         log,
         initial: {
           ...(given.coordinatorUrl === null ? {} : { coordinatorUrl: given.coordinatorUrl }),
-          ...(given.idleAfterSeconds === null ? {} : { idleAfterSeconds: given.idleAfterSeconds }),
+          ...(given.idleAfterSeconds === null ? {} : { rules: { idleAfterSeconds: given.idleAfterSeconds } }),
         },
       }),
     onSnapshot: (snapshot) => {

@@ -125,7 +125,8 @@ it(
 it.skipIf(process.platform !== 'linux')('works when nobody is there, and is frozen by the first touch', async () => {
   const idle = new TestDevice(host, {
     coordinatorUrl: network.coordinatorUrl,
-    words: ['--idlemesh-idle-after=10', '--hidden'],
+    idleAfterSeconds: 10,
+    words: ['--hidden'],
   });
   try {
     const { tray } = await idle.start();

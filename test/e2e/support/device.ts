@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { z } from 'zod';
 import type { Bridge, EarningsPage } from '../../../core/ipc.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
+import { QUIET } from '../../support/quiet.ts';
 import { App, ROOT } from './app.ts';
 import type { TrayHost, TrayItem } from './tray.ts';
 import { until } from './until.ts';
@@ -15,6 +16,7 @@ declare global {
 
 export type DeviceOptions = {
   readonly coordinatorUrl: string;
+  readonly idleAfterSeconds?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly words?: readonly string[];
 };
@@ -30,18 +32,16 @@ export class TestDevice {
     this.dataDir = mkdtempSync(join(tmpdir(), 'idlemesh-device-'));
     this.#host = host;
     this.#options = options;
+    const rules = { idleAfterSeconds: options.idleAfterSeconds ?? 86_400, ...QUIET };
+    const settings = { version: 2, coordinatorUrl: options.coordinatorUrl, rules };
+    writeFileSync(join(this.dataDir, 'settings.json'), JSON.stringify(settings, null, 2));
   }
 
   async start(): Promise<{ readonly app: App; readonly tray: TrayItem }> {
     const before = this.#host.count;
     const app = await App.launch({
       dataDir: this.dataDir,
-      words: [
-        `--idlemesh-coordinator=${this.#options.coordinatorUrl}`,
-        `--idlemesh-catalogue=${join(ROOT, '.cache', 'catalogue.json')}`,
-        '--idlemesh-idle-after=86400',
-        ...(this.#options.words ?? []),
-      ],
+      words: [`--idlemesh-catalogue=${join(ROOT, '.cache', 'catalogue.json')}`, ...(this.#options.words ?? [])],
       env: { XDG_CONFIG_HOME: join(this.dataDir, 'config'), ...this.#options.env },
     });
     this.#running = app;

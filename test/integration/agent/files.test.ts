@@ -13,6 +13,7 @@ import { systemSensors } from '../../../agent/adapters/sensors.ts';
 import { openSettings } from '../../../agent/adapters/settings.ts';
 import { ttyIdle } from '../../../agent/adapters/tty-idle.ts';
 import { openVault } from '../../../agent/adapters/vault.ts';
+import type { Settings } from '../../../core/settings.ts';
 import { domainOf, fieldsOf } from '../../../core/typed-data.ts';
 import { settingsBehaviour } from '../../behaviors/settings.ts';
 import { FakeChain } from '../../fakes/chain.ts';
@@ -50,13 +51,14 @@ settingsBehaviour('file', async () => {
 describe('the settings file', () => {
   test('takes first values only when there is no file, and is private', async () => {
     const path = join(folder, 'settings.json');
-    const initial = (settings: Parameters<NonNullable<Parameters<typeof openSettings>[0]['initial']>>[0]) => ({
+    const initial = (settings: Settings) => ({
       ...settings,
-      idleAfterSeconds: 10,
+      rules: { ...settings.rules, idleAfterSeconds: 10 },
     });
     (await openSettings({ path, log, initial })).close();
     expect((await stat(path)).mode & 0o777).toBe(0o600);
-    const again = await openSettings({ path, log, initial: (settings) => ({ ...settings, idleAfterSeconds: 99 }) });
+    const other = (settings: Settings) => ({ ...settings, rules: { ...settings.rules, idleAfterSeconds: 99 } });
+    const again = await openSettings({ path, log, initial: other });
     expect(again.current().settings.rules.idleAfterSeconds).toBe(10);
     again.close();
   });

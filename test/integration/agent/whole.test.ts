@@ -13,6 +13,7 @@ import type { Address } from '../../../core/primitives.ts';
 import { getBlob } from '../../support/device.ts';
 import { freePort } from '../../support/free-port.ts';
 import { TestNetwork } from '../../support/network.ts';
+import { QUIET } from '../../support/quiet.ts';
 import { makeClip, probe, transcodeWorkload } from '../../support/transcode.ts';
 import { until } from '../../support/wait.ts';
 
@@ -47,7 +48,7 @@ afterAll(async () => {
 async function open(name: string): Promise<Agent> {
   const dataDir = join(folder, name);
   opened = await openNodeAgent({
-    ...{ version: '0.0.0', dataDir, catalogueFile, initial: { coordinatorUrl: network.url } },
+    ...{ version: '0.0.0', dataDir, catalogueFile, initial: { coordinatorUrl: network.url, rules: QUIET } },
     seccompFile: join(import.meta.dirname, '../../../resources/seccomp.json'),
     secretBox: fileSecretBox(join(dataDir, 'secret.key')),
     idleMs: async () => idle,
