@@ -16,7 +16,7 @@ import { createEngineWatch } from './engine-watch.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
-import { attentionFor, nextChange, thresholdsOf } from './pace.ts';
+import { attentionFor, gives, nextChange, thresholdsOf } from './pace.ts';
 import type { Ports } from './ports.ts';
 import { createReporting } from './reporting.ts';
 import { createSenses } from './senses.ts';
@@ -57,7 +57,6 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let helloLeases: ReadonlySet<string> = new Set();
   let alive = false;
   /** The sensors' answers are of now. */
-  let looking = false;
   let dirty = false;
   /** The last round failed. */
   let blind = false;
@@ -177,11 +176,16 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
   function sensed(): void {
-    // What was read before the sensors rested may be long untrue: the round that looks again reads first.
-    if (!alive || last === null || blind || !looking) return;
+    if (!alive || last === null || blind) return;
     const before = last.decision;
     try {
-      const decision = rule(policyOf(settings.current().settings));
+      const policy = policyOf(settings.current().settings);
+      // Only a round gives: what was read before the sensors rested may be long untrue, and a round looks first.
+      if (gives(before, decide(signalsNow(), policy, memory))) {
+        wake();
+        return;
+      }
+      const decision = rule(policy);
       if (switchesOf(before, decision, 0).length > 0) wake();
       else if (looping === null) schedule();
     } catch (error) {
@@ -203,9 +207,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function attend(policy: Policy): Promise<void> {
     const signals = signalsNow();
     const attention = attentionFor(decide(signals, policy, memory), jobs.running().length > 0);
-    if (attention === 'rest') looking = false;
-    await senses.attend(attention, thresholdsOf(policy));
-    looking = attention !== 'rest';
+    await senses.attend(attention, thresholdsOf(policy, signals.locked === true));
   }
 
   async function round(): Promise<void> {

@@ -8,6 +8,10 @@ import { quietly } from './watched.ts';
 const POLL_MS = 50;
 const READY_POLL_MS = 1_000;
 const RETRY_MS = 2_000;
+/** A source that this machine lacks may come, as remote sessions do. */
+const ABSENT_MS = 60_000;
+/** While the machine is in use the owner sees when sharing would begin: that is at most this much out of date. */
+const IN_USE_MS = 5_000;
 /** A source that promised to tell of input is asked all the same: its promise may be lost with a connection. */
 const VERIFY_MS = { ready: 60_000, watch: 10_000 } as const;
 /**
@@ -178,7 +182,7 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
   function waitOf(watch: Watch): number {
     if (watch.unavailable || watch.inputAt === null) {
       disarm(watch);
-      return RETRY_MS;
+      return watch.unavailable ? ABSENT_MS : RETRY_MS;
     }
     const idle = Math.max(0, clock.now() - watch.inputAt);
     const next = thresholds.find((threshold) => threshold > idle);
@@ -186,7 +190,10 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
     if (idle >= (thresholds[0] ?? 0)) {
       arm(watch);
       if (watch.disarm === null) return attention === 'watch' ? POLL_MS : READY_POLL_MS;
-    } else disarm(watch);
+    } else {
+      disarm(watch);
+      return Math.min(IN_USE_MS, Math.max(READY_POLL_MS / 4, (next ?? IN_USE_MS) - idle));
+    }
     const verify = watch.disarm === null || attention === 'rest' ? Number.POSITIVE_INFINITY : VERIFY_MS[attention];
     return Math.min(verify, Math.max(READY_POLL_MS / 4, (next ?? Number.POSITIVE_INFINITY) - idle));
   }

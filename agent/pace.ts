@@ -1,4 +1,4 @@
-import type { Decision, Reason } from '../core/decide.ts';
+import type { Decision, LaneDecision, Reason } from '../core/decide.ts';
 import type { Policy } from '../core/policy.ts';
 import { LANES, type UnixMs } from '../core/primitives.ts';
 import { scheduleAt } from '../core/schedule.ts';
@@ -17,24 +17,43 @@ const NOT_SENSED: ReadonlySet<Reason['kind']> = new Set([
   'engine-absent',
   'engine-forbidden',
   'engine-unfit',
+  'no-gpu',
   'schedule-closed',
 ]);
+/** Holds that only the absence of input can end: until then nothing else need be looked at. */
+const IDLE_ALONE: ReadonlySet<Reason['kind']> = new Set(['in-use', 'idle-unknown']);
 
-/** `working`: there is work in hand that runs or is frozen. */
-export function attentionFor(decision: Decision, working: boolean): Attention {
+/**
+ * How closely to look for input, and at everything else. `working`: there is work in hand that runs or is frozen.
+ */
+export function attentionFor(
+  decision: Decision,
+  working: boolean,
+): { readonly idle: Attention; readonly others: Attention } {
   const lanes = Object.values(decision.lanes);
-  if (working && lanes.some((lane) => lane.kind === 'run')) return 'watch';
-  const waits = lanes.some((lane) => lane.kind === 'run' || !NOT_SENSED.has(lane.reason.kind));
-  return waits ? 'ready' : 'rest';
+  if (working && lanes.some((lane) => lane.kind === 'run')) return { idle: 'watch', others: 'watch' };
+  const waiting = lanes.filter((lane) => lane.kind === 'run' || !NOT_SENSED.has(lane.reason.kind));
+  const others = waiting.some((lane) => lane.kind === 'run' || !IDLE_ALONE.has(lane.reason.kind));
+  return { idle: waiting.length > 0 ? 'ready' : 'rest', others: others ? 'ready' : 'rest' };
 }
 
 /** A locked screen shortens the idle time to this (`core/guards.ts`). */
 const LOCKED_MS = 10_000;
 
 /** The idle times that matter to any lane or GPU, ms, ascending. */
-export function thresholdsOf(policy: Policy): readonly number[] {
+export function thresholdsOf(policy: Policy, locked: boolean): readonly number[] {
   const own = LANES.map((lane) => policy.lanes[lane].idleAfterSeconds * 1000);
-  return [...new Set([LOCKED_MS, ...own])].sort((a, b) => a - b);
+  return [...new Set(locked ? [LOCKED_MS, ...own] : own)].sort((a, b) => a - b);
+}
+
+/** Whether anything may run, or begin, that might not before. */
+export function gives(before: Decision, after: Decision): boolean {
+  if (LANES.some((lane) => after.begins[lane] && !before.begins[lane])) return true;
+  const opened = (was: LaneDecision | undefined, is: LaneDecision): boolean => is.kind === 'run' && was?.kind !== 'run';
+  return (
+    LANES.some((lane) => opened(before.lanes[lane], after.lanes[lane])) ||
+    Object.entries(after.gpus).some(([id, is]) => opened(before.gpus[id], is))
+  );
 }
 
 type Pace = {

@@ -15,10 +15,13 @@ export type Senses = {
    * Sets how closely to look; resolves when what that needs has been read, or is overdue. `thresholds`: the idle times that
    * matter, ms, ascending.
    */
-  readonly attend: (attention: Attention, thresholds: readonly number[]) => Promise<void>;
+  readonly attend: (attention: Attentions, thresholds: readonly number[]) => Promise<void>;
   readonly views: () => readonly SensorView[];
   readonly close: () => void;
 };
+
+/** For input, and for everything else. */
+type Attentions = { readonly idle: Attention; readonly others: Attention };
 
 type SensesOptions = {
   readonly clock: Clock;
@@ -125,8 +128,11 @@ export function createSenses({ clock, log, sources, games, changed }: SensesOpti
     },
     async attend(attention, thresholds) {
       await Promise.all([
-        idle.attend(attention, thresholds),
-        ...everything.map(({ watched }) => watched.attend(attention)),
+        idle.attend(attention.idle, thresholds),
+        // A lock shortens the idle time that counts.
+        ...everything.map(({ sensor, watched }) =>
+          watched.attend(sensor === 'locked' ? attention.idle : attention.others),
+        ),
       ]);
     },
     views() {

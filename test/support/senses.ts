@@ -33,7 +33,7 @@ export class SensesStage {
 
   async attend(attention: Attention, limitMs = 2_000): Promise<void> {
     let done = false;
-    const attending = this.#senses?.attend(attention, THRESHOLDS).then(() => {
+    const attending = this.#senses?.attend({ idle: attention, others: attention }, THRESHOLDS).then(() => {
       done = true;
     });
     await this.clock.advance(0);
