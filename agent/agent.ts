@@ -16,6 +16,7 @@ import { createEngineWatch } from './engine-watch.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
+import { createNotice } from './notice.ts';
 import { attentionFor, nextChange, thresholdsOf } from './pace.ts';
 import type { Ports } from './ports.ts';
 import { createReporting } from './reporting.ts';
@@ -52,7 +53,6 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const slots: PerLane<number> = { ...SLOTS, ...options.slots };
   let memory = freshMemory();
   let last: { readonly signals: Signals; readonly decision: Decision } | null = null;
-  let slow: { readonly detail: string; readonly at: number } | null = null;
   let asked: Partial<Record<Lane, number>> = {};
   let helloLeases: ReadonlySet<string> = new Set();
   let alive = false;
@@ -68,6 +68,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let unsubscribeSettings = (): void => undefined;
 
   const changed = (): void => mirror.changed();
+  const slow = createNotice<{ detail: string; at: number }>({ clock, forMs: TOLD_MS, changed });
   const link = () => session.link();
   const network = () => session.network();
   const key = () => session.key();
@@ -88,9 +89,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
-    escalated: (detail) => {
-      slow = { detail, at: clock.now() };
-    },
+    escalated: (detail) => slow.tell({ detail, at: clock.now() }),
     skew: () => session.skew(),
     doubtSkew: () => session.doubtSkew(),
     catalogue: () => catalogue,
@@ -289,7 +288,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       ...{ version: options.version, settings: state, signals, memory, machine },
       decision: last?.decision ?? decide(signals, policyOf(state.settings), memory),
       sensors: senses.views(),
-      slow: slow !== null && clock.now() - slow.at < TOLD_MS ? slow : null,
+      slow: slow.now(),
       ledgerFault: books.fault(),
       vaultFault: session.vaultFault(),
       url: session.url(),
@@ -317,6 +316,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       alive = false;
       unsubscribeSettings();
       cancelTick();
+      slow.close();
       await soon(ports, farewell());
       senses.close();
       engine.close();
