@@ -1,10 +1,11 @@
 import type { Decision, LaneDecision, Reason } from '../core/decide.ts';
 import type { SwitchEntry } from '../core/ipc.ts';
 import { LANES, type UnixMs } from '../core/primitives.ts';
+import type { Ports } from './ports.ts';
 
 const stateOf = (decision: LaneDecision): 'run' | Reason => (decision.kind === 'run' ? 'run' : decision.reason);
 const kindOf = (state: 'run' | Reason): string => (state === 'run' ? state : state.kind);
-/** A lane that this build has nothing for has no history. */
+/** A lane that this build has nothing for has no history, whatever else would keep it from running. */
 const SILENT: ReadonlySet<string> = new Set(['lane-not-offered', 'no-gpu']);
 
 /** What begins, stops, or rests for another kind of reason than before. */
@@ -13,7 +14,11 @@ export function switchesOf(before: Decision | null, after: Decision, at: UnixMs)
   const changes: Omit<SwitchEntry, 'id'>[] = [];
   const compare = (lane: SwitchEntry['lane'], gpu: string | null, was: LaneDecision, is: LaneDecision): void => {
     const [from, to] = [stateOf(was), stateOf(is)];
-    if (kindOf(from) === kindOf(to) || (SILENT.has(kindOf(from)) && SILENT.has(kindOf(to)))) return;
+    if (
+      kindOf(from) === kindOf(to) ||
+      (from !== 'run' && to !== 'run' && (SILENT.has(from.kind) || SILENT.has(to.kind)))
+    )
+      return;
     changes.push({ at, lane, gpu, from, to });
   };
   for (const lane of LANES) compare(lane, null, before.lanes[lane], after.lanes[lane]);
@@ -22,4 +27,16 @@ export function switchesOf(before: Decision | null, after: Decision, at: UnixMs)
     if (was !== undefined) compare('gpu', id, was, is);
   }
   return changes;
+}
+
+/** Into the log and the owner's history. */
+export function record(
+  { log, history }: Pick<Ports, 'log' | 'history'>,
+  changes: readonly Omit<SwitchEntry, 'id'>[],
+): void {
+  for (const change of changes) {
+    const { lane, gpu, from, to } = change;
+    log('info', 'switch', { lane, gpu, from: kindOf(from), to: kindOf(to) });
+    history.append(change);
+  }
 }
