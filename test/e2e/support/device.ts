@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -32,12 +32,10 @@ export class TestDevice {
     this.dataDir = mkdtempSync(join(tmpdir(), 'idlemesh-device-'));
     this.#host = host;
     this.#options = options;
-    const rules = { idleAfterSeconds: options.idleAfterSeconds ?? 86_400, ...QUIET };
-    const settings = { version: 2, coordinatorUrl: options.coordinatorUrl, rules };
-    writeFileSync(join(this.dataDir, 'settings.json'), JSON.stringify(settings, null, 2));
   }
 
   async start(): Promise<{ readonly app: App; readonly tray: TrayItem }> {
+    this.#choose();
     const before = this.#host.count;
     const app = await App.launch({
       dataDir: this.dataDir,
@@ -46,6 +44,15 @@ export class TestDevice {
     });
     this.#running = app;
     return { app, tray: await this.#host.item(before) };
+  }
+
+  /** Writes its settings, unless it has some. */
+  #choose(): void {
+    const { coordinatorUrl, idleAfterSeconds = 86_400 } = this.#options;
+    const file = join(this.dataDir, 'settings.json');
+    if (existsSync(file)) return;
+    const settings = { version: 2, coordinatorUrl, rules: { idleAfterSeconds, ...QUIET } };
+    writeFileSync(file, JSON.stringify(settings, null, 2));
   }
 
   /** Its address, from the file that the app keeps it in. */
