@@ -210,6 +210,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     const policy = policyOf(state.settings);
     const containers = await engine.look();
     await attend(policy);
+    // What the owner has said meanwhile counts, and may need to be looked at otherwise.
+    if (settings.current() !== state) return wake();
     const decision = rule(policy);
     const actions = reconcile(decision, {
       ...{ now: clock.now(), instance, containers, slots },
@@ -276,10 +278,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   function picture(): Picture {
     const state = settings.current();
-    const signals: Signals = {
-      ...(last?.signals ?? signalsNow()),
-      ...known(),
-    };
+    const signals: Signals = { ...(last?.signals ?? signalsNow()), ...known() };
     return paint({
       ...{ version: options.version, settings: state, signals, memory, machine },
       decision: last?.decision ?? decide(signals, policyOf(state.settings), memory),

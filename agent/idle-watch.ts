@@ -82,8 +82,7 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
     if (inputAt === null || blind(watch) || stuck(watch)) return 'unknown';
     const now = clock.now();
     const idle = Math.max(0, now - inputAt);
-    if (watch.disarm !== null || now - watch.askedAt <= 2 * READY_POLL_MS) return idle;
-    // Not looked at since: it has not been idle longer than it was seen to be, as far as any threshold is concerned.
+    // It has not been idle longer than it was seen to be, as far as any threshold is concerned.
     const seen = Math.max(0, watch.askedAt - inputAt);
     const next = thresholds.find((threshold) => threshold > seen);
     return next === undefined ? idle : Math.min(idle, next - 1);

@@ -56,7 +56,7 @@ type JobsOptions = {
 
 export function createJobs(options: JobsOptions): Jobs {
   const { ports, books, catalogue } = options;
-  const { clock, log, containers } = ports;
+  const { clock, log } = ports;
   const runners = new Map<Hex32, Runner>();
   const starts = new Map<Hex32, number>();
   const dropping = new Set<Hex32>();
@@ -188,7 +188,10 @@ export function createJobs(options: JobsOptions): Jobs {
       share: shareOf(lease.lane, 1),
       starts: count,
       changed: options.changed,
-      wake: options.wake,
+      began: () => {
+        settle(runner);
+        options.wake();
+      },
       finish: async (value) => {
         const signature = await key.sign('Result', value);
         await books.durably((ledger) => ledger.finish(leaseId, value, signature, clock.now()));
@@ -247,18 +250,14 @@ export function createJobs(options: JobsOptions): Jobs {
 
   /** What the newest decision means for one runner. */
   function settle(runner: Runner): void {
-    if (decision === null) {
-      runner.allow(false);
-      return;
-    }
-    const unit = { lane: runner.lease.lane, gpu: null };
     const may = mayRun(runner);
     runner.allow(may);
     const containerId = runner.containerId();
-    if (may || containerId === null) return;
+    if (decision === null || may || containerId === null) return;
     const { leaseId } = runner.lease;
-    if (memoryWanted(decision, unit)) stop(runner, containerId);
-    else if (runner.view().phase === 'running') void ladder.freeze(runner, leaseId, containerId);
+    if (memoryWanted(decision, { lane: runner.lease.lane, gpu: null })) stop(runner, containerId);
+    else if (runner.view().phase === 'running' || ladder.thawing(containerId))
+      void ladder.freeze(runner, leaseId, containerId);
   }
 
   function stop(runner: Runner, containerId: string): void {
@@ -300,7 +299,7 @@ export function createJobs(options: JobsOptions): Jobs {
             const runner = runners.get(action.leaseId);
             await ladder.calm(action.containerId);
             if (runner === undefined || !mayRun(runner)) return;
-            await containers.thaw(action.containerId);
+            await ladder.thaw(action.containerId);
             runner.frozen(false);
             // Somebody may have come back meanwhile.
             if (mayRun(runner)) runner.tell('thaw');

@@ -16,6 +16,8 @@ const REFUSED_AGAIN_MS = 50;
 const REFUSALS = 3;
 /** And this long to remove a container; then its door is closed, and the work ends by itself. */
 const REMOVE_MS = 1_000;
+/** What could not be removed is tried again after this. */
+const AGAIN_MS = 1_000;
 
 /**
  * How work gives way, in steps that each need less of others:
@@ -26,6 +28,10 @@ export type Ladder = {
   readonly freeze: (runner: Runner | undefined, leaseId: Hex32, containerId: string) => Promise<void>;
   /** Resolves when no freeze of it is under way. */
   readonly calm: (containerId: string) => Promise<void>;
+  /** Resolves when the engine has thawed it, and no freeze that was asked for meanwhile is under way. */
+  readonly thaw: (containerId: string) => Promise<void>;
+  /** The engine was asked to thaw it, and may have. */
+  readonly thawing: (containerId: string) => boolean;
   /** Not waited for: an engine may take many seconds to remove a container, and a freeze cannot. */
   readonly remove: (runner: Runner | undefined, leaseId: Hex32, containerId: string) => void;
   /** A container of this lease is on its way out. */
@@ -43,6 +49,7 @@ type LadderOptions = {
 export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOptions): Ladder {
   const { clock, log, containers } = ports;
   const freezing = new Map<string, Promise<void>>();
+  const thawing = new Set<string>();
   const leaving = new Map<string, Hex32>();
   /** Pauses that the engine is working on, and those that wait for their turn. */
   let pausing = 0;
@@ -124,20 +131,21 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
     if (leaving.has(containerId)) return;
     leaving.set(containerId, leaseId);
     if (runner !== undefined) given.add(runner);
+    const gone = (): void => {
+      leaving.delete(containerId);
+      wake();
+    };
     const cancel = clock.after(REMOVE_MS, () => runner?.shut());
     containers
       .remove(containerId)
-      .catch((error: unknown) => {
+      .then(gone, (error: unknown) => {
         log('warn', 'remove-failed', { leaseId, detail: asFailure(error).message });
-        if (!isFailure(error, 'ENGINE_AWAY')) return;
         runner?.shut();
-        doubtEngine();
+        if (isFailure(error, 'ENGINE_AWAY')) doubtEngine();
+        // An engine that refuses at once would be asked without end.
+        clock.after(AGAIN_MS, gone);
       })
-      .finally(() => {
-        cancel();
-        leaving.delete(containerId);
-        wake();
-      })
+      .finally(cancel)
       .catch(() => undefined);
   }
 
@@ -152,6 +160,17 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
       return work;
     },
     calm: async (containerId) => freezing.get(containerId),
+    async thaw(containerId) {
+      thawing.add(containerId);
+      try {
+        await containers.thaw(containerId);
+        // The engine may have carried out a freeze that was asked for meanwhile before the thaw.
+        await freezing.get(containerId);
+      } finally {
+        thawing.delete(containerId);
+      }
+    },
+    thawing: (containerId) => thawing.has(containerId),
     remove,
     removing: (leaseId) => [...leaving.values()].includes(leaseId),
   };

@@ -57,7 +57,8 @@ type RunnerOptions = {
   readonly finish: (value: Struct<'Result'>) => Promise<void>;
   readonly onProgress: (progress: number) => void;
   readonly changed: () => void;
-  readonly wake: () => void;
+  /** Its container runs: who came back while it was being started is still to be yielded to. */
+  readonly began: () => void;
 };
 
 /** Runs one lease from its input to its signed result: fetch, run, upload, sign, make durable. */
@@ -185,7 +186,7 @@ export function startRunner(options: RunnerOptions): Runner {
     void limit(run);
     stopwatch.run();
     enter('running');
-    options.wake();
+    options.began();
     try {
       if (released) return { kind: 'released' };
       const heard = listen(run, (value) => {
