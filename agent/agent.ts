@@ -1,7 +1,6 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import { type Decision, decide, freshMemory } from '../core/decide.ts';
 import { asFailure } from '../core/errors.ts';
-import type { Reason } from '../core/guards.ts';
 import { type Policy, policyOf } from '../core/policy.ts';
 import type { Lane, PerLane } from '../core/primitives.ts';
 import { type Action, reconcile } from '../core/reconcile.ts';
@@ -16,12 +15,13 @@ import { createEngineWatch } from './engine-watch.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
+import { createNotice } from './notice.ts';
 import { attentionFor, gives, nextChange, thresholdsOf } from './pace.ts';
 import type { Ports } from './ports.ts';
 import { createReporting } from './reporting.ts';
 import { createSenses } from './senses.ts';
 import { createSession } from './session.ts';
-import { switchesOf } from './switches.ts';
+import { kindOf, switchesOf } from './switches.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
@@ -34,8 +34,6 @@ const HEAL_MS = 60_000;
 const BLIND_MS = 1_000;
 /** A work force that was too slow to freeze is told of for this long. */
 const TOLD_MS = 10 * 60_000;
-
-const nameOf = (state: 'run' | Reason): string => (state === 'run' ? state : state.kind);
 
 export type AgentOptions = { readonly version: string; readonly slots?: Partial<PerLane<number>> };
 
@@ -52,7 +50,6 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const slots: PerLane<number> = { ...SLOTS, ...options.slots };
   let memory = freshMemory();
   let last: { readonly signals: Signals; readonly decision: Decision } | null = null;
-  let slow: { readonly detail: string; readonly at: number } | null = null;
   let asked: Partial<Record<Lane, number>> = {};
   let helloLeases: ReadonlySet<string> = new Set();
   let alive = false;
@@ -67,6 +64,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let unsubscribeSettings = (): void => undefined;
 
   const changed = (): void => mirror.changed();
+  const slow = createNotice<{ detail: string; at: number }>({ clock, forMs: TOLD_MS, changed });
   const link = () => session.link();
   const network = () => session.network();
   const key = () => session.key();
@@ -87,9 +85,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
-    escalated: (detail) => {
-      slow = { detail, at: clock.now() };
-    },
+    escalated: (detail) => slow.tell({ detail, at: clock.now() }),
     skew: () => session.skew(),
     doubtSkew: () => session.doubtSkew(),
     catalogue: () => catalogue,
@@ -168,7 +164,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     last = { signals, decision };
     jobs.allow(decision, shareFrom(settings.current().settings.limits, machine));
     for (const change of switchesOf(before, decision, signals.now)) {
-      log('info', 'switch', { lane: change.lane, gpu: change.gpu, from: nameOf(change.from), to: nameOf(change.to) });
+      log('info', 'switch', { lane: change.lane, gpu: change.gpu, from: kindOf(change.from), to: kindOf(change.to) });
       ports.history.append(change);
     }
     return decision;
@@ -291,7 +287,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       ...{ version: options.version, settings: state, signals, memory, machine },
       decision: last?.decision ?? decide(signals, policyOf(state.settings), memory),
       sensors: senses.views(),
-      slow: slow !== null && clock.now() - slow.at < TOLD_MS ? slow : null,
+      slow: slow.now(),
       ledgerFault: books.fault(),
       vaultFault: session.vaultFault(),
       url: session.url(),
@@ -319,6 +315,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       alive = false;
       unsubscribeSettings();
       cancelTick();
+      slow.close();
       await soon(ports, farewell());
       senses.close();
       engine.close();

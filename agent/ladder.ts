@@ -85,9 +85,16 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
       runner?.release();
       remove(runner, leaseId, containerId);
     };
-    const cancel = clock.after(FREEZE_MS, () => escalate(`no freeze within ${FREEZE_MS} ms`));
+    let cancel = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(FREEZE_MS, () => {
+        escalate(`no freeze within ${FREEZE_MS} ms`);
+        resolve();
+      });
+    });
     try {
-      await freezeSoon(containerId, () => over);
+      // Not waited for any longer: the rounds go on beside an engine that hangs.
+      await Promise.race([freezeSoon(containerId, () => over), late]);
       if (!over) runner?.frozen(true);
       over = true;
     } catch (error) {

@@ -3,8 +3,8 @@ import type { SwitchEntry } from '../core/ipc.ts';
 import { LANES, type UnixMs } from '../core/primitives.ts';
 
 const stateOf = (decision: LaneDecision): 'run' | Reason => (decision.kind === 'run' ? 'run' : decision.reason);
-const kindOf = (state: 'run' | Reason): string => (state === 'run' ? state : state.kind);
-/** A lane that this build has nothing for has no history. */
+export const kindOf = (state: 'run' | Reason): string => (state === 'run' ? state : state.kind);
+/** A lane that this build has nothing for has no history, whatever else would keep it from running. */
 const SILENT: ReadonlySet<string> = new Set(['lane-not-offered', 'no-gpu']);
 
 /** What begins, stops, or rests for another kind of reason than before. */
@@ -13,7 +13,11 @@ export function switchesOf(before: Decision | null, after: Decision, at: UnixMs)
   const changes: Omit<SwitchEntry, 'id'>[] = [];
   const compare = (lane: SwitchEntry['lane'], gpu: string | null, was: LaneDecision, is: LaneDecision): void => {
     const [from, to] = [stateOf(was), stateOf(is)];
-    if (kindOf(from) === kindOf(to) || (SILENT.has(kindOf(from)) && SILENT.has(kindOf(to)))) return;
+    if (
+      kindOf(from) === kindOf(to) ||
+      (from !== 'run' && to !== 'run' && (SILENT.has(from.kind) || SILENT.has(to.kind)))
+    )
+      return;
     changes.push({ at, lane, gpu, from, to });
   };
   for (const lane of LANES) compare(lane, null, before.lanes[lane], after.lanes[lane]);

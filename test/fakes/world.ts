@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAgent } from '../../agent/agent.ts';
+import { type AgentOptions, createAgent } from '../../agent/agent.ts';
 import type { Agent } from '../../agent/api.ts';
 import type { Ports } from '../../agent/ports.ts';
 import type { CatalogueEntry } from '../../core/catalogue.ts';
@@ -79,7 +79,7 @@ export class World {
     const { clock, vault, sensors, containers, chain, workspace, networks } = this;
     return { clock, vault, sensors, containers, chain, workspace, networks };
   }
-  async start(): Promise<Agent> {
+  async start(options: Partial<AgentOptions> = {}): Promise<Agent> {
     const life = { alive: true };
     this.#lives.push(life);
     const ports = this.ports();
@@ -90,7 +90,7 @@ export class World {
         vault: mortal(ports.vault, life),
         openLedger: (networkId) => mortal(ports.openLedger(networkId), life),
       },
-      { version: '0.0.0' },
+      { version: '0.0.0', ...options },
     );
     await agent.start();
     return agent;
