@@ -5,6 +5,8 @@ import type { Runner } from './runner.ts';
 
 /** The engine is given this long to confirm a freeze; then the work is ended. */
 const FREEZE_MS = 500;
+/** Work that was told through its door waits for its turn, stopped. */
+const HEARD_FREEZE_MS = 1_000;
 /**
  * Work that was told through its door stops by itself; pausing eight containers at once takes the processor from the very
  * readers that stop them (2 cores: p99 of the last instruction 182 ms with all pauses at once, 72 ms without any).
@@ -68,19 +70,28 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
     containerId: string,
     heard: boolean,
   ): Promise<void> {
-    if (!heard) return confirm(runner, leaseId, containerId);
-    await wait(HEARD_MS);
-    while (pausing >= PAUSES_AT_ONCE) await new Promise<void>((resolve) => queue.push(resolve));
-    pausing += 1;
-    try {
-      await confirm(runner, leaseId, containerId);
-    } finally {
-      pausing -= 1;
-      queue.shift()?.();
-    }
+    if (!heard) return confirm(runner, leaseId, containerId, FREEZE_MS, (over) => freezeSoon(containerId, over));
+    // The clock starts when the freeze is said, whenever its turn comes.
+    return confirm(runner, leaseId, containerId, HEARD_FREEZE_MS, async (over) => {
+      await wait(HEARD_MS);
+      while (pausing >= PAUSES_AT_ONCE && !over()) await new Promise<void>((resolve) => queue.push(resolve));
+      pausing += 1;
+      try {
+        if (!over()) await freezeSoon(containerId, over);
+      } finally {
+        pausing -= 1;
+        queue.shift()?.();
+      }
+    });
   }
 
-  async function confirm(runner: Runner | undefined, leaseId: Hex32, containerId: string): Promise<void> {
+  async function confirm(
+    runner: Runner | undefined,
+    leaseId: Hex32,
+    containerId: string,
+    withinMs: number,
+    pause: (over: () => boolean) => Promise<void>,
+  ): Promise<void> {
     let over = false;
     const escalate = (detail: string, away = false): void => {
       if (over) return;
@@ -94,14 +105,14 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
     };
     let cancel = (): void => undefined;
     const late = new Promise<void>((resolve) => {
-      cancel = clock.after(FREEZE_MS, () => {
-        escalate(`no freeze within ${FREEZE_MS} ms`);
+      cancel = clock.after(withinMs, () => {
+        escalate(`no freeze within ${withinMs} ms`);
         resolve();
       });
     });
     try {
       // Not waited for any longer: the rounds go on beside an engine that hangs.
-      await Promise.race([freezeSoon(containerId, () => over), late]);
+      await Promise.race([pause(() => over), late]);
       if (!over) runner?.frozen(true);
       over = true;
     } catch (error) {

@@ -111,6 +111,14 @@ export class World {
     await this.until(() => this.network.slots === 1, 'the device asks for work');
     return agent;
   }
+  /** An agent with one job that runs and has its whole input. */
+  async running(): Promise<{ readonly agent: Agent; readonly id: Hex32 }> {
+    const agent = await this.ready();
+    const id = this.issue();
+    const runs = () => agent.snapshot().running[0]?.phase === 'running' && this.containers.fed();
+    await this.until(runs, 'running');
+    return { agent, id };
+  }
   issue(input = 'some input', lease: Partial<Lease> = {}): Hex32 {
     const { id: workload, version, image, lane } = ENTRY;
     return this.network.issue(

@@ -14,12 +14,7 @@ beforeEach(() => {
 
 const until = (condition: () => boolean, what: string, limit?: number) => world.until(condition, what, limit);
 
-async function running() {
-  const agent = await world.ready();
-  const id = world.issue();
-  await until(() => agent.snapshot().running[0]?.phase === 'running', 'running');
-  return { agent, id };
-}
+const running = () => world.running();
 
 describe('work that must hold ends when it cannot be frozen', () => {
   test('because the engine refuses to freeze', async () => {

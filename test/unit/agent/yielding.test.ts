@@ -11,12 +11,7 @@ beforeEach(() => {
 
 const until = (condition: () => boolean, what: string, limit?: number) => world.until(condition, what, limit);
 
-async function running() {
-  const agent = await world.ready();
-  const id = world.issue();
-  await until(() => agent.snapshot().running[0]?.phase === 'running' && world.containers.fed(), 'running');
-  return { agent, id };
-}
+const running = () => world.running();
 
 /** The engine answers this question only when told. */
 function held(name: 'list' | 'run' | 'thaw'): { asked: number; readonly go: () => void } {
