@@ -25,7 +25,7 @@ const AGAIN_MS = 1_000;
  *   said through its door, at once ──► paused by the engine ──(500 ms)──► removed ──(1 s)──► its door closed
  */
 export type Ladder = {
-  readonly freeze: (runner: Runner | undefined, leaseId: Hex32, containerId: string) => Promise<void>;
+  readonly freeze: (runner: Worker | undefined, leaseId: Hex32, containerId: string) => Promise<void>;
   /** Resolves when no freeze of it is under way. */
   readonly calm: (containerId: string) => Promise<void>;
   /** Resolves when the engine has thawed it, and no freeze that was asked for meanwhile is under way. */
@@ -33,10 +33,12 @@ export type Ladder = {
   /** The engine was asked to thaw it, and may have. */
   readonly thawing: (containerId: string) => boolean;
   /** Not waited for: an engine may take many seconds to remove a container, and a freeze cannot. */
-  readonly remove: (runner: Runner | undefined, leaseId: Hex32, containerId: string) => void;
+  readonly remove: (runner: Worker | undefined, leaseId: Hex32, containerId: string) => void;
   /** A container of this lease is on its way out. */
   readonly removing: (leaseId: Hex32) => boolean;
 };
+
+type Worker = Pick<Runner, 'tell' | 'release' | 'shut' | 'frozen'>;
 
 type LadderOptions = {
   readonly ports: Pick<Ports, 'clock' | 'log' | 'containers'>;
@@ -55,32 +57,33 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
   let pausing = 0;
   const queue: (() => void)[] = [];
   /** What was ended once is not frozen any more, however long its end takes. */
-  const given = new WeakSet<Runner>();
+  const given = new WeakSet<Worker>();
 
   const wait = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       clock.after(ms, resolve);
     });
 
-  async function enforce(
-    runner: Runner | undefined,
-    leaseId: Hex32,
-    containerId: string,
-    heard: boolean,
-  ): Promise<void> {
-    if (!heard) return confirm(runner, leaseId, containerId);
+  /** What was told through its door is paused a little later, and few at a time. */
+  async function inTurn(heard: boolean, pause: () => Promise<void>): Promise<void> {
+    if (!heard) return pause();
     await wait(HEARD_MS);
     while (pausing >= PAUSES_AT_ONCE) await new Promise<void>((resolve) => queue.push(resolve));
     pausing += 1;
     try {
-      await confirm(runner, leaseId, containerId);
+      await pause();
     } finally {
       pausing -= 1;
       queue.shift()?.();
     }
   }
 
-  async function confirm(runner: Runner | undefined, leaseId: Hex32, containerId: string): Promise<void> {
+  async function confirm(
+    runner: Worker | undefined,
+    leaseId: Hex32,
+    containerId: string,
+    heard: boolean,
+  ): Promise<void> {
     let over = false;
     const escalate = (detail: string, away = false): void => {
       if (over) return;
@@ -93,6 +96,7 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
       remove(runner, leaseId, containerId);
     };
     let cancel = (): void => undefined;
+    // Waiting for its turn counts: an engine that hangs on others must not keep this one running.
     const late = new Promise<void>((resolve) => {
       cancel = clock.after(FREEZE_MS, () => {
         escalate(`no freeze within ${FREEZE_MS} ms`);
@@ -101,7 +105,8 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
     });
     try {
       // Not waited for any longer: the rounds go on beside an engine that hangs.
-      await Promise.race([freezeSoon(containerId, () => over), late]);
+      const pause = () => Promise.race([freezeSoon(containerId, () => over), late]);
+      await Promise.race([inTurn(heard, pause), late]);
       if (!over) runner?.frozen(true);
       over = true;
     } catch (error) {
@@ -127,7 +132,7 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
     }
   }
 
-  function remove(runner: Runner | undefined, leaseId: Hex32, containerId: string): void {
+  function remove(runner: Worker | undefined, leaseId: Hex32, containerId: string): void {
     if (leaving.has(containerId)) return;
     leaving.set(containerId, leaseId);
     if (runner !== undefined) given.add(runner);
@@ -155,7 +160,7 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
       if (under !== undefined) return under;
       if (runner !== undefined && given.has(runner)) return Promise.resolve();
       const heard = runner?.tell('freeze') === true;
-      const work = enforce(runner, leaseId, containerId, heard).finally(() => freezing.delete(containerId));
+      const work = confirm(runner, leaseId, containerId, heard).finally(() => freezing.delete(containerId));
       freezing.set(containerId, work);
       return work;
     },
