@@ -5,7 +5,7 @@ import type { Runner } from './runner.ts';
 
 /** The engine is given this long to confirm a freeze; then the work is ended. */
 const FREEZE_MS = 500;
-/** Work that was told through its door waits for its turn, stopped. */
+/** Work that was told through its door waits for its turn, stopped: eight in turn took up to 750 ms on 2 busy cores. */
 const HEARD_FREEZE_MS = 1_000;
 /**
  * Work that was told through its door stops by itself; pausing eight containers at once takes the processor from the very
@@ -27,7 +27,7 @@ const AGAIN_MS = 1_000;
  *   said through its door, at once ──► paused by the engine ──(500 ms)──► removed ──(1 s)──► its door closed
  */
 export type Ladder = {
-  readonly freeze: (runner: Runner | undefined, leaseId: Hex32, containerId: string) => Promise<void>;
+  readonly freeze: (runner: Worker | undefined, leaseId: Hex32, containerId: string) => Promise<void>;
   /** Resolves when no freeze of it is under way. */
   readonly calm: (containerId: string) => Promise<void>;
   /** Resolves when the engine has thawed it, and no freeze that was asked for meanwhile is under way. */
@@ -35,10 +35,12 @@ export type Ladder = {
   /** The engine was asked to thaw it, and may have. */
   readonly thawing: (containerId: string) => boolean;
   /** Not waited for: an engine may take many seconds to remove a container, and a freeze cannot. */
-  readonly remove: (runner: Runner | undefined, leaseId: Hex32, containerId: string) => void;
+  readonly remove: (runner: Worker | undefined, leaseId: Hex32, containerId: string) => void;
   /** A container of this lease is on its way out. */
   readonly removing: (leaseId: Hex32) => boolean;
 };
+
+type Worker = Pick<Runner, 'tell' | 'release' | 'shut' | 'frozen'>;
 
 type LadderOptions = {
   readonly ports: Pick<Ports, 'clock' | 'log' | 'containers'>;
@@ -57,40 +59,32 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
   let pausing = 0;
   const queue: (() => void)[] = [];
   /** What was ended once is not frozen any more, however long its end takes. */
-  const given = new WeakSet<Runner>();
+  const given = new WeakSet<Worker>();
 
   const wait = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       clock.after(ms, resolve);
     });
 
-  async function enforce(
-    runner: Runner | undefined,
-    leaseId: Hex32,
-    containerId: string,
-    heard: boolean,
-  ): Promise<void> {
-    if (!heard) return confirm(runner, leaseId, containerId, FREEZE_MS, (over) => freezeSoon(containerId, over));
-    // The clock starts when the freeze is said, whenever its turn comes.
-    return confirm(runner, leaseId, containerId, HEARD_FREEZE_MS, async (over) => {
-      await wait(HEARD_MS);
-      while (pausing >= PAUSES_AT_ONCE && !over()) await new Promise<void>((resolve) => queue.push(resolve));
-      pausing += 1;
-      try {
-        if (!over()) await freezeSoon(containerId, over);
-      } finally {
-        pausing -= 1;
-        queue.shift()?.();
-      }
-    });
+  /** What was told through its door is paused a little later, and few at a time. */
+  async function inTurn(heard: boolean, pause: () => Promise<void>): Promise<void> {
+    if (!heard) return pause();
+    await wait(HEARD_MS);
+    while (pausing >= PAUSES_AT_ONCE) await new Promise<void>((resolve) => queue.push(resolve));
+    pausing += 1;
+    try {
+      await pause();
+    } finally {
+      pausing -= 1;
+      queue.shift()?.();
+    }
   }
 
   async function confirm(
-    runner: Runner | undefined,
+    runner: Worker | undefined,
     leaseId: Hex32,
     containerId: string,
-    withinMs: number,
-    pause: (over: () => boolean) => Promise<void>,
+    heard: boolean,
   ): Promise<void> {
     let over = false;
     const escalate = (detail: string, away = false): void => {
@@ -104,15 +98,18 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
       remove(runner, leaseId, containerId);
     };
     let cancel = (): void => undefined;
+    // Waiting for its turn counts: an engine that hangs on others must not keep this one running.
     const late = new Promise<void>((resolve) => {
-      cancel = clock.after(withinMs, () => {
-        escalate(`no freeze within ${withinMs} ms`);
+      const limit = heard ? HEARD_FREEZE_MS : FREEZE_MS;
+      cancel = clock.after(limit, () => {
+        escalate(`no freeze within ${limit} ms`);
         resolve();
       });
     });
     try {
       // Not waited for any longer: the rounds go on beside an engine that hangs.
-      await Promise.race([pause(() => over), late]);
+      const pause = () => Promise.race([freezeSoon(containerId, () => over), late]);
+      await Promise.race([inTurn(heard, pause), late]);
       if (!over) runner?.frozen(true);
       over = true;
     } catch (error) {
@@ -138,7 +135,7 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
     }
   }
 
-  function remove(runner: Runner | undefined, leaseId: Hex32, containerId: string): void {
+  function remove(runner: Worker | undefined, leaseId: Hex32, containerId: string): void {
     if (leaving.has(containerId)) return;
     leaving.set(containerId, leaseId);
     if (runner !== undefined) given.add(runner);
@@ -166,7 +163,7 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
       if (under !== undefined) return under;
       if (runner !== undefined && given.has(runner)) return Promise.resolve();
       const heard = runner?.tell('freeze') === true;
-      const work = enforce(runner, leaseId, containerId, heard).finally(() => freezing.delete(containerId));
+      const work = confirm(runner, leaseId, containerId, heard).finally(() => freezing.delete(containerId));
       freezing.set(containerId, work);
       return work;
     },

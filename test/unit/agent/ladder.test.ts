@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Agent } from '../../../agent/api.ts';
+import { createLadder } from '../../../agent/ladder.ts';
 import { Failure } from '../../../core/errors.ts';
 import { World } from '../../fakes/world.ts';
 
@@ -144,4 +145,21 @@ test('limits that change while the engine is still at the last ones come after t
   }
   expect(waits).toEqual([]);
   await agent.stop();
+});
+
+test('what waits for its turn behind an engine that hangs is removed in time all the same', async () => {
+  const removed: string[] = [];
+  const containers = Object.assign(world.containers, {
+    freeze: never,
+    remove: async (id: string) => void removed.push(id),
+  });
+  const nothing = () => undefined;
+  const ladder = createLadder({
+    ports: { ...world.ports(), containers },
+    ...{ doubtEngine: nothing, escalated: nothing, wake: nothing },
+  });
+  const runner = () => ({ tell: () => true, release: nothing, shut: nothing, frozen: nothing });
+  for (const id of ['a', 'b', 'c', 'd']) void ladder.freeze(runner(), `0x${'1'.repeat(64)}`, id);
+  await world.clock.advance(600);
+  expect(removed.sort()).toEqual(['a', 'b', 'c', 'd']);
 });
