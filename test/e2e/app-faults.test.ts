@@ -192,7 +192,7 @@ it('killed in the middle of a job: nothing is left over, the job is paid once', 
 
   const second = await device.start();
   const page = await second.app.window();
-  expect((await containersOf(deviceAddress)).map(({ id }) => id)).not.toContain(container?.id);
+  await until('no remains', async () => (await containersOf(deviceAddress)).every(({ id }) => id !== container?.id));
   await until(
     'earnings after the restart',
     async () => (await historyIn(page)).some(({ state }) => state === 'credited'),
