@@ -62,6 +62,12 @@ export class World {
     this.network.now = this.clock.now;
     this.network.up = true;
   }
+  /** One whose jobs finish only when told. */
+  static held(): World {
+    const world = new World();
+    world.containers.automatic = false;
+    return world;
+  }
   ports(): Ports {
     return {
       ...this.#shared(),

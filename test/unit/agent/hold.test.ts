@@ -8,17 +8,12 @@ import { World } from '../../fakes/world.ts';
 
 let world: World;
 beforeEach(() => {
-  world = new World();
-  world.containers.automatic = false;
+  world = World.held();
 });
-
-const until = (condition: () => boolean, what: string, limit?: number) => world.until(condition, what, limit);
-
-const running = () => world.running();
 
 describe('work that must hold ends when it cannot be frozen', () => {
   test('because the engine refuses to freeze', async () => {
-    const { agent, id } = await running();
+    const { agent, id } = await world.running();
     world.containers.freeze = async () => fail('REFUSED', 'the engine refused: the freezer is not available');
     world.sensors.idle = 0;
     await world.clock.advance(200);
@@ -39,7 +34,7 @@ describe('work that must hold ends when it cannot be frozen', () => {
         return ledger;
       },
     });
-    const { agent } = await running();
+    const { agent } = await world.running();
     unreadable = true;
     world.sensors.idle = 0;
     await world.clock.advance(1_500);
@@ -57,9 +52,9 @@ test('the return of the owner is not kept waiting by slow gauges', async () => {
   };
   const slow = { name: 'slow', read, timeoutMs: 3_000, every: { rest: 5_000, ready: 5_000, watch: 5_000 } };
   Object.assign(world.sensors.sources, { onBattery: [slow] });
-  const { agent } = await running();
+  const { agent } = await world.running();
   asked = false;
-  await until(() => asked, 'the gauge is read again');
+  await world.until(() => asked, 'the gauge is read again');
   world.sensors.idle = 0;
   await world.clock.advance(150);
   expect(world.containers.jobs()[0]?.state).toBe('paused');
@@ -90,30 +85,30 @@ describe('a removal that takes long', () => {
   };
 
   test('does not keep a freeze waiting', async () => {
-    const { agent } = await running();
+    const { agent } = await world.running();
     const { asked, go } = slowly();
     await orphan(`0x${'5'.repeat(64)}`);
-    await until(() => asked.length === 1, 'the orphan is being removed');
+    await world.until(() => asked.length === 1, 'the orphan is being removed');
     world.sensors.idle = 0;
     await world.clock.advance(150);
     expect(world.containers.jobs()[0]?.state).toBe('paused');
     expect(asked).toHaveLength(1);
     go();
-    await until(() => world.containers.jobs().length === 1, 'removed');
+    await world.until(() => world.containers.jobs().length === 1, 'removed');
     await agent.stop();
   });
 
   test('keeps its lease from being started a second time meanwhile', async () => {
-    const { id } = await running();
+    const { id } = await world.running();
     world = world.kill();
     const { asked, go } = slowly();
     const agent = await world.start();
-    await until(() => asked.length === 1 && agent.snapshot().reason === null, 'the orphan is being removed');
+    await world.until(() => asked.length === 1 && agent.snapshot().reason === null, 'the orphan is being removed');
     await world.clock.advance(20_000);
     expect(world.containers.started).toHaveLength(1);
     expect(asked).toHaveLength(1);
     go();
-    await until(() => world.containers.started.length === 2, 'started again');
+    await world.until(() => world.containers.started.length === 2, 'started again');
     expect(world.stateOf(id)).toBe('held');
     await agent.stop();
   });
@@ -123,7 +118,7 @@ test.each<[string, (never: () => Promise<never>) => void]>([
   ['removes nothing', (never) => Object.assign(world.containers, { remove: never })],
   ['lists nothing', (never) => Object.assign(world.containers, { list: never })],
 ])('an engine that hangs and %s does not keep the agent from ending', async (_name, hang) => {
-  const { agent } = await running();
+  const { agent } = await world.running();
   hang(() => new Promise(() => undefined));
   agent.wake();
   await world.clock.advance(100);
@@ -131,7 +126,7 @@ test.each<[string, (never: () => Promise<never>) => void]>([
   const stopped = agent.stop().then(() => {
     ended = true;
   });
-  await until(() => ended, 'ended', 6_000);
+  await world.until(() => ended, 'ended', 6_000);
   await stopped;
   expect(world.disk.open).toBe(0);
   expect(world.containers.closed).toBe(true);
@@ -139,9 +134,9 @@ test.each<[string, (never: () => Promise<never>) => void]>([
 
 test('a settings file that breaks does not make the device leave its network', async () => {
   await world.settings.update((settings) => ({ ...settings, coordinatorUrl: 'http://192.0.2.1:7350' }));
-  const { agent } = await running();
+  const { agent } = await world.running();
   world.settings.breakFile('limits.cpuPercent: too big');
-  await until(() => agent.snapshot().problems.some((problem) => problem.kind === 'settings-broken'), 'shown');
+  await world.until(() => agent.snapshot().problems.some((problem) => problem.kind === 'settings-broken'), 'shown');
   await world.clock.advance(1_000);
   expect(world.network.links()).toBe(1);
   expect(world.network.enrolled).toBe(1);
@@ -166,20 +161,20 @@ test('a slider moved while a container is being started counts', async () => {
     return hasImage(image);
   };
   world.issue();
-  await until(() => asked.length > 0, 'about to start');
+  await world.until(() => asked.length > 0, 'about to start');
   await world.clock.advance(200);
   await agent.commands.updateSettings({ limits: { cpuPercent: 10 } });
   await world.clock.advance(200);
   start();
-  await until(() => world.containers.jobs()[0]?.limits.NanoCpus === 4e8, 'the limit holds', 5_000);
+  await world.until(() => world.containers.jobs()[0]?.limits.NanoCpus === 4e8, 'the limit holds', 5_000);
   await agent.stop();
 });
 
 test('limits that the engine refuses end the container: it starts again within them', async () => {
-  const { agent, id } = await running();
+  const { agent, id } = await world.running();
   world.containers.setLimits = async () => fail('REFUSED', 'the engine refused: device or resource busy');
   await agent.commands.updateSettings({ limits: { memoryMiB: 512 } });
-  await until(() => world.containers.started.length === 2, 'started again');
+  await world.until(() => world.containers.started.length === 2, 'started again');
   expect(world.containers.jobs()[0]?.limits.Memory).toBe(512 * 1024 * 1024);
   expect(world.stateOf(id)).toBe('held');
   await agent.stop();
@@ -192,7 +187,7 @@ describe('images', () => {
     world.containers.hasImage = (image) =>
       failures-- > 0 ? Promise.reject(new Error('socket hang up')) : hasImage(image);
     const agent = await world.start();
-    await until(() => world.network.slots === 1, 'asks for work');
+    await world.until(() => world.network.slots === 1, 'asks for work');
     await agent.stop();
   });
 
@@ -201,11 +196,11 @@ describe('images', () => {
     const images = [...world.containers.images];
     world.containers.images.clear();
     world.issue();
-    await until(() => world.network.declines.length === 1, 'declined');
-    await until(() => agent.snapshot().reason?.kind === 'lane-not-offered', 'not offered any more');
+    await world.until(() => world.network.declines.length === 1, 'declined');
+    await world.until(() => agent.snapshot().reason?.kind === 'lane-not-offered', 'not offered any more');
     expect(world.network.slots).toBe(0);
     for (const image of images) world.containers.images.add(image);
-    await until(() => world.network.slots === 1, 'offered again');
+    await world.until(() => world.network.slots === 1, 'offered again');
     await agent.stop();
   });
 });

@@ -5,22 +5,13 @@ import { World } from '../../fakes/world.ts';
 
 let world: World;
 beforeEach(() => {
-  world = new World();
-  world.containers.automatic = false;
+  world = World.held();
 });
 
-const until = (condition: () => boolean, what: string, limit?: number) => world.until(condition, what, limit);
 const never = (): Promise<never> => new Promise(() => undefined);
 
-async function running() {
-  const agent = await world.ready();
-  const id = world.issue();
-  await until(() => agent.snapshot().running[0]?.phase === 'running', 'running');
-  return { agent, id };
-}
-
 test('what the engine does not freeze is removed after 500 ms, and its door is closed a second later', async () => {
-  const { agent, id } = await running();
+  const { agent, id } = await world.running();
   const removed: string[] = [];
   world.containers.freeze = never;
   world.containers.remove = (container) => {
@@ -41,7 +32,7 @@ test('what the engine does not freeze is removed after 500 ms, and its door is c
 });
 
 test('an engine that is away cannot keep work running: its door is closed at once', async () => {
-  const { agent } = await running();
+  const { agent } = await world.running();
   world.containers.freeze = async () => fail('ENGINE_AWAY', 'the engine is away');
   world.containers.remove = async () => fail('ENGINE_AWAY', 'the engine is away');
   world.sensors.idle = 0;

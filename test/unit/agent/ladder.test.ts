@@ -160,6 +160,6 @@ test('what waits for its turn behind an engine that hangs is removed in time all
   });
   const runner = () => ({ tell: () => true, release: nothing, shut: nothing, frozen: nothing });
   for (const id of ['a', 'b', 'c', 'd']) void ladder.freeze(runner(), `0x${'1'.repeat(64)}`, id);
-  await world.clock.advance(600);
+  await world.clock.advance(1_050);
   expect(removed.sort()).toEqual(['a', 'b', 'c', 'd']);
 });

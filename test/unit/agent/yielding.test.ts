@@ -5,13 +5,8 @@ import { World } from '../../fakes/world.ts';
 
 let world: World;
 beforeEach(() => {
-  world = new World();
-  world.containers.automatic = false;
+  world = World.held();
 });
-
-const until = (condition: () => boolean, what: string, limit?: number) => world.until(condition, what, limit);
-
-const running = () => world.running();
 
 /** The engine answers this question only when told. */
 function held(name: 'list' | 'run' | 'thaw'): { asked: number; readonly go: () => void } {
@@ -36,7 +31,7 @@ function held(name: 'list' | 'run' | 'thaw'): { asked: number; readonly go: () =
 test('who comes back is yielded to in the same turn', async () => {
   const person = new TellingPerson(world.clock, 3_600_000);
   Object.assign(world.sensors.sources, { idle: [person] });
-  const { agent } = await running();
+  const { agent } = await world.running();
   await world.clock.advance(1_000);
   const before = world.containers.calls.length;
   person.touch();
@@ -48,7 +43,7 @@ test('a container that comes up after its owner came back is frozen, whatever th
   const agent = await world.ready();
   const run = held('run');
   world.issue();
-  await until(() => run.asked === 1, 'the container is being started');
+  await world.until(() => run.asked === 1, 'the container is being started');
   world.sensors.idle = 0;
   await world.clock.advance(2_000);
   const list = held('list');
@@ -60,10 +55,10 @@ test('a container that comes up after its owner came back is frozen, whatever th
 });
 
 test('a pause that is said while a round looks at the engine is not overruled by that round', async () => {
-  const { agent } = await running();
+  const { agent } = await world.running();
   const list = held('list');
   agent.wake();
-  await until(() => list.asked === 1, 'a round is under way');
+  await world.until(() => list.asked === 1, 'a round is under way');
   await agent.commands.pause('resumed');
   const before = world.history.entries.length;
   list.go();
@@ -75,12 +70,12 @@ test('a pause that is said while a round looks at the engine is not overruled by
 });
 
 test('who comes back while the engine is slow to thaw is yielded to at once', async () => {
-  const { agent } = await running();
+  const { agent } = await world.running();
   world.sensors.idle = 0;
-  await until(() => world.containers.jobs()[0]?.state === 'paused', 'frozen');
+  await world.until(() => world.containers.jobs()[0]?.state === 'paused', 'frozen');
   const thaw = held('thaw');
   world.sensors.idle = 3_600_000;
-  await until(() => thaw.asked === 1, 'it is being thawed');
+  await world.until(() => thaw.asked === 1, 'it is being thawed');
   const before = world.containers.calls.length;
   world.sensors.idle = 0;
   await world.clock.advance(200);
@@ -96,7 +91,7 @@ test('work goes on when the idle time is reached, though nothing else tells of a
   const none: Source<never>[] = [];
   Object.assign(world.sensors.sources, { idle: [person], processes: none, onBattery: none, freeDiskBytes: none });
   const agent = await world.start();
-  await until(() => agent.snapshot().reason?.kind === 'in-use', 'in use');
+  await world.until(() => agent.snapshot().reason?.kind === 'in-use', 'in use');
   const after = world.settings.current().settings.rules.idleAfterSeconds * 1000;
   await world.clock.advance(person.inputAt + after - world.clock.now() + 500);
   expect(agent.snapshot().reason).toBeNull();
