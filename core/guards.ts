@@ -95,7 +95,7 @@ const gpuMemory: Guard = ({ gpu, unit: { gpuMemoryPercent: limit } }) => {
   const { memoryBytes: all, memoryByOthersBytes: others } = gpu;
   if (all === 'unavailable' || others === 'unavailable') return null;
   if (all === 'unknown' || others === 'unknown') return doubt('gpus');
-  const percent = all > 0 ? Math.round((others / all) * 100) : 100;
+  const percent = all > 0 ? Math.min(100, Math.round((others / all) * 100)) : 100;
   return percent >= limit ? { kind: 'gpu-memory', gpu: gpu.name, percent, limit } : null;
 };
 
