@@ -37,6 +37,8 @@ const TOLD_MS = 10 * 60_000;
 
 export type AgentOptions = { readonly version: string; readonly slots?: Partial<PerLane<number>> };
 
+type Judgement = { readonly signals: Signals; readonly decision: Decision };
+
 /**
  * The provider: one loop of gather, decide, reconcile, act, show. It runs when something says so (`wake`) and when time alone
  * changes something. Rounds never overlap, and one that fails is followed by the next. What the sensors tell is decided on at
@@ -49,7 +51,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let machine = { cpuCores: 0, memoryBytes: 0 };
   const slots: PerLane<number> = { ...SLOTS, ...options.slots };
   let memory = freshMemory();
-  let last: { readonly signals: Signals; readonly decision: Decision } | null = null;
+  let last: Judgement | null = null;
   let asked: Partial<Record<Lane, number>> = {};
   let helloLeases: ReadonlySet<string> = new Set();
   let alive = false;
@@ -155,31 +157,34 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     ...known(),
   });
 
-  /** Decides on what is known now; work that may not run any more is frozen before anything else happens. */
-  function rule(policy: Policy): Decision {
+  /** What is known now, and what follows from it; nothing is done about it yet. */
+  function judge(policy: Policy): Judgement {
     const signals = signalsNow();
-    const decision = decide(signals, policy, memory);
+    return { signals, decision: decide(signals, policy, memory) };
+  }
+
+  /** Puts a decision in force; work that may not run any more is frozen before anything else happens. True: something switched. */
+  function rule({ signals, decision }: Judgement): boolean {
     const before = last?.decision ?? null;
     memory = decision.memory;
     last = { signals, decision };
     jobs.allow(decision, shareFrom(settings.current().settings.limits, machine));
-    record(ports, switchesOf(before, decision, signals.now));
-    return decision;
+    const switches = switchesOf(before, decision, signals.now);
+    record(ports, switches);
+    return switches.length > 0;
   }
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
   function sensed(): void {
     if (!alive || last === null || blind) return;
-    const before = last.decision;
     try {
-      const policy = policyOf(settings.current().settings);
+      const judgement = judge(policyOf(settings.current().settings));
       // Only a round gives: what was read before the sensors rested may be long untrue, and a round looks first.
-      if (gives(before, decide(signalsNow(), policy, memory))) {
+      if (gives(last.decision, judgement.decision)) {
         wake();
         return;
       }
-      const decision = rule(policy);
-      if (switchesOf(before, decision, 0).length > 0) wake();
+      if (rule(judgement)) wake();
       else if (looping === null) schedule();
     } catch (error) {
       lose(error);
@@ -198,8 +203,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   /** Looks as closely as the decision needs; what was not looked at before is read before it counts. */
   async function attend(policy: Policy): Promise<void> {
-    const signals = signalsNow();
-    const attention = attentionFor(decide(signals, policy, memory), jobs.running().length > 0);
+    const { signals, decision } = judge(policy);
+    const attention = attentionFor(decision, jobs.running().length > 0);
     await senses.attend(attention, thresholdsOf(policy, signals.locked === true));
   }
 
@@ -212,8 +217,9 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     await attend(policy);
     // What the owner has said meanwhile counts, and may need to be looked at otherwise.
     if (settings.current() !== state) return wake();
-    const decision = rule(policy);
-    const actions = reconcile(decision, {
+    const judgement = judge(policy);
+    rule(judgement);
+    const actions = reconcile(judgement.decision, {
       ...{ now: clock.now(), instance, containers, slots },
       leases: jobs.held(),
       releaseAfterMs: RELEASE_AFTER_MS,

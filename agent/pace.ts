@@ -1,4 +1,5 @@
 import type { Decision, LaneDecision, Reason } from '../core/decide.ts';
+import { LOCKED_IDLE_MS } from '../core/guards.ts';
 import type { Policy } from '../core/policy.ts';
 import { LANES, type UnixMs } from '../core/primitives.ts';
 import { scheduleAt } from '../core/schedule.ts';
@@ -37,13 +38,10 @@ export function attentionFor(
   return { idle: waiting.length > 0 ? 'ready' : 'rest', others: others ? 'ready' : 'rest' };
 }
 
-/** A locked screen shortens the idle time to this (`core/guards.ts`). */
-const LOCKED_MS = 10_000;
-
 /** The idle times that matter to any lane or GPU, ms, ascending. */
 export function thresholdsOf(policy: Policy, locked: boolean): readonly number[] {
   const own = LANES.map((lane) => policy.lanes[lane].idleAfterSeconds * 1000);
-  return [...new Set(locked ? [LOCKED_MS, ...own] : own)].sort((a, b) => a - b);
+  return [...new Set(locked ? [LOCKED_IDLE_MS, ...own] : own)].sort((a, b) => a - b);
 }
 
 /** Whether anything may run, or begin, that might not before. */

@@ -69,7 +69,7 @@ export type Guard = (question: Question) => Reason | null;
 const doubt = (sensor: SensorName): Reason => ({ kind: 'sensor-unknown', sensor });
 
 /** A locked screen says that the owner has left: nobody needs to wait out the whole idle time. */
-const LOCKED_IDLE_MS = 10_000;
+export const LOCKED_IDLE_MS = 10_000;
 
 function tooHot(celsius: Sensed<number>, { maxTemperatureC: limit }: UnitPolicy, sensor: SensorName): Reason | null {
   if (limit === null || celsius === 'unavailable') return null;
