@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CatalogueEntry } from '../core/catalogue.ts';
 import { asFailure, type Failure, fail, isFailure } from '../core/errors.ts';
 import type { UnixMs } from '../core/primitives.ts';
-import { containerSpec, limitUpdate, type Share } from '../core/sandbox.ts';
+import { containerSpec, coresOf, limitUpdate, type Share } from '../core/sandbox.ts';
 import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
@@ -274,7 +274,7 @@ export function startRunner(options: RunnerOptions): Runner {
         startedAt,
         progress,
         price: lease.price,
-        cpuCores: limits.NanoCpus / 1e9,
+        cpuCores: coresOf(limits),
         memoryBytes: limits.Memory,
       };
     },

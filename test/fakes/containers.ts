@@ -4,7 +4,7 @@ import type { ContainerRun, Containers } from '../../agent/ports.ts';
 import { Failure, fail } from '../../core/errors.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
-import { type ContainerLimits, type ContainerSpec, LABEL } from '../../core/sandbox.ts';
+import { type ContainerLimits, type ContainerSpec, coresOf, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 
 type Job = {
@@ -36,6 +36,8 @@ export class FakeContainers implements Containers {
   closed = false;
 
   jobs = (): readonly Job[] => [...this.#jobs.values()];
+  /** What each may use of the processor, in cores. */
+  cores = (): readonly number[] => this.jobs().map(({ limits }) => coresOf(limits));
   listeners = (): number => this.#listeners.size;
   #ready(): void {
     if (this.state.kind !== 'ready') fail('ENGINE_AWAY', 'the engine is away');

@@ -20,7 +20,7 @@ const SAID_MS = 300;
 const PASSING = ['in-use', 'settling'];
 const LEAP_ANYWAY_MS = 5_000;
 const SPINNERS = 2;
-/** A throttled container runs at least once in each of the scheduler's periods of 100 ms. */
+/** A throttled container runs at least once in each period of its quota, but waits its turn among the others. */
 const LIVELY_MS = 250;
 
 /** An agent in its own process and the containers that it started, watched from outside. */

@@ -142,6 +142,8 @@ test('freeze, thaw, limits and removal are seen by the engine and are safe to re
   unsubscribe();
 }, 60_000);
 
+const LIMITS = ['CpuPeriod', 'CpuQuota', 'Memory', 'MemorySwap', 'PidsLimit'] as const;
+
 /** What the engine itself says that a container may use. */
 async function limitsOf(containerId: string): Promise<unknown> {
   const { HostConfig: host } = await new Promise<{ HostConfig: Record<string, unknown> }>((resolve, reject) => {
@@ -149,7 +151,7 @@ async function limitsOf(containerId: string): Promise<unknown> {
       text(response).then((body) => resolve(JSON.parse(body)), reject);
     }).on('error', reject);
   });
-  return Object.fromEntries(['NanoCpus', 'Memory', 'MemorySwap', 'PidsLimit'].map((name) => [name, host[name]]));
+  return Object.fromEntries(LIMITS.map((name) => [name, host[name]]));
 }
 
 test('new limits hold in a container that runs, and in one that is frozen', async () => {

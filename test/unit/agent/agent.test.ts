@@ -188,9 +188,9 @@ describe('the owner', () => {
     const agent = await world.ready();
     world.issue();
     await until(() => world.containers.jobs().length === 1 && world.containers.fed(), 'running');
-    expect(world.containers.jobs()[0]?.limits.NanoCpus).toBe(2e9);
+    expect(world.containers.cores()).toEqual([2]);
     await agent.commands.updateSettings({ limits: { cpuPercent: 10, memoryMiB: 512 } });
-    await until(() => world.containers.jobs()[0]?.limits.NanoCpus === 4e8, 'limits follow');
+    await until(() => world.containers.cores()[0] === 0.4, 'limits follow');
     expect(world.containers.jobs()[0]?.limits.Memory).toBe(512 * 1024 * 1024);
     expect(await agent.commands.updateSettings({ limits: { cpuPercent: 1000 } })).toMatchObject({ ok: false });
     await agent.stop();

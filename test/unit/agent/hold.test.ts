@@ -166,7 +166,7 @@ test('a slider moved while a container is being started counts', async () => {
   await agent.commands.updateSettings({ limits: { cpuPercent: 10 } });
   await world.clock.advance(200);
   start();
-  await world.until(() => world.containers.jobs()[0]?.limits.NanoCpus === 4e8, 'the limit holds', 5_000);
+  await world.until(() => world.containers.cores()[0] === 0.4, 'the limit holds', 5_000);
   await agent.stop();
 });
 

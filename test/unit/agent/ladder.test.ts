@@ -110,7 +110,7 @@ test('who comes back during a pause is not worked beside when it ends', async ()
 
 test('the share is divided among the jobs of a lane, and a job that ends leaves its part to the others', async () => {
   const agent = await busy(4);
-  const cpus = () => world.containers.jobs().map(({ limits }) => limits.NanoCpus / 1e9);
+  const cpus = () => world.containers.cores();
   await until(() => cpus().every((each) => each === 0.5), 'half of four cores for four jobs');
   for (const { id } of world.containers.jobs().slice(0, 2)) world.containers.finish(id);
   await until(() => world.containers.jobs().length === 2 && cpus().every((each) => each === 1), 'for two');

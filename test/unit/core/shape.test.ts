@@ -47,9 +47,14 @@ describe('the sandbox of every launch', () => {
         const { HostConfig: host } = containerSpec(ENTRY, share, labels, '{}');
         expect(host.Memory).toBeLessThanOrEqual(Math.min(share.memoryBytes, ENTRY.limits.memoryBytes));
         expect(host.MemorySwap).toBe(host.Memory);
-        expect(host.NanoCpus).toBeLessThanOrEqual(Math.max(1, Math.ceil(Math.min(share.cpuCores, 4) * 1000)) * 1e6);
+        // A period as long as the engine's own would let the word at the door wait that long.
+        expect(host.CpuPeriod).toBe(20_000);
+        const cores = Math.min(share.cpuCores, ENTRY.limits.cpuCores);
+        expect(host.CpuQuota).toBeLessThanOrEqual(Math.max(1_000, Math.ceil(cores * 20_000)));
+        expect(host.CpuQuota).toBeGreaterThanOrEqual(1_000);
         expect(limitUpdate(ENTRY, share)).toEqual({
-          NanoCpus: host.NanoCpus,
+          CpuPeriod: host.CpuPeriod,
+          CpuQuota: host.CpuQuota,
           Memory: host.Memory,
           MemorySwap: host.Memory,
           PidsLimit: Math.min(share.pids, ENTRY.limits.pids),
