@@ -10,14 +10,14 @@ import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
-import { removeAll, soon } from './ending.ts';
+import { removeAll, soon, sweep } from './ending.ts';
 import { createEngineWatch } from './engine-watch.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
 import { createNotice } from './notice.ts';
 import { attentionFor, gives, nextChange, thresholdsOf } from './pace.ts';
-import type { Ports } from './ports.ts';
+import type { Ledger, Ports } from './ports.ts';
 import { createReporting } from './reporting.ts';
 import { createSenses } from './senses.ts';
 import { createSession } from './session.ts';
@@ -66,12 +66,13 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let unsubscribeSettings = (): void => undefined;
 
   const changed = (): void => mirror.changed();
+  const opened = (ledger: Ledger): void => void sweep(ports, ledger);
   const slow = createNotice<{ detail: string; at: number }>({ clock, forMs: TOLD_MS, changed });
   const link = () => session.link();
   const network = () => session.network();
   const key = () => session.key();
   const send: typeof session.send = (message) => session.send(message);
-  const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: () => wake() });
+  const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: () => wake(), opened });
   const reporting = createReporting({
     clock,
     log,
@@ -302,7 +303,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   return {
     async start() {
-      await ports.workspace.clear();
+      await ports.workspace.prepare();
       machine = await ports.sensors.machine();
       catalogue = await ports.catalogue.load();
       alive = true;
@@ -340,6 +341,6 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     await looping;
     await Promise.all([session.close(), jobs.releaseAll()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
-    await ports.workspace.clear();
+    await sweep(ports, books.ledger());
   }
 }

@@ -27,6 +27,8 @@ export function createBooks(ports: {
   readonly log: Log;
   readonly openLedger: LedgerFactory;
   readonly changed: () => void;
+  /** A ledger is there, which says what is still in work. */
+  readonly opened: (ledger: Ledger) => void;
 }): Books {
   const { clock, log, changed } = ports;
   let ledger: Ledger | null = null;
@@ -34,6 +36,12 @@ export function createBooks(ports: {
   let fault: string | null = null;
   let queue: Entry[] = [];
   let cancelProbe = (): void => undefined;
+
+  function adopt(networkId: Hex32): Ledger {
+    ledger = ports.openLedger(networkId);
+    ports.opened(ledger);
+    return ledger;
+  }
 
   function failing(error: unknown): void {
     const detail = asFailure(error).message;
@@ -46,7 +54,7 @@ export function createBooks(ports: {
 
   function recover(): void {
     try {
-      if (ledger === null && wanted !== null) ledger = ports.openLedger(wanted);
+      if (ledger === null && wanted !== null) adopt(wanted);
       ledger?.probe();
     } catch (error) {
       failing(error);
@@ -81,7 +89,7 @@ export function createBooks(ports: {
     open(networkId) {
       wanted = networkId;
       try {
-        ledger = ports.openLedger(networkId);
+        adopt(networkId);
         fault = null;
         return true;
       } catch (error) {

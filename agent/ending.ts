@@ -1,6 +1,6 @@
 import { asFailure } from '../core/errors.ts';
 import type { Address } from '../core/primitives.ts';
-import type { Ports } from './ports.ts';
+import type { Ledger, Ports } from './ports.ts';
 
 /** The end does not wait longer for an engine or a network that hangs: containers end by themselves when their door closes. */
 const STOP_MS = 5_000;
@@ -29,5 +29,18 @@ export async function removeAll(
     await Promise.all(own.map((container) => containers.remove(container.id)));
   } catch (error) {
     log('warn', 'containers-left', { detail: asFailure(error).message });
+  }
+}
+
+/** Only a lease in work has files: it goes on with them, after the next start too. Nothing is known without a ledger. */
+export async function sweep(
+  { workspace, log }: Pick<Ports, 'workspace' | 'log'>,
+  ledger: Ledger | null,
+): Promise<void> {
+  if (ledger === null) return;
+  try {
+    await workspace.sweep((leaseId) => ledger.lease(leaseId)?.state === 'held');
+  } catch (error) {
+    log('warn', 'files-not-removed', { detail: asFailure(error).message });
   }
 }

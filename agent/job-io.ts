@@ -3,6 +3,8 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { fail } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
+import type { Checkpoints, Sink } from './checkpoints.ts';
+import { framesOf, objectIn } from './frames.ts';
 import type { ContainerRun } from './ports.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -11,12 +13,17 @@ const TAIL_CHARACTERS = 400;
 
 export type Output = { readonly sha256: Hex32; readonly bytes: number };
 
-/** The job's header and its input through the door (workloads/README.md). A door that closes early is the job's business. */
-export async function feed(run: ContainerRun, header: unknown, inputPath: string): Promise<void> {
+/** The first `bytes` bytes of a file. */
+type Part = { readonly path: string; readonly bytes: number };
+
+/** The job's header and what follows it, through the door (workloads/README.md). A door that closes early is the job's business. */
+export async function feed(run: ContainerRun, header: unknown, parts: readonly Part[]): Promise<void> {
   try {
     await run.write(new TextEncoder().encode(`${JSON.stringify(header)}\n`));
-    for await (const chunk of createReadStream(inputPath, { highWaterMark: CHUNK_BYTES })) {
-      await run.write(chunk as Uint8Array);
+    for (const { path, bytes } of parts) {
+      if (bytes === 0) continue;
+      const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES, end: bytes - 1 });
+      for await (const chunk of stream) await run.write(chunk as Uint8Array);
     }
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'CANCELLED')) throw error;
@@ -36,27 +43,61 @@ export async function holds(path: string, wanted: Output): Promise<boolean> {
   return `0x${hash.digest('hex')}` === wanted.sha256;
 }
 
-/** Writes standard output to a file while hashing it. Throws WORKLOAD_FAILED past `maxBytes`, DISK_FULL. */
-export async function collect(run: ContainerRun, path: string, maxBytes: number): Promise<Output> {
+/**
+ * Writes the result on standard output to a file while hashing it, and with `checkpoints` keeps those that come before it,
+ * to their end.
+ * Null: the output ended before the result was whole. Throws WORKLOAD_FAILED past `maxBytes` and for what is no frame, DISK_FULL.
+ */
+export async function collect(
+  run: ContainerRun,
+  into: { readonly path: string; readonly maxBytes: number; readonly checkpoints: Checkpoints | null },
+): Promise<Output | null> {
+  const { path, maxBytes, checkpoints } = into;
   const hash = createHash('sha256');
   let bytes = 0;
+  let whole = false;
   const file = await open(path, 'w', 0o600);
-  try {
-    for await (const chunk of run.stdout) {
+  const result: Sink = {
+    async write(chunk) {
       bytes += chunk.length;
       if (bytes > maxBytes) fail('WORKLOAD_FAILED', `the output is larger than ${maxBytes} bytes`);
       hash.update(chunk);
       await file.writeFile(chunk);
-    }
+    },
+    async end() {
+      whole = true;
+    },
+  };
+  try {
+    if (checkpoints === null) {
+      for await (const chunk of run.stdout) await result.write(chunk);
+      await result.end();
+    } else await sort(run.stdout, checkpoints, result, () => whole);
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
       fail('DISK_FULL', 'the disk is full: the output of a job does not fit', {}, error);
     }
     throw error;
   } finally {
-    await file.close();
+    await Promise.all([file.close(), checkpoints?.close()]);
   }
-  return { sha256: `0x${hash.digest('hex')}`, bytes };
+  return whole ? { sha256: `0x${hash.digest('hex')}`, bytes } : null;
+}
+
+/** Each frame to where it belongs; nothing may follow the result. */
+async function sort(
+  stdout: AsyncIterable<Uint8Array>,
+  checkpoints: Checkpoints,
+  result: Sink,
+  whole: () => boolean,
+): Promise<void> {
+  let sink = result;
+  for await (const part of framesOf(stdout)) {
+    if (whole()) fail('WORKLOAD_FAILED', 'more than one result');
+    if (part.kind === 'head') sink = part.head.frame === 'output' ? result : checkpoints.next(part.head.bytes);
+    else if (part.kind === 'body') await sink.write(part.chunk);
+    else await sink.end();
+  }
 }
 
 export type Said = { readonly done: boolean; readonly error: string | null; readonly tail: string };
@@ -67,7 +108,7 @@ export async function listen(run: ContainerRun, onProgress: (progress: number) =
   let error: string | null = null;
   const tail: string[] = [];
   for await (const line of run.stderr) {
-    const said = parse(line);
+    const said = objectIn(line);
     if (said === null) {
       tail.push(line);
       if (tail.length > TAIL_LINES) tail.shift();
@@ -79,13 +120,4 @@ export async function listen(run: ContainerRun, onProgress: (progress: number) =
     if (typeof said['error'] === 'string') error = said['error'].slice(-TAIL_CHARACTERS);
   }
   return { done, error, tail: tail.join('\n').slice(-TAIL_CHARACTERS) };
-}
-
-function parse(line: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : null;
-  } catch {
-    return null;
-  }
 }

@@ -322,14 +322,17 @@ export type Ledger = {
 
 export type LedgerFactory = (networkId: Hex32) => Ledger;
 
-/** Files of the leases in work, one folder each; emptied at start. */
+/** Files of the leases in work, one folder each. */
 export type Workspace = {
   readonly path: string;
+  /** Makes the place where the folders will be. */
+  readonly prepare: () => Promise<void>;
   /** Where its folder is, whether there is one or not. */
   readonly of: (leaseId: Hex32) => string;
   readonly create: (leaseId: Hex32) => Promise<string>;
   readonly remove: (leaseId: Hex32) => Promise<void>;
-  readonly clear: () => Promise<void>;
+  /** Removes all but the folders of the leases to keep. Each is asked for just before its removal. */
+  readonly sweep: (keep: (leaseId: Hex32) => boolean) => Promise<void>;
 };
 
 export type CatalogueSource = { readonly load: () => Promise<Catalogue> };

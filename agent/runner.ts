@@ -7,6 +7,7 @@ import { containerSpec, coresOf, limitUpdate, type Share } from '../core/sandbox
 import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
+import { type Checkpoints, checkpointsIn, forsake, openCheckpoints } from './checkpoints.ts';
 import { collect, feed, holds, listen, type Output, type Said } from './job-io.ts';
 import type { ContainerRun, CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 import { createStopwatch } from './stopwatch.ts';
@@ -14,11 +15,13 @@ import { createStopwatch } from './stopwatch.ts';
 const RETRY_MS = { first: 1_000, last: 30_000 } as const;
 /** A container that is killed from outside is started again; one that dies again and again is the job's own doing. */
 const MAX_STARTS = 3;
+/** Checkpoints may be of a wider form than the result that is made of them. */
+const CHECKPOINTS_TO_OUTPUT = 2;
 /** Exit codes of KILL and TERM. */
 const KILLED: ReadonlySet<number> = new Set([137, 143]);
 
 /**
- * How a job's run ended. `released`: nobody's fault, the lease stays and starts again from scratch, with the input it has.
+ * How a job's run ended. `released`: the lease stays and starts again, with the input and the checkpoints it has.
  */
 export type Ending =
   | { readonly kind: 'finished'; readonly value: Struct<'Result'> }
@@ -80,6 +83,9 @@ export function startRunner(options: RunnerOptions): Runner {
   const waiting: (() => void)[] = [];
   let timedOut = false;
   let kept = false;
+  let full = false;
+  /** It began with the checkpoints of an earlier run. */
+  let restored = false;
 
   const stopwatch = createStopwatch(clock, entry.limits.seconds * 1000, () => {
     timedOut = true;
@@ -161,7 +167,7 @@ export function startRunner(options: RunnerOptions): Runner {
     }
     while (!allowed && !released) await pause(null);
     if (released) return { kind: 'released' };
-    const outcome = await runContainer(input, output);
+    const outcome = await runContainer(folder, input, output);
     if ('kind' in outcome) return outcome;
     enter('uploading');
     await persist((link) => link.upload(outcome.sha256, output));
@@ -177,7 +183,22 @@ export function startRunner(options: RunnerOptions): Runner {
     return { kind: 'finished', value };
   }
 
-  async function runContainer(input: string, output: string): Promise<Output | Ending> {
+  async function checkpointsOf(folder: string): Promise<Checkpoints | null> {
+    if (!entry.checkpoint) return null;
+    const checkpoints = await openCheckpoints({
+      path: checkpointsIn(folder),
+      maxBytes: CHECKPOINTS_TO_OUTPUT * entry.limits.maxOutputBytes,
+      progress: () => progress,
+      failed: (error) =>
+        log('warn', 'checkpoints-not-kept', { leaseId: lease.leaseId, detail: asFailure(error).message }),
+    });
+    restored = checkpoints.bytes > 0;
+    progress = checkpoints.progress;
+    if (restored) log('info', 'job-goes-on', { leaseId: lease.leaseId, progress });
+    return checkpoints;
+  }
+
+  async function runContainer(folder: string, input: string, output: string): Promise<Output | Ending> {
     const { leaseId, params, inputBytes } = lease;
     const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
     limited = share;
@@ -189,6 +210,9 @@ export function startRunner(options: RunnerOptions): Runner {
     options.began();
     try {
       if (released) return { kind: 'released' };
+      const checkpoints = await checkpointsOf(folder);
+      const header = { params, inputBytes, ...(checkpoints === null ? {} : { checkpointBytes: checkpoints.bytes }) };
+      const parts = [{ path: input, bytes: inputBytes }, ...(checkpoints === null ? [] : [checkpoints])];
       const heard = listen(run, (value) => {
         progress = Math.max(progress, value);
         options.onProgress(progress);
@@ -201,8 +225,8 @@ export function startRunner(options: RunnerOptions): Runner {
       };
       const [said, written, , exit] = await Promise.allSettled([
         heard.catch(end),
-        collect(run, output, entry.limits.maxOutputBytes).catch(end),
-        feed(run, { params, inputBytes }, input)
+        collect(run, { path: output, maxBytes: entry.limits.maxOutputBytes, checkpoints }).catch(end),
+        feed(run, header, parts)
           .then(() => {
             listening = entry.control;
           })
@@ -214,7 +238,7 @@ export function startRunner(options: RunnerOptions): Runner {
       if (written.status === 'rejected') throw written.reason;
       if (exit.status === 'rejected') throw exit.reason;
       if (said.status === 'rejected') throw said.reason;
-      return judge(exit.value, said.value) ?? written.value;
+      return judge(exit.value, said.value) ?? written.value ?? failed('it ended without a result');
     } finally {
       stopwatch.end();
       listening = false;
@@ -245,16 +269,24 @@ export function startRunner(options: RunnerOptions): Runner {
     else await workspace.remove(lease.leaseId);
   }
 
+  /** Failing with checkpoints may be the checkpoints' fault. */
+  async function onceMore(ending: Ending): Promise<Ending> {
+    if (ending.kind !== 'declined' || ending.reason !== 'failed' || !restored) return ending;
+    if (!(await forsake(workspace.of(lease.leaseId)))) return ending;
+    log('warn', 'job-starts-over', { leaseId: lease.leaseId, detail: ending.detail });
+    return { kind: 'released' };
+  }
+
   const ended = work()
-    .then((ending) => {
-      kept = ending.kind === 'released';
-      return ending;
-    })
     .catch((error: unknown) => {
       const failure = asFailure(error);
       log('warn', 'job-ended-early', { leaseId: lease.leaseId, code: failure.code, detail: failure.message });
-      const ending = endingOf(failure);
-      kept = ending.kind === 'released' && failure.code !== 'DISK_FULL';
+      full = failure.code === 'DISK_FULL';
+      return endingOf(failure);
+    })
+    .then(onceMore)
+    .then((ending) => {
+      kept = ending.kind === 'released' && !full;
       return ending;
     })
     .finally(() => tidy().catch(() => undefined));

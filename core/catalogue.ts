@@ -24,6 +24,8 @@ export const workloadManifest = z.strictObject({
   comparison: z.literal('exact'),
   /** It listens at its door for `freeze`, `thaw` and `stop` (workloads/README.md). */
   control: z.boolean().default(false),
+  /** Its output is in frames: it hands out checkpoints, and goes on from them (workloads/README.md). */
+  checkpoint: z.boolean().default(false),
   price: z.strictObject({ base: amount, perInputMiB: amount }),
   /** Parameters a consumer may set, with the values allowed; the first is the default. */
   params: z.record(z.string().regex(/^[a-z][a-zA-Z0-9]{0,31}$/), z.array(z.string().max(32)).min(1)),

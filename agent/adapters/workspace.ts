@@ -1,5 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hex32 } from '../../core/primitives.ts';
 import type { Workspace } from '../ports.ts';
 
 /** A folder for each lease in work, readable by this account only. */
@@ -13,9 +14,14 @@ export function folderWorkspace(path: string): Workspace {
       return of(leaseId);
     },
     remove: (leaseId) => rm(of(leaseId), { recursive: true, force: true }),
-    async clear() {
-      await rm(path, { recursive: true, force: true });
+    async prepare() {
       await mkdir(path, { recursive: true, mode: 0o700 });
+    },
+    async sweep(keep) {
+      for (const name of await readdir(path)) {
+        const leaseId = hex32.safeParse(`0x${name}`);
+        if (!leaseId.success || !keep(leaseId.data)) await rm(join(path, name), { recursive: true, force: true });
+      }
     },
   };
 }

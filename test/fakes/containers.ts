@@ -110,9 +110,24 @@ export class FakeContainers implements Containers {
     const all = Buffer.concat(job.input);
     const end = all.indexOf(10);
     if (end < 0) return null;
-    const header = JSON.parse(all.subarray(0, end).toString()) as { readonly inputBytes: number };
+    const { inputBytes, checkpointBytes = 0 } = this.#headerOf(all.subarray(0, end));
     const body = all.subarray(end + 1);
-    return body.length >= header.inputBytes ? body : null;
+    return body.length >= inputBytes + checkpointBytes ? body.subarray(0, inputBytes) : null;
+  }
+  #headerOf(line: Buffer): { readonly inputBytes: number; readonly checkpointBytes?: number } {
+    return JSON.parse(line.toString()) as { readonly inputBytes: number; readonly checkpointBytes?: number };
+  }
+  /** The checkpoints that a job was given, as it got them; null: it was offered none. */
+  checkpointsOf(id: string): Buffer | null {
+    const all = Buffer.concat(this.#job(id)?.input ?? []);
+    const end = all.indexOf(10);
+    const { inputBytes, checkpointBytes } = this.#headerOf(all.subarray(0, end));
+    if (checkpointBytes === undefined) return null;
+    return all.subarray(end + 1 + inputBytes, end + 1 + inputBytes + checkpointBytes);
+  }
+  /** Raw bytes on a job's standard output. */
+  put(id: string, bytes: string): void {
+    this.#job(id)?.stdout.write(bytes);
   }
   /** Every job has its whole input. */
   fed = (): boolean => this.jobs().every((job) => this.#inputOf(job) !== null);
@@ -127,6 +142,7 @@ export class FakeContainers implements Containers {
     const input = job && this.#inputOf(job);
     if (!job || !input) return;
     job.stderr.write('{"progress":1}\n{"done":true}\n');
+    if (this.checkpointsOf(id) !== null) job.stdout.write(`{"frame":"output","bytes":${input.length}}\n`);
     job.stdout.write(Buffer.from(input).reverse());
     this.#exit(job, 0);
   }

@@ -1,6 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { HDNodeWallet, Wallet } from 'ethers/wallet';
+import { folderWorkspace } from '../../agent/adapters/workspace.ts';
 import type {
   DeviceKey,
   NetworkMemory,
@@ -123,20 +122,18 @@ export class FakeWorkspace implements Workspace {
   constructor(path: string) {
     this.path = path;
   }
-  of = (leaseId: Hex32): string => join(this.path, leaseId.slice(2, 18));
+  #folders = () => folderWorkspace(this.path);
+  of = (leaseId: Hex32): string => this.#folders().of(leaseId);
+  prepare = (): Promise<void> => this.#folders().prepare();
   create = async (leaseId: Hex32): Promise<string> => {
-    const folder = this.of(leaseId);
-    await mkdir(folder, { recursive: true });
     this.open.add(leaseId);
-    return folder;
+    return this.#folders().create(leaseId);
   };
   remove = async (leaseId: Hex32): Promise<void> => {
     this.open.delete(leaseId);
-    await rm(this.of(leaseId), { recursive: true, force: true });
+    await this.#folders().remove(leaseId);
   };
-  clear = async (): Promise<void> => {
-    for (const leaseId of this.open) await this.remove(leaseId);
-  };
+  sweep = (keep: (leaseId: Hex32) => boolean): Promise<void> => this.#folders().sweep(keep);
 }
 
 export class FakeNetworkMemory implements NetworkMemory {

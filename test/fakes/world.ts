@@ -27,7 +27,7 @@ export const ENTRY: CatalogueEntry = {
   ...{
     network: 'none',
     comparison: 'exact',
-    control: false,
+    ...{ control: false, checkpoint: false },
     price: { base: 10n, perInputMiB: 2n },
     params: { height: ['480', '720'] },
   },
@@ -46,7 +46,9 @@ export class World {
   readonly networks: FakeNetworkMemory;
   readonly #lives: { alive: boolean }[] = [];
   readonly history: FakeHistory;
-  readonly workspace = new FakeWorkspace(mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
+  readonly workspace: FakeWorkspace;
+  /** The one workload of the catalogue. */
+  entry: CatalogueEntry;
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
   constructor(before?: World) {
@@ -58,6 +60,8 @@ export class World {
     this.vault = before?.vault ?? new FakeVault();
     this.networks = before?.networks ?? new FakeNetworkMemory();
     this.history = before?.history ?? new FakeHistory();
+    this.workspace = new FakeWorkspace(before?.workspace.path ?? mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
+    this.entry = before?.entry ?? ENTRY;
     this.containers.images.add(IMAGE);
     this.network.now = this.clock.now;
     this.network.up = true;
@@ -77,7 +81,7 @@ export class World {
       random: { hex32: randomHex32 },
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
-      catalogue: { load: async () => ({ version: 1, entries: [ENTRY] }) },
+      catalogue: { load: async () => ({ version: 1, entries: [this.entry] }) },
       ...{ seccompProfile: '{}', platform: 'test' },
     };
   }
@@ -93,6 +97,7 @@ export class World {
       {
         ...ports,
         containers: mortal(ports.containers, life),
+        workspace: mortal(ports.workspace, life),
         vault: mortal(ports.vault, life),
         openLedger: (networkId) => mortal(ports.openLedger(networkId), life),
       },

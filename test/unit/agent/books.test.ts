@@ -180,7 +180,7 @@ describe('reports', () => {
 
 test('nothing is taken for written while no ledger is open', async () => {
   const books = createBooks({
-    ...{ clock: world.clock, log: () => undefined, changed: () => undefined },
+    ...{ clock: world.clock, log: () => undefined, changed: () => undefined, opened: () => undefined },
     openLedger: () => new FakeLedger(world.disk),
   });
   const write = vi.fn();

@@ -78,11 +78,18 @@ describe('a lease that starts again', () => {
     await agent.stop();
   });
 
-  test('leaves no file behind when the agent ends', async () => {
+  test('that nobody could be told of goes on with its files after the next start', async () => {
     const { agent, id } = await waiting();
+    world.network.become(false);
     await agent.stop();
     expect(world.stateOf(id)).toBe('held');
-    expect(await readdir(world.workspace.path)).toEqual([]);
+    expect(await readdir(world.workspace.path)).toEqual([id.slice(2)]);
+    world.network.become(true);
+    const next = await world.start();
+    leave();
+    await until(() => world.stateOf(id) === 'credited', 'done after all');
+    expect(world.network.downloads).toHaveLength(1);
+    await next.stop();
   });
 });
 

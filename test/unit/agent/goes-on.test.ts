@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Agent } from '../../../agent/api.ts';
+import type { Hex32 } from '../../../core/primitives.ts';
+import { ENTRY, World } from '../../fakes/world.ts';
+
+let world: World;
+beforeEach(() => {
+  world = World.held();
+  world.entry = { ...ENTRY, checkpoint: true };
+});
+const until = (condition: () => boolean, what: string) => world.until(condition, what);
+
+const container = (): string => world.containers.jobs()[0]?.id ?? 'none';
+/** The bodies of the checkpoints that the job was given. */
+const given = (): readonly string[] =>
+  [...`${world.containers.checkpointsOf(container())}`.matchAll(/\n(\w*)/g)].map((match) => match[1] ?? '');
+const runs = (agent: Agent) =>
+  until(() => agent.snapshot().running[0]?.phase === 'running' && world.containers.fed(), 'running');
+
+/** The job hands out a checkpoint, and it is kept. */
+async function hands(agent: Agent, id: Hex32, body: string, progress: number): Promise<void> {
+  world.containers.say(container(), JSON.stringify({ progress }));
+  await until(() => agent.snapshot().running[0]?.progress === progress, 'progress');
+  world.containers.put(container(), `{"frame":"checkpoint","bytes":${body.length}}\n${body}`);
+  const kept = () => readFileSync(join(world.workspace.of(id), 'checkpoints'), 'utf8');
+  await until(() => kept().includes(`"progress":${progress}`), 'kept');
+}
+
+/** A job with two checkpoints. */
+async function underWay(): Promise<{ readonly agent: Agent; readonly id: Hex32 }> {
+  const { agent, id } = await world.running();
+  expect(given()).toEqual([]);
+  await hands(agent, id, 'one', 0.25);
+  await hands(agent, id, 'two', 0.5);
+  return { agent, id };
+}
+
+/** Its owner comes back for longer than work may rest in memory, and goes. */
+async function ended(agent: Agent): Promise<void> {
+  world.sensors.idle = 0;
+  await world.clock.advance(595_000);
+  await until(() => world.containers.jobs().length === 0 && agent.snapshot().running.length === 0, 'given back');
+  world.sensors.idle = 3_600_000;
+  await runs(agent);
+}
+
+describe('work that hands out checkpoints', () => {
+  test('goes on from them when it was ended for its owner, and from the new ones after that', async () => {
+    const { agent, id } = await underWay();
+    world.containers.put(container(), '{"frame":"checkpoint","bytes":9}\ntorn');
+    await ended(agent);
+    expect(given()).toEqual(['one', 'two']);
+    expect(agent.snapshot().running[0]?.progress).toBe(0.5);
+    await hands(agent, id, 'three', 0.75);
+    await ended(agent);
+    expect(given()).toEqual(['one', 'two', 'three']);
+    world.containers.finish(container());
+    await until(() => world.stateOf(id) === 'credited', 'credited');
+    await until(() => world.workspace.open.size === 0, 'no file left');
+    expect(world.network.downloads).toHaveLength(1);
+    await agent.stop();
+  });
+
+  test('goes on from them after kill -9', async () => {
+    const { id } = await underWay();
+    world = world.kill();
+    world.containers.automatic = false;
+    const agent = await world.start();
+    await runs(agent);
+    expect(given()).toEqual(['one', 'two']);
+    expect(world.network.downloads).toHaveLength(1);
+    world.containers.finish(container());
+    await until(() => world.stateOf(id) === 'credited', 'credited');
+    await agent.stop();
+  });
+
+  test('that fails with them gets one try without', async () => {
+    const { agent, id } = await underWay();
+    await ended(agent);
+    world.containers.end(container(), 1);
+    await until(() => world.containers.started.length === 3 && world.containers.fed(), 'from scratch');
+    await runs(agent);
+    expect(given()).toEqual([]);
+    expect(agent.snapshot().running[0]?.progress).toBe(0);
+    expect(world.network.declines).toEqual([]);
+    await hands(agent, id, 'again', 0.25);
+    await ended(agent);
+    expect(given()).toEqual(['again']);
+    world.containers.end(container(), 1);
+    await until(() => world.stateOf(id) === 'dropped', 'dropped');
+    expect(world.network.declines).toMatchObject([{ reason: 'failed' }]);
+    await until(() => world.workspace.open.size === 0, 'no file left');
+    await agent.stop();
+  });
+
+  test('that fails without them fails at once', async () => {
+    const { agent, id } = await world.running();
+    await hands(agent, id, 'one', 0.25);
+    world.containers.end(container(), 1);
+    await until(() => world.stateOf(id) === 'dropped', 'dropped');
+    expect(world.containers.started).toHaveLength(1);
+    await agent.stop();
+  });
+
+  test.each([
+    ['is not in frames', 'just bytes\n', 'not in frames'],
+    ['is two results', '{"frame":"output","bytes":1}\nx{"frame":"output","bytes":1}\ny', 'more than one result'],
+    ['is larger than it may be', `{"frame":"output","bytes":2000000}\n${'x'.repeat(2_000_000)}`, 'larger than'],
+    ['hands out too large checkpoints', '{"frame":"checkpoint","bytes":3000000}\n', 'checkpoints are larger'],
+  ])('and whose output %s is declined', async (_what, bytes, why) => {
+    const { agent, id } = await world.running();
+    world.containers.put(container(), bytes);
+    await until(() => world.stateOf(id) === 'dropped', 'dropped');
+    expect(world.network.declines[0]?.detail).toContain(why);
+    await agent.stop();
+  });
+
+  test('and says that it is done without a result is declined', async () => {
+    const { agent, id } = await world.running();
+    world.containers.put(container(), '{"frame":"output","bytes":5}\nhalf');
+    world.containers.say(container(), '{"done":true}');
+    world.containers.end(container(), 0);
+    await until(() => world.stateOf(id) === 'dropped', 'dropped');
+    expect(world.network.declines[0]?.detail).toContain('without a result');
+    await agent.stop();
+  });
+});
+
+test('files of what is not in work any more go when the books are open, and those of other things with them', async () => {
+  const { id } = await underWay();
+  world = world.kill();
+  const gone: Hex32 = `0x${'a'.repeat(64)}`;
+  await writeFile(join(await world.workspace.create(gone), 'input'), 'old');
+  await writeFile(join(world.workspace.path, 'stray'), 'x');
+  const agent = await world.start();
+  await runs(agent);
+  expect(await readdir(world.workspace.path)).toEqual([id.slice(2)]);
+  await agent.stop();
+});
