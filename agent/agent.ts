@@ -203,10 +203,10 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   }
 
   /** Looks as closely as the decision needs; what was not looked at before is read before it counts. */
-  async function attend(policy: Policy): Promise<void> {
+  async function attend(policy: Policy, gpus: readonly string[]): Promise<void> {
     const { signals, decision } = judge(policy);
     const attention = attentionFor(decision, jobs.running().length > 0);
-    await senses.attend(attention, thresholdsOf(policy, signals.locked === true));
+    await senses.attend(attention, thresholdsOf(policy, gpus, signals.locked === true));
   }
 
   async function round(): Promise<void> {
@@ -215,7 +215,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     if (state.kind === 'ok') session.use(state.settings.coordinatorUrl);
     const policy = policyOf(state.settings);
     const containers = await engine.look();
-    await attend(policy);
+    await attend(policy, Object.keys(state.settings.gpus));
     // What the owner has said meanwhile counts, and may need to be looked at otherwise.
     if (settings.current() !== state) return wake();
     const judgement = judge(policy);

@@ -38,9 +38,10 @@ export function attentionFor(
   return { idle: waiting.length > 0 ? 'ready' : 'rest', others: others ? 'ready' : 'rest' };
 }
 
-/** The idle times that matter to any lane or GPU, ms, ascending. */
-export function thresholdsOf(policy: Policy, locked: boolean): readonly number[] {
-  const own = LANES.map((lane) => policy.lanes[lane].idleAfterSeconds * 1000);
+/** The idle times that matter to any lane or GPU, ms, ascending. `gpus`: those that may have rules of their own. */
+export function thresholdsOf(policy: Policy, gpus: readonly string[], locked: boolean): readonly number[] {
+  const units = [...LANES.map((lane) => policy.lanes[lane]), ...gpus.map((id) => policy.gpu(id))];
+  const own = units.map(({ idleAfterSeconds }) => idleAfterSeconds * 1000);
   return [...new Set(locked ? [LOCKED_IDLE_MS, ...own] : own)].sort((a, b) => a - b);
 }
 
