@@ -217,7 +217,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     const containers = await engine.look();
     await attend(policy, Object.keys(state.settings.gpus));
     // What the owner has said meanwhile counts, and may need to be looked at otherwise.
-    if (settings.current() !== state) return wake();
+    if (!alive || settings.current() !== state) return wake();
     const judgement = judge(policy);
     rule(judgement);
     const actions = reconcile(judgement.decision, {
@@ -338,8 +338,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   };
 
   async function farewell(): Promise<void> {
-    await looping;
-    await Promise.all([session.close(), jobs.releaseAll()]);
+    // At once: a round that waits for an engine that hangs must not keep work running.
+    await Promise.all([looping, session.close(), jobs.releaseAll()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
     await sweep(ports, books.ledger());
   }

@@ -5,11 +5,15 @@ import type { Ledger, Ports } from './ports.ts';
 /** The end does not wait longer for an engine or a network that hangs: containers end by themselves when their door closes. */
 const STOP_MS = 5_000;
 
-/** Waits for `work`, but not for long; a failure of it is only told. */
-export async function soon({ clock, log }: Pick<Ports, 'clock' | 'log'>, work: Promise<void>): Promise<void> {
+/** Waits for `work`, but not for longer than `ms`; a failure of it is only told. */
+export async function soon(
+  { clock, log }: Pick<Ports, 'clock' | 'log'>,
+  work: Promise<void>,
+  ms = STOP_MS,
+): Promise<void> {
   let cancel = (): void => undefined;
   const late = new Promise<void>((resolve) => {
-    cancel = clock.after(STOP_MS, () => {
+    cancel = clock.after(ms, () => {
       log('warn', 'stopped-late', {});
       resolve();
     });

@@ -1,4 +1,4 @@
-import { type Catalogue, type CatalogueEntry, completeParams, findWorkload } from '../core/catalogue.ts';
+import type { Catalogue } from '../core/catalogue.ts';
 import type { Decision } from '../core/decide.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
 import { type Hex32, type Lane, type PerLane, perLane } from '../core/primitives.ts';
@@ -7,14 +7,16 @@ import type { Share } from '../core/sandbox.ts';
 import type { RunningJob } from '../core/snapshot.ts';
 import type { DeviceMessage, Lease } from '../core/wire.ts';
 import type { Books } from './books.ts';
+import { soon } from './ending.ts';
+import { type DeclineReason, entryFor } from './fitting.ts';
 import { createLadder } from './ladder.ts';
 import type { CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 import type { Reporting } from './reporting.ts';
 import { type Ending, type Runner, startRunner } from './runner.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
-
-type DeclineReason = Extract<DeviceMessage, { type: 'decline' }>['reason'];
+/** Doors are closed by then: what an engine that hangs still keeps is not waited for. */
+const RELEASED_MS = 2_000;
 
 /** The leases in hand and the runners behind them; carries out what `reconcile` decided. */
 export type Jobs = {
@@ -28,7 +30,7 @@ export type Jobs = {
   /** Freezes at once what may not run any more, and lets the rest have its share. */
   readonly allow: (decision: Decision, share: Share) => void;
   readonly running: () => readonly RunningJob[];
-  /** Ends every runner; leases stay as they are. */
+  /** Ends every runner; leases stay as they are. Resolves when they have ended, or soon. */
   readonly releaseAll: () => Promise<void>;
 };
 
@@ -60,6 +62,8 @@ export function createJobs(options: JobsOptions): Jobs {
   const runners = new Map<Hex32, Runner>();
   const starts = new Map<Hex32, number>();
   const dropping = new Set<Hex32>();
+  /** Ended before their container had started. */
+  const ended = new WeakSet<Runner>();
   let share: Share = { cpuCores: 1, memoryBytes: 0, pids: 1 };
   let decision: Decision | null = null;
   const ladder = createLadder(options);
@@ -73,24 +77,7 @@ export function createJobs(options: JobsOptions): Jobs {
     options.wake();
   }
 
-  function entryFor(lease: Lease): CatalogueEntry | { readonly reason: DeclineReason; readonly detail: string } {
-    const entry = findWorkload(catalogue(), lease.workload);
-    if (entry === null || entry.version !== lease.version || entry.lane !== lease.lane) {
-      return { reason: 'unknown-workload', detail: `${lease.workload}@${lease.version} is not in the catalogue here` };
-    }
-    if (entry.image !== lease.image)
-      return { reason: 'unknown-workload', detail: 'the image differs from the catalogue' };
-    const complete = completeParams(entry, lease.params);
-    if (complete === null || Object.keys(complete).length !== Object.keys(lease.params).length) {
-      return { reason: 'unknown-workload', detail: 'the parameters are not those of the catalogue' };
-    }
-    // The input lies in the container's memory beside its output and the program.
-    const room = Math.min(entry.limits.memoryBytes, share.memoryBytes / options.slots[lease.lane]) / 4;
-    if (lease.inputBytes > entry.limits.maxInputBytes || lease.inputBytes > room) {
-      return { reason: 'too-large', detail: `${lease.inputBytes} bytes of input do not fit the owner's limits` };
-    }
-    return entry;
-  }
+  const entryOf = (lease: Lease) => entryFor(lease, catalogue(), share.memoryBytes / options.slots[lease.lane]);
 
   function offer(lease: Lease, may: boolean): void {
     const known = books.ledger()?.lease(lease.leaseId);
@@ -114,7 +101,7 @@ export function createJobs(options: JobsOptions): Jobs {
       decline(lease, 'held', 'nothing more may run here now');
       return;
     }
-    const entry = entryFor(lease);
+    const entry = entryOf(lease);
     if ('reason' in entry) {
       decline(lease, entry.reason, entry.detail);
       return;
@@ -130,7 +117,8 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   function drop(leaseId: Hex32, why: string): void {
-    runners.get(leaseId)?.release();
+    const runner = runners.get(leaseId);
+    if (runner !== undefined) finishOff(runner);
     // Asked for in every round until it is written, which a full disk may delay.
     if (dropping.has(leaseId)) return;
     dropping.add(leaseId);
@@ -169,7 +157,7 @@ export function createJobs(options: JobsOptions): Jobs {
     if (lease === undefined || key === null || runners.has(leaseId)) return;
     // Never two containers of one lease; the end of the removal wakes the next round.
     if (ladder.removing(leaseId)) return;
-    const entry = entryFor(lease);
+    const entry = entryOf(lease);
     if ('reason' in entry) {
       decline(lease, entry.reason, entry.detail);
       drop(leaseId, entry.detail);
@@ -189,7 +177,8 @@ export function createJobs(options: JobsOptions): Jobs {
       starts: count,
       changed: options.changed,
       began: () => {
-        settle(runner);
+        if (ended.has(runner)) finishOff(runner);
+        else settle(runner);
         options.wake();
       },
       finish: async (value) => {
@@ -266,6 +255,14 @@ export function createJobs(options: JobsOptions): Jobs {
     ladder.remove(runner, runner.lease.leaseId, containerId);
   }
 
+  /** Ends it however far it is. An engine that hangs cannot keep it running. */
+  function finishOff(runner: Runner): void {
+    ended.add(runner);
+    const containerId = runner.containerId();
+    if (containerId === null) runner.release();
+    else stop(runner, containerId);
+  }
+
   return {
     offer,
     cancel(leaseId, why) {
@@ -326,8 +323,9 @@ export function createJobs(options: JobsOptions): Jobs {
     running: () => [...runners.values()].map((runner) => runner.view()),
     async releaseAll() {
       const all = [...runners.values()];
-      for (const runner of all) runner.release();
-      await Promise.all(all.map((runner) => runner.ended));
+      for (const runner of all) finishOff(runner);
+      const gone = Promise.all(all.map((runner) => runner.ended)).then(() => undefined);
+      await soon(ports, gone, RELEASED_MS);
     },
   };
 }

@@ -1,0 +1,123 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Agent } from '../../../agent/api.ts';
+import { fail } from '../../../core/errors.ts';
+import { FakeLedger } from '../../fakes/ledger.ts';
+import { ENTRY, World } from '../../fakes/world.ts';
+
+let world: World;
+/** No decision is possible: the ledger cannot be read. */
+let unreadable = false;
+beforeEach(() => {
+  world = World.held();
+  unreadable = false;
+  const ports = world.ports.bind(world);
+  world.ports = () => ({
+    ...ports(),
+    catalogue: { load: async () => ({ version: 1, entries: [{ ...ENTRY, control: true }] }) },
+    openLedger: () => {
+      const ledger = new FakeLedger(world.disk);
+      const leases = ledger.leases;
+      ledger.leases = (states) => (unreadable ? fail('DISK_FULL', 'disk I/O error') : leases(states));
+      return ledger;
+    },
+  });
+});
+
+const never = <T>(): Promise<T> => new Promise(() => undefined);
+/** What the work has been told since its input. */
+const told = () => world.containers.jobs().map(({ input }) => Buffer.from(input.at(-1) ?? []).toString());
+/** The engine answers nothing any more. */
+const hang = () => Object.assign(world.containers, { freeze: never, thaw: never, remove: never, list: never });
+
+/** An agent with one job that listens at its door. */
+async function running(): ReturnType<World['running']> {
+  const job = await world.running();
+  await world.clock.advance(1_000);
+  return job;
+}
+
+async function ends(agent: Agent): Promise<void> {
+  let over = false;
+  const stopped = agent.stop().then(() => {
+    over = true;
+  });
+  await world.until(() => over, 'ended', 6_000);
+  await stopped;
+}
+
+describe('an engine that hangs does not keep work running', () => {
+  test('when a round fails: it is told to stop at once, and a second later its door is closed', async () => {
+    const { agent, id } = await running();
+    hang();
+    unreadable = true;
+    world.sensors.idle = 0;
+    await world.clock.advance(100);
+    expect(told()).toEqual(['stop\n']);
+    expect(world.containers.shuts).toEqual([]);
+    await world.clock.advance(1_000);
+    expect(world.containers.shuts).toHaveLength(1);
+    unreadable = false;
+    expect(world.stateOf(id)).toBe('held');
+    await ends(agent);
+  });
+
+  test('when the device leaves its network', async () => {
+    const { agent } = await running();
+    hang();
+    await world.settings.update((settings) => ({ ...settings, coordinatorUrl: 'http://192.0.2.1:7350' }));
+    await world.clock.advance(100);
+    expect(told()).toEqual(['stop\n']);
+    await world.clock.advance(1_000);
+    expect(world.containers.shuts).toHaveLength(1);
+    await ends(agent);
+  });
+
+  test('when the network takes its lease back', async () => {
+    const { agent, id } = await running();
+    hang();
+    world.network.tell({ type: 'cancel', leaseId: id, reason: 'another one was quicker' });
+    await world.clock.advance(100);
+    expect(told()).toEqual(['stop\n']);
+    await world.clock.advance(1_000);
+    expect(world.containers.shuts).toHaveLength(1);
+    await ends(agent);
+  });
+
+  test('when the agent ends, though a round still waits for it', async () => {
+    const { agent } = await running();
+    hang();
+    agent.wake();
+    await world.clock.advance(100);
+    const ending = ends(agent);
+    await world.clock.advance(100);
+    expect(told()).toEqual(['stop\n']);
+    await world.clock.advance(1_000);
+    expect(world.containers.shuts).toHaveLength(1);
+    await ending;
+  });
+
+  test('when its container comes up after all was ended', async () => {
+    const agent = await world.ready();
+    const run = world.containers.run;
+    let go = (): void => undefined;
+    let asked = false;
+    world.containers.run = async (spec) => {
+      asked = true;
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      return run(spec);
+    };
+    world.issue();
+    await world.until(() => asked, 'the container is being started');
+    unreadable = true;
+    agent.wake();
+    await world.clock.advance(100);
+    hang();
+    go();
+    await world.clock.advance(1_200);
+    expect(world.containers.shuts).toHaveLength(1);
+    unreadable = false;
+    await ends(agent);
+  });
+});
