@@ -1,5 +1,5 @@
 import type { Catalogue } from '../core/catalogue.ts';
-import { asFailure, isFailure } from '../core/errors.ts';
+import { asFailure, Failure, isFailure } from '../core/errors.ts';
 import type { Address, PerLane } from '../core/primitives.ts';
 import { perLane } from '../core/primitives.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
@@ -8,6 +8,8 @@ import type { Ports, Unsubscribe } from './ports.ts';
 
 const BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
 const IMAGES_AGAIN_MS = 15_000;
+/** An engine that has not said by then what it runs is in doubt: no round waits for it any longer. */
+const LOOK_MS = 3_000;
 
 /** What is known of the engine. Asked on events and, while it is not ready, with back-off; never just because time passes. */
 export type EngineWatch = {
@@ -36,6 +38,8 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   let cancelImages = (): void => undefined;
   let present: ReadonlySet<string> = new Set();
   let imagesDue = true;
+  /** A look that nobody waits for any more is still unanswered: the next one waits for its end, and the rounds do not. */
+  let hanging = false;
 
   const later = (ms: number, run: () => void): void => {
     cancel();
@@ -81,9 +85,33 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
 
   async function observe(): Promise<readonly ObservedContainer[]> {
     if (due || state.kind === 'unchecked') await check();
-    if (state.kind !== 'ready') return [];
+    if (state.kind !== 'ready' || hanging) return [];
+    return inTime(ask());
+  }
+
+  async function ask(): Promise<readonly ObservedContainer[]> {
     if (imagesDue) await findImages();
     return containers.list(device);
+  }
+
+  async function inTime<T>(answer: Promise<T>): Promise<T> {
+    let cancelLate = (): void => undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      cancelLate = clock.after(LOOK_MS, () => {
+        hanging = true;
+        const answered = (): void => {
+          hanging = false;
+          wake();
+        };
+        answer.then(answered, answered);
+        reject(new Failure('ENGINE_AWAY', `the engine has not said within ${LOOK_MS} ms what it runs`));
+      });
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      cancelLate();
+    }
   }
 
   return {

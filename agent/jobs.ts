@@ -218,11 +218,17 @@ export function createJobs(options: JobsOptions): Jobs {
     options.wake();
   }
 
-  async function onEngine(what: string, leaseId: Hex32, call: () => Promise<void>): Promise<void> {
+  /** Not waited for: an engine that hangs holds up no round. */
+  async function thaw(leaseId: Hex32, containerId: string): Promise<void> {
     try {
-      await call();
+      const runner = runners.get(leaseId);
+      if (runner === undefined || !(await ladder.thaw(containerId, () => mayRun(runner)))) return;
+      runner.frozen(false);
+      // Somebody may have come back meanwhile.
+      if (mayRun(runner)) runner.tell('thaw');
+      else settle(runner);
     } catch (error) {
-      log('warn', `${what}-failed`, { leaseId, detail: asFailure(error).message });
+      log('warn', 'thaw-failed', { leaseId, detail: asFailure(error).message });
       if (isFailure(error, 'ENGINE_AWAY')) options.doubtEngine();
     }
   }
@@ -292,16 +298,8 @@ export function createJobs(options: JobsOptions): Jobs {
         case 'freeze':
           return ladder.freeze(runners.get(action.leaseId), action.leaseId, action.containerId);
         case 'thaw':
-          return onEngine('thaw', action.leaseId, async () => {
-            const runner = runners.get(action.leaseId);
-            await ladder.calm(action.containerId);
-            if (runner === undefined || !mayRun(runner)) return;
-            await ladder.thaw(action.containerId);
-            runner.frozen(false);
-            // Somebody may have come back meanwhile.
-            if (mayRun(runner)) runner.tell('thaw');
-            else settle(runner);
-          });
+          void thaw(action.leaseId, action.containerId);
+          return;
         case 'remove':
           if (action.why !== 'orphan') runners.get(action.leaseId)?.release();
           return ladder.remove(runners.get(action.leaseId), action.leaseId, action.containerId);

@@ -28,11 +28,12 @@ const AGAIN_MS = 1_000;
  */
 export type Ladder = {
   readonly freeze: (runner: Worker | undefined, leaseId: Hex32, containerId: string) => Promise<void>;
-  /** Resolves when no freeze of it is under way. */
-  readonly calm: (containerId: string) => Promise<void>;
-  /** Resolves when the engine has thawed it, and no freeze that was asked for meanwhile is under way. */
-  readonly thaw: (containerId: string) => Promise<void>;
-  /** The engine was asked to thaw it, and may have. */
+  /**
+   * Resolves when the engine has thawed it, and no freeze that was asked for meanwhile is under way. False: it was not asked
+   * to, because `may` says no after the freezes under way, or because it is at it already.
+   */
+  readonly thaw: (containerId: string, may: () => boolean) => Promise<boolean>;
+  /** The engine was asked to thaw it, and may have; it was not asked to freeze it since. */
   readonly thawing: (containerId: string) => boolean;
   /** Not waited for: an engine may take many seconds to remove a container, and a freeze cannot. */
   readonly remove: (runner: Worker | undefined, leaseId: Hex32, containerId: string) => void;
@@ -53,6 +54,8 @@ type LadderOptions = {
 export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOptions): Ladder {
   const { clock, log, containers } = ports;
   const freezing = new Map<string, Promise<void>>();
+  /** Those to be thawed, and of them those that the engine has been asked to thaw and not to freeze since. */
+  const waking = new Set<string>();
   const thawing = new Set<string>();
   const leaving = new Map<string, Hex32>();
   /** Pauses that the engine is working on, and those that wait for their turn. */
@@ -162,19 +165,25 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
       const under = freezing.get(containerId);
       if (under !== undefined) return under;
       if (runner !== undefined && given.has(runner)) return Promise.resolve();
+      thawing.delete(containerId);
       const heard = runner?.tell('freeze') === true;
       const work = confirm(runner, leaseId, containerId, heard).finally(() => freezing.delete(containerId));
       freezing.set(containerId, work);
       return work;
     },
-    calm: async (containerId) => freezing.get(containerId),
-    async thaw(containerId) {
-      thawing.add(containerId);
+    async thaw(containerId, may) {
+      if (waking.has(containerId)) return false;
+      waking.add(containerId);
       try {
+        await freezing.get(containerId);
+        if (!may()) return false;
+        thawing.add(containerId);
         await containers.thaw(containerId);
         // The engine may have carried out a freeze that was asked for meanwhile before the thaw.
         await freezing.get(containerId);
+        return true;
       } finally {
+        waking.delete(containerId);
         thawing.delete(containerId);
       }
     },

@@ -121,3 +121,66 @@ describe('an engine that hangs does not keep work running', () => {
     await ends(agent);
   });
 });
+
+describe('an engine that hangs does not hold up the rounds', () => {
+  /** An agent with one job that is frozen, and room for another. */
+  async function frozen(): Promise<Agent> {
+    const agent = await world.start({ slots: { cpu: 2 } });
+    await world.until(() => world.network.slots === 2, 'asks for work');
+    world.issue();
+    await world.until(() => agent.snapshot().running[0]?.phase === 'running' && world.containers.fed(), 'runs');
+    world.sensors.idle = 0;
+    await world.until(() => world.containers.jobs()[0]?.state === 'paused', 'frozen');
+    return agent;
+  }
+  const started = () => world.containers.started.length;
+
+  test('when it does not thaw: it is asked once, and other work begins', async () => {
+    const agent = await frozen();
+    let asked = 0;
+    let go = (): void => undefined;
+    const thaw = world.containers.thaw;
+    world.containers.thaw = async (id) => {
+      asked += 1;
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      await thaw(id);
+    };
+    world.sensors.idle = 3_600_000;
+    await world.until(() => asked === 1, 'it is being thawed');
+    world.issue('another');
+    await world.until(() => started() === 2, 'the other one begins', 1_000);
+    await world.clock.advance(5_000);
+    expect(asked).toBe(1);
+    go();
+    await world.until(() => agent.snapshot().running.every(({ phase }) => phase === 'running'), 'both run', 1_000);
+    await agent.stop();
+  });
+
+  test('when it does not list what it runs: it is asked once, and all goes on when it answers', async () => {
+    const agent = await frozen();
+    const list = world.containers.list;
+    let asked = 0;
+    let go = (): void => undefined;
+    world.containers.list = async (device) => {
+      asked += 1;
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      return list(device);
+    };
+    world.sensors.idle = 3_600_000;
+    await world.until(() => asked === 1, 'it is asked');
+    await world.until(() => world.network.slots === 1, 'asks for more work', 4_000);
+    world.issue('another');
+    await world.until(() => started() === 2, 'the other one begins', 1_000);
+    await world.clock.advance(10_000);
+    expect(asked).toBe(1);
+    expect(world.containers.calls).not.toContain('thaw');
+    world.containers.list = list;
+    go();
+    await world.until(() => agent.snapshot().running.every(({ phase }) => phase === 'running'), 'both run', 1_000);
+    await agent.stop();
+  });
+});
