@@ -338,7 +338,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   };
 
   async function farewell(): Promise<void> {
-    // At once: a round that waits for an engine that hangs must not keep work running.
+    // At once: a round that waits for an engine that hangs must not keep work running, nor leases from others.
+    jobs.giveBack();
     await Promise.all([looping, session.close(), jobs.releaseAll()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
     await sweep(ports, books.ledger());

@@ -10,6 +10,7 @@ import type { Books } from './books.ts';
 import { soon } from './ending.ts';
 import { type DeclineReason, entryFor } from './fitting.ts';
 import { createLadder } from './ladder.ts';
+import { createLeaseEnds } from './lease-ends.ts';
 import type { CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 import type { Reporting } from './reporting.ts';
 import { type Ending, type Runner, startRunner } from './runner.ts';
@@ -30,6 +31,11 @@ export type Jobs = {
   /** Freezes at once what may not run any more, and lets the rest have its share. */
   readonly allow: (decision: Decision, share: Share) => void;
   readonly running: () => readonly RunningJob[];
+  /**
+   * Declines what is not finished: another device gets it now and not at its deadline. What the coordinator cannot be told of
+   * stays, and goes on with the next start.
+   */
+  readonly giveBack: () => void;
   /** Ends every runner; leases stay as they are. Resolves when they have ended, or soon. */
   readonly releaseAll: () => Promise<void>;
 };
@@ -61,20 +67,29 @@ export function createJobs(options: JobsOptions): Jobs {
   const { clock, log } = ports;
   const runners = new Map<Hex32, Runner>();
   const starts = new Map<Hex32, number>();
-  const dropping = new Set<Hex32>();
+  /** Their results are being signed and written. */
+  const finishing = new Set<Hex32>();
   /** Ended before their container had started. */
   const ended = new WeakSet<Runner>();
   let share: Share = { cpuCores: 1, memoryBytes: 0, pids: 1 };
   let decision: Decision | null = null;
   const ladder = createLadder(options);
+  const ends = createLeaseEnds({
+    ...{ books, log },
+    done(leaseId) {
+      tidy(leaseId);
+      options.wake();
+    },
+  });
 
   const heldRecords = () => books.ledger()?.leases(['held']) ?? [];
 
-  function decline(lease: Pick<Lease, 'leaseId' | 'lane'>, reason: DeclineReason, detail: string): void {
+  function decline(lease: Pick<Lease, 'leaseId' | 'lane'>, reason: DeclineReason, detail: string): boolean {
     log('info', 'lease-declined', { leaseId: lease.leaseId, reason, detail });
-    options.send({ type: 'decline', leaseId: lease.leaseId, reason, detail });
+    const told = options.send({ type: 'decline', leaseId: lease.leaseId, reason, detail });
     options.declined(lease.lane);
     options.wake();
+    return told;
   }
 
   const entryOf = (lease: Lease) => entryFor(lease, catalogue(), share.memoryBytes / options.slots[lease.lane]);
@@ -119,28 +134,7 @@ export function createJobs(options: JobsOptions): Jobs {
   function drop(leaseId: Hex32, why: string): void {
     const runner = runners.get(leaseId);
     if (runner !== undefined) finishOff(runner);
-    // Asked for in every round until it is written, which a full disk may delay.
-    if (dropping.has(leaseId)) return;
-    dropping.add(leaseId);
-    later(
-      'lease-dropped',
-      leaseId,
-      books.durably((ledger) => ledger.drop(leaseId, clock.now(), why)),
-      why,
-    );
-  }
-
-  function later(event: string, leaseId: Hex32, written: Promise<void>, why: string): void {
-    const fields = { leaseId, why };
-    written
-      .then(() => log('info', event, fields))
-      .catch((error: unknown) => log('error', `${event}-not-written`, { ...fields, detail: asFailure(error).message }))
-      .finally(() => {
-        dropping.delete(leaseId);
-        tidy(leaseId);
-        options.wake();
-      })
-      .catch(() => undefined);
+    ends.write('lease-dropped', leaseId, why, (ledger) => ledger.drop(leaseId, clock.now(), why));
   }
 
   /** Files stay for as long as the lease may start again here. */
@@ -182,6 +176,7 @@ export function createJobs(options: JobsOptions): Jobs {
         options.wake();
       },
       finish: async (value) => {
+        finishing.add(leaseId);
         const signature = await key.sign('Result', value);
         await books.durably((ledger) => ledger.finish(leaseId, value, signature, clock.now()));
       },
@@ -205,6 +200,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const { leaseId } = runner.lease;
     if (runners.get(leaseId) !== runner) return;
     runners.delete(leaseId);
+    finishing.delete(leaseId);
     log('info', 'job-ended', { leaseId, ending: ending.kind });
     if (ending.kind !== 'released') starts.delete(leaseId);
     if (ending.kind === 'finished') options.reporting.sendResult(leaseId);
@@ -276,8 +272,7 @@ export function createJobs(options: JobsOptions): Jobs {
       if (record?.state === 'held') drop(leaseId, why);
       if (record?.state !== 'finished') return;
       const verdict = { leaseId, kind: 'rejected', reason: why } as const;
-      const written = books.durably((ledger) => ledger.settle(verdict, clock.now()));
-      later('result-cancelled', leaseId, written, why);
+      ends.write('result-cancelled', leaseId, why, (ledger) => ledger.settle(verdict, clock.now()));
     },
     held: () =>
       heldRecords().map(({ lease: { leaseId, lane, deadline } }) => ({
@@ -319,6 +314,17 @@ export function createJobs(options: JobsOptions): Jobs {
       for (const runner of each) runner.share(shareOf(runner.lease.lane));
     },
     running: () => [...runners.values()].map((runner) => runner.view()),
+    giveBack() {
+      const why = 'the device was switched off';
+      try {
+        for (const { lease } of heldRecords()) {
+          if (ends.under(lease.leaseId) || finishing.has(lease.leaseId)) continue;
+          if (decline(lease, 'stopped', why)) drop(lease.leaseId, why);
+        }
+      } catch (error) {
+        log('warn', 'leases-not-given-back', { detail: asFailure(error).message });
+      }
+    },
     async releaseAll() {
       const all = [...runners.values()];
       for (const runner of all) finishOff(runner);

@@ -45,7 +45,7 @@ describe('one job', () => {
     expect(agent.snapshot().presence).toBe('sharing');
     await agent.stop();
     expect(world.containers.jobs()).toEqual([]);
-    expect(world.stateOf(id)).toBe('held');
+    expect(world.stateOf(id)).toBe('dropped');
   });
 
   test('that fails is declined with the reason it gave, and the device goes on', async () => {
