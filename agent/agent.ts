@@ -21,7 +21,7 @@ import type { Ledger, Ports } from './ports.ts';
 import { createReporting } from './reporting.ts';
 import { createSenses } from './senses.ts';
 import { createSession } from './session.ts';
-import { record, switchesOf } from './switches.ts';
+import { createSwitchBook, switchesOf } from './switches.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
@@ -134,6 +134,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     changed: () => sensed(),
   });
   const mirror = createMirror(ports, picture);
+  const book = createSwitchBook(ports);
   const commands = createCommands({ ports, books, wallet, programs: senses.programs, wake: () => wake() });
 
   /** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
@@ -170,9 +171,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     memory = decision.memory;
     last = { signals, decision };
     jobs.allow(decision, shareFrom(settings.current().settings.limits, machine));
-    const switches = switchesOf(before, decision, signals.now);
-    record(ports, switches);
-    return switches.length > 0;
+    return book.add(switchesOf(before, decision, signals.now));
   }
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
@@ -322,6 +321,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       await soon(ports, farewell());
       senses.close();
       engine.close();
+      book.close();
       ports.history.close();
       reporting.reset();
       wallet.reset();
