@@ -31,7 +31,10 @@ type Watch = {
   inputAt: number | null;
   unavailable: boolean;
   askedAt: number;
-  asking: boolean;
+  /** The question under way; resolves when it is answered. */
+  asked: Promise<void> | null;
+  /** The era of its last answer. */
+  era: number;
   /** How often in a row it has said "just now". */
   small: number;
   missed: number;
@@ -62,13 +65,15 @@ type Options = {
 export function createIdleWatch({ clock, log, sources, changed }: Options): IdleWatch {
   const watches = sources.map(
     (source): Watch => ({
-      ...{ source, inputAt: null, unavailable: false, askedAt: 0, asking: false, small: 0, missed: 0 },
+      ...{ source, inputAt: null, unavailable: false, askedAt: 0, asked: null, era: 0, small: 0, missed: 0 },
       ...{ disarm: null, cancel: () => undefined },
     }),
   );
   let attention: Attention = 'rest';
   let thresholds: readonly number[] = [];
   let closed = false;
+  /** Grows with the end of each rest: nobody looked meanwhile, so what was asked before counts no more. */
+  let era = 0;
 
   const blind = (watch: Watch): boolean => watch.missed >= BLIND_AFTER;
   const away = ({ inputAt }: Watch): boolean => inputAt !== null && clock.now() - inputAt >= LONG_MS;
@@ -120,24 +125,46 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
     }
   }
 
-  async function ask(watch: Watch): Promise<void> {
-    if (watch.asking || closed) return;
-    watch.asking = true;
+  function ask(watch: Watch): Promise<void> {
+    watch.asked ??= question(watch).finally(() => {
+      watch.asked = null;
+      plan(watch);
+    });
+    return watch.asked;
+  }
+
+  async function question(watch: Watch): Promise<void> {
+    for (let mine = -1; mine !== era && !closed; ) {
+      mine = era;
+      const idle = await answer(watch);
+      if (closed || mine !== era || idle === 'late') continue;
+      watch.era = era;
+      heard(watch, typeof idle === 'number' && !(Number.isFinite(idle) && idle >= 0) ? 'unknown' : idle);
+    }
+  }
+
+  /** `late`: it is long unknown by then, and nobody can say of when the answer is. */
+  async function answer(watch: Watch): Promise<Sensed<number> | 'late'> {
+    let late = false;
     const cancelLate = clock.after(watch.source.timeoutMs, () => {
+      late = true;
       watch.inputAt = null;
       changed();
     });
-    let idle: Sensed<number>;
     try {
-      idle = await watch.source.idleMs();
+      const idle = await watch.source.idleMs();
+      return late ? 'late' : idle;
     } catch {
-      idle = 'unknown';
+      return late ? 'late' : 'unknown';
+    } finally {
+      cancelLate();
     }
-    cancelLate();
-    watch.asking = false;
-    if (closed) return;
-    heard(watch, typeof idle === 'number' && !(Number.isFinite(idle) && idle >= 0) ? 'unknown' : idle);
-    plan(watch);
+  }
+
+  /** Resolves when it has answered a question of this era, or is overdue and thereby unknown. */
+  async function afresh(watch: Watch): Promise<void> {
+    await bounded(ask(watch), watch.source.timeoutMs);
+    if (watch.era !== era) watch.inputAt = null;
   }
 
   function heard(watch: Watch, idle: Sensed<number>): void {
@@ -207,8 +234,10 @@ export function createIdleWatch({ clock, log, sources, changed }: Options): Idle
       const same = attention === next && limits.join() === thresholds.join();
       attention = next;
       thresholds = limits;
-      if (risen) await Promise.all(watches.map((watch) => bounded(ask(watch), watch.source.timeoutMs)));
-      else if (!same) for (const watch of watches) if (!watch.asking) plan(watch);
+      if (risen) {
+        era += 1;
+        await Promise.all(watches.map(afresh));
+      } else if (!same) for (const watch of watches) if (watch.asked === null) plan(watch);
     },
     evidence() {
       const now = clock.now();

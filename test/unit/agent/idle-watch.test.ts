@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Gauge } from '../../fakes/sources.ts';
+import { Gauge, type Person } from '../../fakes/sources.ts';
 import { SensesStage } from '../../support/senses.ts';
 
 const MINUTE = 60_000;
@@ -142,4 +142,88 @@ describe('a source of idle time that does not measure', () => {
     }
     expect(hub.read().idleMs).toEqual(expect.any(Number));
   });
+});
+
+describe('after a rest the idle time is read anew', () => {
+  /** Answers what was so when it was asked, when told. */
+  function slowly() {
+    const person = stage.person(10 * MINUTE);
+    const { idleMs } = person;
+    const waiting: (() => void)[] = [];
+    person.idleMs = async () => {
+      const seen = await idleMs();
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return seen;
+    };
+    const answer = () => {
+      for (const resolve of waiting.splice(0)) resolve();
+    };
+    return { person, idleMs, waiting, answer };
+  }
+  /** Looks again after a rest that somebody used to come back; `during`: what happens while the answer is waited for. */
+  async function backFromRest(person: Person, during: () => Promise<void>): Promise<void> {
+    await stage.attend('rest');
+    person.inputAt = stage.clock.now();
+    const looked = stage.attend('watch');
+    await during();
+    await looked;
+  }
+
+  test('though a question from before it is still open: its answer is of before', async () => {
+    const { person, waiting, answer } = slowly();
+    const hub = stage.open({ idle: [person] });
+    const first = stage.attend('watch');
+    await stage.clock.advance(10);
+    answer();
+    await first;
+    await stage.clock.advance(60);
+    expect(waiting).toHaveLength(1);
+    await backFromRest(person, async () => {
+      answer();
+      await stage.clock.advance(10);
+      expect(waiting).toHaveLength(1);
+      answer();
+    });
+    expect(hub.read().idleMs).toBeLessThan(1_000);
+  });
+
+  test('and is unknown while no answer comes', async () => {
+    const { person, waiting, answer } = slowly();
+    const hub = stage.open({ idle: [person] });
+    const first = stage.attend('watch');
+    await stage.clock.advance(10);
+    answer();
+    await first;
+    await stage.clock.advance(60);
+    expect(waiting).toHaveLength(1);
+    await backFromRest(person, async () => {
+      await stage.clock.advance(300);
+      answer();
+    });
+    expect(hub.read().idleMs).toBe('unknown');
+    answer();
+    await stage.clock.advance(0);
+  });
+});
+
+test('an answer that comes long after its time is not believed: who came back meanwhile is not in it', async () => {
+  const person = stage.person(10 * MINUTE);
+  const hub = stage.open({ idle: [person] });
+  await stage.attend('watch');
+  const { idleMs } = person;
+  let answer = (_idle: number): void => undefined;
+  person.idleMs = () =>
+    new Promise((resolve) => {
+      answer = resolve;
+    });
+  await stage.clock.advance(1_000);
+  expect(hub.read().idleMs).toBe('unknown');
+  person.inputAt = stage.clock.now();
+  await stage.clock.advance(20_000);
+  person.idleMs = idleMs;
+  answer(10 * MINUTE);
+  await stage.clock.advance(10);
+  expect(hub.read().idleMs).toBe('unknown');
+  await stage.clock.advance(2_100);
+  expect(hub.read().idleMs).toBeLessThan(25_000);
 });
