@@ -148,7 +148,7 @@ export function createJobs(options: JobsOptions): Jobs {
   function start(leaseId: Hex32): void {
     const lease = books.ledger()?.lease(leaseId)?.lease;
     const key = options.key();
-    if (lease === undefined || key === null || runners.has(leaseId)) return;
+    if (lease === undefined || key === null || runners.has(leaseId) || ends.under(leaseId)) return;
     // Never two containers of one lease; the end of the removal wakes the next round.
     if (ladder.removing(leaseId)) return;
     const entry = entryOf(lease);
@@ -299,7 +299,7 @@ export function createJobs(options: JobsOptions): Jobs {
           if (action.why !== 'orphan') runners.get(action.leaseId)?.release();
           return ladder.remove(runners.get(action.leaseId), action.leaseId, action.containerId);
         case 'drop':
-          if (action.why === 'withdrawn') {
+          if (action.why === 'withdrawn' && !ends.under(action.leaseId)) {
             const lease = books.ledger()?.lease(action.leaseId)?.lease;
             if (lease !== undefined) decline(lease, 'stopped', 'the owner does not share this any more');
           }

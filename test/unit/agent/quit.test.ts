@@ -69,15 +69,3 @@ describe('the end of the agent', () => {
     expect(world.stateOf(id)).toBe('held');
   });
 });
-
-test('a lane that is switched off while the disk is full gives its lease back once', async () => {
-  const { agent, id } = await world.running();
-  world.disk.full = true;
-  await agent.commands.updateSettings({ lanes: { cpu: { share: 'never' } } });
-  await world.clock.advance(30_000);
-  expect(declined()).toEqual([[id, 'stopped']]);
-  world.disk.full = false;
-  await world.until(() => world.stateOf(id) === 'dropped', 'dropped');
-  expect(declined()).toHaveLength(1);
-  await agent.stop();
-});
