@@ -69,7 +69,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const starts = new Map<Hex32, number>();
   /** Their results are being signed and written. */
   const finishing = new Set<Hex32>();
-  /** Ended before their container had started. */
+  /** Ended, though their container may come up yet. */
   const ended = new WeakSet<Runner>();
   let share: Share = { cpuCores: 1, memoryBytes: 0, pids: 1 };
   let decision: Decision | null = null;

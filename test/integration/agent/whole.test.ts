@@ -146,6 +146,21 @@ test('kill -9 in the middle of a job: nothing is orphaned, nothing paid twice, n
   await until('nothing is left', async () => (await containersOf(device)).length === 0);
 }, 120_000);
 
+test('what the agent had not finished at its end is another device’s at once', async () => {
+  const leaver = await open('leaver');
+  const consumer = await network.consumer();
+  const job = await consumer.submit('transcode', clip);
+  await until('running', () => leaver.snapshot().running[0]?.phase === 'running');
+  const device = opened?.device ?? '0x';
+  await leaver.stop();
+  expect(await containersOf(device)).toEqual([]);
+
+  // Its lease would have lasted a minute.
+  const taker = await open('taker');
+  await until('taken', () => taker.snapshot().running.length > 0, 10_000);
+  expect((await consumer.follow(job.jobId, ['done', 'failed'])).state).toBe('done');
+}, 120_000);
+
 test('coordinator and chain go and come back: each is shown with its reason, and the work goes on', async () => {
   const agent = await open('away');
   const problems = () => agent.snapshot().problems.map((problem) => problem.kind);
