@@ -109,8 +109,11 @@ export function startRunner(options: RunnerOptions): Runner {
     });
 
   async function removeContainer(): Promise<void> {
-    if (running === null) return;
-    await containers.remove(running.containerId).catch((error: unknown) => {
+    const run = running;
+    if (run === null) return;
+    await containers.remove(run.containerId).catch((error: unknown) => {
+      // Without its door it ends by itself.
+      run.shut();
       log('warn', 'container-not-removed', { leaseId: lease.leaseId, detail: asFailure(error).message });
     });
   }

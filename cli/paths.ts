@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const resourcePath = (...parts: readonly string[]): string => join(ROOT, 'resources', ...parts);
 /** Written by set-up: the manifests bound to the images built on this machine. */
 export const practiceCataloguePath = (): string => join(ROOT, '.cache', 'catalogue.json');
-export const transcodeImage = 'idlemesh/transcode:0.1.0';
+export const transcodeImage = 'idlemesh/transcode:0.2.0';
 
 /** Where the product keeps its data on this system when nothing else is said. */
 export function defaultDataDir(kind: 'agent' | 'coordinator' | 'practice'): string {
