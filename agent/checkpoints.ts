@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rm, truncate } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { type FileHandle, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isFailure } from '../core/errors.ts';
 import { framesOf } from './frames.ts';
@@ -27,6 +27,8 @@ export type Checkpoints = {
   readonly progress: number;
   /** A frame of `bytes` bytes follows; it counts from its `end` on. Throws WORKLOAD_FAILED past the bound. */
   readonly next: (bytes: number) => Sink;
+  /** Keeps none of them any longer, nor any more: their room is wanted. False: there is no room to be had. */
+  readonly yield: () => Promise<boolean>;
   readonly close: () => Promise<void>;
 };
 
@@ -59,6 +61,8 @@ export async function openCheckpoints(options: {
     } catch (error) {
       broken = true;
       options.failed(error);
+      // What was written of it takes room that the result may need.
+      await log.truncate(end).catch(() => undefined);
     }
   }
 
@@ -87,25 +91,42 @@ export async function openCheckpoints(options: {
           }),
       };
     },
+    async yield() {
+      if (end === 0) return false;
+      [broken, end] = [true, 0];
+      await log.truncate(0);
+      return true;
+    },
     close: () => log.close(),
   };
 }
+
+/** For a disk that keeps none: they are read past. */
+export const NO_CHECKPOINTS: Checkpoints = {
+  ...{ path: '', bytes: 0, progress: 0 },
+  next: () => ({ write: async () => undefined, end: async () => undefined }),
+  yield: async () => false,
+  close: async () => undefined,
+};
 
 /**
  * Takes the checkpoints away from work that failed with them: they may be what it failed of. False: it has been given that
  * chance before.
  */
 export async function forsake(folder: string): Promise<boolean> {
+  const said = join(folder, 'from-scratch');
+  if (existsSync(said)) return false;
   try {
-    await (await open(join(folder, 'from-scratch'), 'wx', 0o600)).close();
+    await rm(checkpointsIn(folder), { recursive: true, force: true });
+    await writeFile(said, '', { mode: 0o600 });
+    return true;
   } catch {
     return false;
   }
-  await rm(checkpointsIn(folder), { force: true });
-  return true;
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+/** At a place in a file, however many calls it takes. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
   }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { fail } from '../core/errors.ts';
+import { Failure, fail } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
-import type { Checkpoints, Sink } from './checkpoints.ts';
+import { type Checkpoints, type Sink, writeAll } from './checkpoints.ts';
 import { framesOf, objectIn } from './frames.ts';
 import type { ContainerRun } from './ports.ts';
 
@@ -56,13 +56,23 @@ export async function collect(
   const hash = createHash('sha256');
   let bytes = 0;
   let whole = false;
-  const file = await open(path, 'w', 0o600);
+  const file = await open(path, 'w', 0o600).catch((error: unknown) => {
+    checkpoints?.close().catch(() => undefined);
+    throw full(error);
+  });
   const result: Sink = {
     async write(chunk) {
       bytes += chunk.length;
       if (bytes > maxBytes) fail('WORKLOAD_FAILED', `the output is larger than ${maxBytes} bytes`);
       hash.update(chunk);
-      await file.writeFile(chunk);
+      const at = bytes - chunk.length;
+      try {
+        await writeAll(file, chunk, at);
+      } catch (error) {
+        // With a result at hand nobody needs the way there.
+        if (!isFull(error) || !(await checkpoints?.yield())) throw error;
+        await writeAll(file, chunk, at);
+      }
     },
     async end() {
       whole = true;
@@ -74,15 +84,18 @@ export async function collect(
       await result.end();
     } else await sort(run.stdout, checkpoints, result, () => whole);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
-      fail('DISK_FULL', 'the disk is full: the output of a job does not fit', {}, error);
-    }
-    throw error;
+    throw full(error);
   } finally {
     await Promise.all([file.close(), checkpoints?.close()]);
   }
   return whole ? { sha256: `0x${hash.digest('hex')}`, bytes } : null;
 }
+
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+
+const full = (error: unknown): unknown =>
+  isFull(error) ? new Failure('DISK_FULL', 'the disk is full: the output of a job does not fit', {}, error) : error;
 
 /** Each frame to where it belongs; nothing may follow the result. */
 async function sort(

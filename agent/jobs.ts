@@ -9,11 +9,12 @@ import type { DeviceMessage, Lease } from '../core/wire.ts';
 import type { Books } from './books.ts';
 import { soon } from './ending.ts';
 import { type DeclineReason, entryFor } from './fitting.ts';
+import type { Ending } from './job-ending.ts';
 import { createLadder } from './ladder.ts';
 import { createLeaseEnds } from './lease-ends.ts';
 import type { CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 import type { Reporting } from './reporting.ts';
-import { type Ending, type Runner, startRunner } from './runner.ts';
+import { type Runner, startRunner } from './runner.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
 /** Doors are closed by then: what an engine that hangs still keeps is not waited for. */
@@ -66,7 +67,8 @@ export function createJobs(options: JobsOptions): Jobs {
   const { ports, books, catalogue } = options;
   const { clock, log } = ports;
   const runners = new Map<Hex32, Runner>();
-  const starts = new Map<Hex32, number>();
+  /** How often the containers of each lease were killed from outside. */
+  const deaths = new Map<Hex32, number>();
   /** Their results are being signed and written. */
   const finishing = new Set<Hex32>();
   /** Ended, though their container may come up yet. */
@@ -157,8 +159,6 @@ export function createJobs(options: JobsOptions): Jobs {
       drop(leaseId, entry.detail);
       return;
     }
-    const count = (starts.get(leaseId) ?? 0) + 1;
-    starts.set(leaseId, count);
     let saidAt = 0;
     const runner = startRunner({
       ports,
@@ -168,7 +168,7 @@ export function createJobs(options: JobsOptions): Jobs {
       lease,
       entry,
       share: shareOf(lease.lane, 1),
-      starts: count,
+      deaths: deaths.get(leaseId) ?? 0,
       changed: options.changed,
       began: () => {
         if (ended.has(runner)) finishOff(runner);
@@ -188,7 +188,7 @@ export function createJobs(options: JobsOptions): Jobs {
     });
     runners.set(leaseId, runner);
     settle(runner);
-    log('info', 'job-started', { leaseId, workload: lease.workload, start: count });
+    log('info', 'job-started', { leaseId, workload: lease.workload });
     runner.ended
       .then((ending) => end(runner, ending))
       .catch((error: unknown) => {
@@ -202,7 +202,8 @@ export function createJobs(options: JobsOptions): Jobs {
     runners.delete(leaseId);
     finishing.delete(leaseId);
     log('info', 'job-ended', { leaseId, ending: ending.kind });
-    if (ending.kind !== 'released') starts.delete(leaseId);
+    if (ending.kind !== 'released') deaths.delete(leaseId);
+    else if (ending.killed) deaths.set(leaseId, (deaths.get(leaseId) ?? 0) + 1);
     if (ending.kind === 'finished') options.reporting.sendResult(leaseId);
     if (ending.kind === 'declined') {
       if (ending.reason === 'image-missing') options.doubtEngine();

@@ -1,32 +1,21 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CatalogueEntry } from '../core/catalogue.ts';
-import { asFailure, type Failure, fail, isFailure } from '../core/errors.ts';
+import { asFailure, fail, isFailure } from '../core/errors.ts';
 import type { UnixMs } from '../core/primitives.ts';
 import { containerSpec, coresOf, limitUpdate, type Share } from '../core/sandbox.ts';
 import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
-import { type Checkpoints, checkpointsIn, forsake, openCheckpoints } from './checkpoints.ts';
-import { collect, feed, holds, listen, type Output, type Said } from './job-io.ts';
+import { type Checkpoints, checkpointsIn, forsake, NO_CHECKPOINTS, openCheckpoints } from './checkpoints.ts';
+import { type Ending, endingOf, failed, judge } from './job-ending.ts';
+import { collect, feed, holds, listen, type Output } from './job-io.ts';
 import type { ContainerRun, CoordinatorLink, DeviceKey, Ports } from './ports.ts';
 import { createStopwatch } from './stopwatch.ts';
 
 const RETRY_MS = { first: 1_000, last: 30_000 } as const;
-/** A container that is killed from outside is started again; one that dies again and again is the job's own doing. */
-const MAX_STARTS = 3;
 /** Checkpoints may be of a wider form than the result that is made of them. */
 const CHECKPOINTS_TO_OUTPUT = 2;
-/** Exit codes of KILL and TERM. */
-const KILLED: ReadonlySet<number> = new Set([137, 143]);
-
-/**
- * How a job's run ended. `released`: the lease stays and starts again, with the input and the checkpoints it has.
- */
-export type Ending =
-  | { readonly kind: 'finished'; readonly value: Struct<'Result'> }
-  | { readonly kind: 'declined'; readonly reason: 'failed' | 'image-missing'; readonly detail: string }
-  | { readonly kind: 'released' };
 
 export type Runner = {
   readonly lease: Lease;
@@ -55,7 +44,8 @@ type RunnerOptions = {
   readonly lease: Lease;
   readonly entry: CatalogueEntry;
   readonly share: Share;
-  readonly starts: number;
+  /** How often it was killed from outside before. */
+  readonly deaths: number;
   /** Makes the signed result durable; resolves when it is. */
   readonly finish: (value: Struct<'Result'>) => Promise<void>;
   readonly onProgress: (progress: number) => void;
@@ -84,7 +74,7 @@ export function startRunner(options: RunnerOptions): Runner {
   let timedOut = false;
   let kept = false;
   let full = false;
-  /** It began with the checkpoints of an earlier run. */
+  /** It began with the checkpoints of an earlier run, and has not done without failing since. */
   let restored = false;
 
   const stopwatch = createStopwatch(clock, entry.limits.seconds * 1000, () => {
@@ -172,6 +162,7 @@ export function startRunner(options: RunnerOptions): Runner {
     if (released) return { kind: 'released' };
     const outcome = await runContainer(folder, input, output);
     if ('kind' in outcome) return outcome;
+    restored = false;
     enter('uploading');
     await persist((link) => link.upload(outcome.sha256, output));
     const value: Struct<'Result'> = {
@@ -188,12 +179,16 @@ export function startRunner(options: RunnerOptions): Runner {
 
   async function checkpointsOf(folder: string): Promise<Checkpoints | null> {
     if (!entry.checkpoint) return null;
+    const failed = (error: unknown): void =>
+      log('warn', 'checkpoints-not-kept', { leaseId: lease.leaseId, detail: asFailure(error).message });
     const checkpoints = await openCheckpoints({
       path: checkpointsIn(folder),
       maxBytes: CHECKPOINTS_TO_OUTPUT * entry.limits.maxOutputBytes,
       progress: () => progress,
-      failed: (error) =>
-        log('warn', 'checkpoints-not-kept', { leaseId: lease.leaseId, detail: asFailure(error).message }),
+      failed,
+    }).catch((error: unknown) => {
+      failed(error);
+      return NO_CHECKPOINTS;
     });
     restored = checkpoints.bytes > 0;
     progress = checkpoints.progress;
@@ -237,33 +232,20 @@ export function startRunner(options: RunnerOptions): Runner {
         run.exited.finally(stopwatch.end).catch(end),
       ]);
       if (released) return { kind: 'released' };
-      if (timedOut) return failed(`it took longer than ${entry.limits.seconds} s`);
+      if (timedOut) {
+        restored = false;
+        return failed(`it took longer than ${entry.limits.seconds} s`);
+      }
       if (written.status === 'rejected') throw written.reason;
       if (exit.status === 'rejected') throw exit.reason;
       if (said.status === 'rejected') throw said.reason;
-      return judge(exit.value, said.value) ?? written.value ?? failed('it ended without a result');
+      return judge(exit.value, said.value, options.deaths) ?? written.value ?? failed('it ended without a result');
     } finally {
       stopwatch.end();
       listening = false;
       await removeContainer();
       running = null;
     }
-  }
-
-  const failed = (detail: string): Ending => ({ kind: 'declined', reason: 'failed', detail: detail.slice(0, 500) });
-
-  function judge(exit: { readonly code: number; readonly outOfMemory: boolean }, said: Said): Ending | null {
-    if (exit.outOfMemory) return failed('it ran out of memory');
-    if (exit.code === 0 && said.done) return null;
-    if (KILLED.has(exit.code) && said.error === null && options.starts < MAX_STARTS) return { kind: 'released' };
-    return failed(said.error ?? `exit code ${exit.code}: ${said.tail}`);
-  }
-
-  function endingOf(error: Failure): Ending {
-    if (released || error.code === 'CANCELLED') return { kind: 'released' };
-    // The engine or the disk failed, not the job.
-    if (['ENGINE_AWAY', 'DISK_FULL', 'COORDINATOR_AWAY'].includes(error.code)) return { kind: 'released' };
-    return failed(error.message);
   }
 
   /** What the lease needs when it starts again stays; a full disk gets everything back. */
@@ -285,7 +267,7 @@ export function startRunner(options: RunnerOptions): Runner {
       const failure = asFailure(error);
       log('warn', 'job-ended-early', { leaseId: lease.leaseId, code: failure.code, detail: failure.message });
       full = failure.code === 'DISK_FULL';
-      return endingOf(failure);
+      return released ? { kind: 'released' as const } : endingOf(failure);
     })
     .then(onceMore)
     .then((ending) => {

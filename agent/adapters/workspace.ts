@@ -18,10 +18,13 @@ export function folderWorkspace(path: string): Workspace {
       await mkdir(path, { recursive: true, mode: 0o700 });
     },
     async sweep(keep) {
+      const failures: unknown[] = [];
       for (const name of await readdir(path)) {
         const leaseId = hex32.safeParse(`0x${name}`);
-        if (!leaseId.success || !keep(leaseId.data)) await rm(join(path, name), { recursive: true, force: true });
+        if (leaseId.success && keep(leaseId.data)) continue;
+        await rm(join(path, name), { recursive: true, force: true }).catch((error: unknown) => failures.push(error));
       }
+      if (failures.length > 0) throw new AggregateError(failures, `${failures.length} folders could not be removed`);
     },
   };
 }

@@ -43,13 +43,51 @@ case $crf in 20 | 23 | 28) ;; *) give_up 'crf is not offered' ;; esac
 head -c "$bytes" <&3 >/tmp/input || give_up 'the input does not fit'
 [ "$(size_of /tmp/input)" = "$bytes" ] || give_up 'the input ended early' 3
 
+# One instruction set on every machine of an architecture: float rounding must not depend on the processor's age.
+fixed=''
+if [ "$(uname -m)" = x86_64 ]; then
+  fixed='-cpuflags mmx+mmxext+sse+sse2+sse3+ssse3'
+  export GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4
+fi
+open='-protocol_whitelist file,pipe -format_whitelist mov,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,wav,mp3 -max_pixels 35389440'
+# Below the reader at the door, which must get the processor at once to stop this.
+calmly() { nice -n 19 ffmpeg -nostdin -hide_banner -loglevel error "$@" 2>/tmp/log; }
+encode() { calmly "$@" </dev/null; }
+about() { ffprobe -v error $open "$@" 2>/tmp/log </dev/null; }
+
+about -show_entries format=format_name -of csv=p=0 /tmp/input >/tmp/kind &
+wait $! || give_up "not a video that is read here: $(tail -c 300 /tmp/log)"
+# Pieces are found by seeking, which is exact in these two containers only. What the second does not take stays as it is, in one
+# piece. This comes before the checkpoints, and is given up where there is no room for it: what the result is made of must not
+# depend on the room that there is.
+exact=1
+case $(cat /tmp/kind) in
+  *mov*) mv /tmp/input /tmp/source ;;
+  *)
+    encode $open -fflags +genpts -i /tmp/input -map 0:v:0 -map '0:a:0?' -sn -dn -c copy -fflags +bitexact \
+      -f matroska -y /tmp/source &
+    wait $!
+    code=$?
+    if [ "$code" = 0 ]; then
+      rm -f /tmp/input
+    else
+      # Killed, or out of room (1 MiB): not the input's doing.
+      [ "$code" -lt 128 ] && [ "$(stat -f -c %a /tmp)" -gt 256 ] || give_up 'the input does not fit twice'
+      mv /tmp/input /tmp/source
+      exact=0
+    fi
+    ;;
+esac
+
 # The pieces that an earlier run has made.
 got=0
 have=0
 while [ "$got" -lt "$saved" ]; do
   IFS= read -r line <&3 || give_up 'the checkpoints ended early' 3
-  size=$(printf '%s' "$line" | jq -er 'select(.frame == "checkpoint") | .bytes | select(. >= 0) | tostring' 2>/dev/null) ||
-    give_up 'a checkpoint is not in a frame'
+  # As the agent writes it; a parser for each would take longer than all else here.
+  size=${line#'{"frame":"checkpoint","bytes":'}
+  size=${size%%[!0-9]*}
+  [ -n "$size" ] || give_up 'a checkpoint is not in a frame'
   head -c "$size" <&3 >"/tmp/piece.$have" || give_up 'the checkpoints do not fit'
   [ "$(size_of "/tmp/piece.$have")" = "$size" ] || give_up 'the checkpoints ended early' 3
   # All pieces are MPEG transport streams.
@@ -72,29 +110,6 @@ done
   kill -TERM 1
 ) &
 
-# One instruction set on every machine of an architecture: float rounding must not depend on the processor's age.
-fixed=''
-if [ "$(uname -m)" = x86_64 ]; then
-  fixed='-cpuflags mmx+mmxext+sse+sse2+sse3+ssse3'
-  export GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4
-fi
-open='-protocol_whitelist file,pipe -format_whitelist mov,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,wav,mp3 -max_pixels 35389440'
-# Below the reader at the door, which must get the processor at once to stop this.
-encode() { nice -n 19 ffmpeg -nostdin -hide_banner -loglevel error "$@" 2>/tmp/log </dev/null; }
-about() { ffprobe -v error $open "$@" 2>/tmp/log </dev/null; }
-
-about -show_entries format=format_name -of csv=p=0 /tmp/input >/tmp/kind &
-wait $! || give_up "not a video that is read here: $(tail -c 300 /tmp/log)"
-# Pieces are found by seeking, which is exact in these two containers only; what does not fit into the second is read as it is.
-case $(cat /tmp/kind) in
-  *mov*) mv /tmp/input /tmp/source ;;
-  *)
-    encode $open -fflags +genpts -i /tmp/input -map 0:v:0 -map '0:a:0?' -sn -dn -c copy -fflags +bitexact \
-      -f matroska -y /tmp/source &
-    if wait $!; then rm -f /tmp/input; else mv /tmp/input /tmp/source; fi
-    ;;
-esac
-
 about -show_entries format=start_time -of csv=p=0 /tmp/source >/tmp/start &
 wait $!
 start=$(cat /tmp/start)
@@ -103,13 +118,17 @@ about -select_streams v:0 -show_entries packet=pts_time,duration_time,flags -of 
 wait $!
 sort -t, -k1,1g /tmp/packets >/tmp/sorted &
 wait $!
+# Reading larger pictures takes its time, too.
+pixels=$(about -select_streams v:0 -show_entries stream=width,height -of csv=p=0 /tmp/source | awk -F, 'NR == 1 { print $1 * $2 }')
+[ "${pixels:-0}" -le 2073600 ] || most=$((most * 2073600 / pixels + 1))
 awk -v max="$most" -f "$here/plan.awk" /tmp/sorted >/tmp/plan &
 wait $!
 # How long the last picture is shown, in ticks: a transport stream does not tell, and without it the picture is not shown.
-shown=$(tail -n 1 /tmp/sorted | awk -F, '{ print $2 > 0 ? int($2 * 90000 + 0.5) : 3600 }')
+shown=$(tail -n 1 /tmp/sorted | awk -F, '{ ticks = 3600 } $2 > 0 { ticks = int($2 * 90000 + 0.5) } { print ticks }')
+shown=${shown:-3600}
+# Without time stamps there is one piece, too.
+[ "$exact" = 1 ] && [ -s /tmp/plan ] || echo "start end start $(($(wc -l </tmp/sorted) + 1))" >/tmp/plan
 rm -f /tmp/packets /tmp/sorted
-# Without time stamps there is one piece: all of it.
-[ -s /tmp/plan ] || echo 'start end start 1' >/tmp/plan
 total=$(awk '{ n += $4 } END { print n }' /tmp/plan)
 [ "$have" -le $(($(wc -l </tmp/plan) + 1)) ] || give_up 'there are more checkpoints than pieces'
 
@@ -195,19 +214,22 @@ while read -r from to seek frames; do
 done </tmp/plan
 rm -f /tmp/source
 
-: >/tmp/picture
-k=1
-while [ "$k" -lt "$at" ]; do
-  cat "/tmp/piece.$k" >>/tmp/picture || give_up 'the pieces do not fit'
-  rm -f "/tmp/piece.$k"
-  k=$((k + 1))
-done
-with=''
-[ ! -s /tmp/piece.0 ] || with='-f mpegts -i /tmp/piece.0 -map 1:a:0'
-encode -copyts -f mpegts -i /tmp/picture $with -map 0:v:0 -c copy -bsf:v "setts=pts=PTS:dts=DTS:duration=${shown:-3600}" -output_ts_offset -10 -map_metadata -1 \
-  -video_track_timescale 90000 -fflags +bitexact -movflags +faststart -f mp4 -y /tmp/output &
+# Each goes when it has been read: there need not be room for all of them beside the result.
+pieces() {
+  k=1
+  while [ "$k" -lt "$at" ]; do
+    cat "/tmp/piece.$k"
+    rm -f "/tmp/piece.$k"
+    k=$((k + 1))
+  done
+}
+heard='' maps='-map 0:v:0'
+[ ! -s /tmp/piece.0 ] || heard='-f mpegts -i /tmp/piece.0' maps="$maps -map 1:a:0"
+pieces | calmly -copyts -f mpegts -i pipe:0 $heard $maps -c copy -bsf:v "setts=pts=PTS:dts=DTS:duration=$shown" \
+  -output_ts_offset -10 -map_metadata -1 -video_track_timescale 90000 -fflags +bitexact -movflags +faststart \
+  -f mp4 -y /tmp/output &
 wait $! || give_up "ffmpeg: $(tail -c 300 /tmp/log)"
-rm -f /tmp/picture /tmp/piece.0
+rm -f /tmp/piece.0
 
 put output /tmp/output || give_up 'the output could not be sent'
 say '{"progress":1}'

@@ -181,6 +181,7 @@ describe('every picture is there, at its time', () => {
     ['slow.mp4', ['-t', '40', '-vf', 'fps=1/6', '-an', '-c:v', 'libx264']],
     ['one.mp4', ['-frames:v', '1', '-an', '-c:v', 'libx264']],
     ['late.mkv', ['-t', '6', '-output_ts_offset', '1000', '-c:v', 'libx264', '-c:a', 'aac']],
+    ['odd-sound.ts', ['-t', '10', '-c:v', 'libx264', '-bf', '2', '-c:a', 'pcm_bluray', '-ar', '48000', '-f', 'mpegts']],
     ['long-sound.mp4', ['-t', '9', '-vf', 'trim=end=3', '-c:v', 'libx264', '-c:a', 'aac']],
   ])('of %s', async (name, options) => {
     const film = await made(name, ...options);
