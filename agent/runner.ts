@@ -36,10 +36,12 @@ export type Runner = {
   readonly release: () => void;
 };
 
+type BlobLink = Pick<CoordinatorLink, 'download' | 'upload'>;
+
 type RunnerOptions = {
   readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile'>;
-  readonly link: () => CoordinatorLink | null;
-  readonly key: DeviceKey;
+  readonly link: () => BlobLink | null;
+  readonly key: Pick<DeviceKey, 'address'>;
   readonly instance: string;
   readonly lease: Lease;
   readonly entry: CatalogueEntry;
@@ -109,7 +111,7 @@ export function startRunner(options: RunnerOptions): Runner {
   }
 
   /** Repeats what a coordinator that is away or a full disk stopped, until released. */
-  async function persist(step: (link: CoordinatorLink) => Promise<void>): Promise<void> {
+  async function persist(step: (link: BlobLink) => Promise<void>): Promise<void> {
     for (let wait: number = RETRY_MS.first; ; wait = Math.min(wait * 2, RETRY_MS.last)) {
       if (released) fail('CANCELLED', 'released');
       const link = options.link();
