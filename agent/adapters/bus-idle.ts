@@ -1,8 +1,7 @@
 import type { IdleSource } from '../ports.ts';
 import { type Bus, type BusSession, isAbsent } from './bus.ts';
+import { onceReturned } from './returning.ts';
 
-/** What cannot be watched is given back as if somebody had come, after this. */
-const GIVE_UP_MS = 100;
 const MUTTER = {
   to: 'org.gnome.Mutter.IdleMonitor',
   path: '/org/gnome/Mutter/IdleMonitor/Core',
@@ -31,47 +30,19 @@ export function mutterIdle(bus: Bus): IdleSource {
         return isAbsent(error) ? 'unavailable' : 'unknown';
       }
     },
-    onReturn(listener) {
-      let armed: BusSession | null = null;
-      let done = false;
-      let giving: NodeJS.Timeout | undefined;
-      let release = (): void => undefined;
-      const finish = (): void => {
-        done = true;
-        clearTimeout(giving);
-        off();
-        release();
-      };
-      const fire = (): void => {
-        if (done) return;
-        finish();
-        listener();
-      };
-      // Who cannot be woken must not sleep; nor ask again without end.
-      const give = (): void => {
-        if (!done) giving = setTimeout(fire, GIVE_UP_MS);
-      };
-      const begin = async (session: BusSession): Promise<void> => {
-        if (done || armed === session) return;
-        armed = session;
-        const fired = await watchesFired(session);
-        const [answer] = await session.call({ ...MUTTER, member: 'AddUserActiveWatch' });
-        const id = Number(answer);
-        const remove = (): void => {
-          fired.forget(id);
-          session.call({ ...MUTTER, member: 'RemoveWatch', arguments: ['u', id] }).catch(() => undefined);
-        };
-        if (done) return remove();
-        release = remove;
-        fired.when(id, fire);
-      };
-      const off = bus.watch((session) => {
-        if (session !== null) begin(session).catch(give);
-        else if (armed !== null) fire();
-      });
-      void bus.get().then((session) => (session === null ? give() : begin(session).catch(give)));
-      return finish;
-    },
+    onReturn: (listener) => onceReturned(bus, watchActivity, listener),
+  };
+}
+
+/** Has the compositor tell of the next input. */
+async function watchActivity(session: BusSession, fire: () => void): Promise<() => void> {
+  const fired = await watchesFired(session);
+  const [answer] = await session.call({ ...MUTTER, member: 'AddUserActiveWatch' });
+  const id = Number(answer);
+  fired.when(id, fire);
+  return () => {
+    fired.forget(id);
+    session.call({ ...MUTTER, member: 'RemoveWatch', arguments: ['u', id] }).catch(() => undefined);
   };
 }
 

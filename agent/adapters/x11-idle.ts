@@ -1,11 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import type { IdleSource } from '../ports.ts';
+import { onceReturned } from './returning.ts';
 import type { XServer, XSession } from './x11-connection.ts';
 
 /** An alarm on a smaller idle time could be passed over: the server looks at its counter in whole milliseconds. */
 const ARMED_ABOVE_MS = 20;
-/** What cannot be watched is given back as if somebody had come, after this. */
-const GIVE_UP_MS = 100;
 /** Between two looks at a server that cannot wake us. */
 const LOOK_MS = 40;
 /** The server counts whole milliseconds. */
@@ -29,39 +28,7 @@ export function x11Idle(server: XServer): IdleSource {
       const ms = await session.idle().catch(() => -1);
       return Number.isFinite(ms) && ms >= 0 ? ms : 'unknown';
     },
-    onReturn(listener) {
-      let stop = (): void => undefined;
-      let armed: XSession | null = null;
-      let done = false;
-      let giving: NodeJS.Timeout | undefined;
-      const finish = (): void => {
-        done = true;
-        clearTimeout(giving);
-        off();
-        stop();
-      };
-      const fire = (): void => {
-        if (done) return;
-        finish();
-        listener();
-      };
-      // Who cannot be woken must not sleep; nor ask again without end.
-      const give = (): void => {
-        if (!done) giving = setTimeout(fire, GIVE_UP_MS);
-      };
-      const begin = (session: XSession): void => {
-        if (done || armed === session) return;
-        armed = session;
-        stop = arm(session, fire);
-      };
-      const off = server.watch((session) => {
-        if (session !== null) begin(session);
-        // What happens at the machine cannot be seen any more: somebody may be there.
-        else if (armed !== null) fire();
-      });
-      void server.get().then((session) => (session === null ? give() : begin(session)));
-      return finish;
-    },
+    onReturn: (listener) => onceReturned(server, arm, listener),
   };
 }
 
