@@ -3,7 +3,7 @@ import { type Amount, parseTokens } from '../../core/money.ts';
 import { type Hex32, LANES } from '../../core/primitives.ts';
 import { applyPatch, defaultSettings } from '../../core/settings.ts';
 import { SENSORS } from '../../core/signals.ts';
-import type { Problem, RunningJob, Snapshot, WalletView, Withdrawal } from '../../core/snapshot.ts';
+import type { RunningJob, Snapshot, WalletView, Withdrawal } from '../../core/snapshot.ts';
 
 const GIB = 1024 ** 3;
 const MINUTE = 60_000;
@@ -82,22 +82,6 @@ export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot 
     ...change,
   };
 }
-
-/** One of every fault. */
-export const PROBLEMS: readonly Problem[] = [
-  { kind: 'settings-broken', path: '~/.config/idlemesh/settings.json', detail: 'limits.cpuPercent: expected number' },
-  { kind: 'ledger-unwritable', detail: 'no space left on device' },
-  { kind: 'engine-absent', detail: 'nothing answers at /var/run/docker.sock' },
-  { kind: 'engine-forbidden', detail: 'connect EACCES /var/run/docker.sock' },
-  { kind: 'engine-unfit', detail: 'the engine has no memory limit' },
-  { kind: 'engine-slow', detail: 'freezing took 2.3 s', at: 0 },
-  { kind: 'disk-low', freeBytes: 1.2 * GIB, neededBytes: 2 * GIB },
-  { kind: 'coordinator-away', url: 'http://127.0.0.1:7350', detail: 'connection refused' },
-  { kind: 'coordinator-refused', url: 'http://127.0.0.1:7350', detail: 'this device was revoked' },
-  { kind: 'chain-away', detail: 'connection refused' },
-  { kind: 'vault-unreadable', detail: 'the keyring is locked' },
-  { kind: 'not-started', detail: 'the database is locked' },
-];
 
 export const withdrawals = (now: number): readonly Withdrawal[] => {
   const amount = parseTokens('4.2075');

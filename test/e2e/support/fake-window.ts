@@ -3,17 +3,8 @@ import type { Settings } from '../../../core/settings.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
 import { FakeBridge } from '../../fakes/bridge.ts';
-import {
-  APPS,
-  busyMachine,
-  daily,
-  history,
-  PROBLEMS,
-  snapshot,
-  switches,
-  wallet,
-  withdrawals,
-} from '../../fakes/snapshots.ts';
+import { APPS, busyMachine, daily, history, snapshot, switches, wallet, withdrawals } from '../../fakes/snapshots.ts';
+import { PROBLEMS } from '../../support/situations.ts';
 
 /** Bundled and run in the page before the window's own script: puts a fake application where the preload would. */
 

@@ -6,10 +6,11 @@ import { commandArguments } from '../../../core/ipc.ts';
 import { perLane } from '../../../core/primitives.ts';
 import { containerSpec, LABEL, limitUpdate } from '../../../core/sandbox.ts';
 import { applyPatch, defaultSettings, parseSettings } from '../../../core/settings.ts';
-import { mainReason, type Problem, presenceOf } from '../../../core/snapshot.ts';
+import { mainReason, presenceOf } from '../../../core/snapshot.ts';
 import { textIn } from '../../../core/text/index.ts';
 import { coordinatorMessage, deviceMessage } from '../../../core/wire.ts';
 import { ENTRY } from '../../fakes/world.ts';
+import { PROBLEM, PROBLEMS, reasonsAt } from '../../support/situations.ts';
 
 describe('the sandbox of every launch', () => {
   const labels = { lease: `0x${'1'.repeat(64)}`, device: `0x${'2'.repeat(40)}`, instance: 'i' } as const;
@@ -129,49 +130,7 @@ describe('what comes from outside', () => {
   });
 });
 
-const reasons: { readonly [Kind in Reason['kind']]: Extract<Reason, { kind: Kind }> } = {
-  'settings-broken': { kind: 'settings-broken' },
-  'ledger-unwritable': { kind: 'ledger-unwritable' },
-  paused: { kind: 'paused', until: 3_600_000 },
-  'lane-off': { kind: 'lane-off' },
-  'lane-not-offered': { kind: 'lane-not-offered' },
-  'engine-unchecked': { kind: 'engine-unchecked' },
-  'engine-absent': { kind: 'engine-absent' },
-  'engine-forbidden': { kind: 'engine-forbidden' },
-  'engine-unfit': { kind: 'engine-unfit', detail: 'why' },
-  'disk-low': { kind: 'disk-low', freeBytes: 1, neededBytes: 2 },
-  'on-battery': { kind: 'on-battery' },
-  'idle-unknown': { kind: 'idle-unknown' },
-  'in-use': { kind: 'in-use', resumesAt: 60_000 },
-  'no-gpu': { kind: 'no-gpu' },
-  drained: { kind: 'drained' },
-  'schedule-closed': { kind: 'schedule-closed', opensAt: 7_200_000 },
-  metered: { kind: 'metered' },
-  'too-hot': { kind: 'too-hot', celsius: 91.4, limit: 90 },
-  game: { kind: 'game', name: 'Portal 2' },
-  fullscreen: { kind: 'fullscreen', name: 'Firefox' },
-  'gpu-memory': { kind: 'gpu-memory', gpu: 'GeForce', percent: 70, limit: 60 },
-  'gpu-busy': { kind: 'gpu-busy', gpu: 'GeForce', percent: 30, limit: 20 },
-  media: { kind: 'media', name: 'VLC' },
-  'cpu-busy': { kind: 'cpu-busy', percent: 70, limit: 60 },
-  'sensor-unknown': { kind: 'sensor-unknown', sensor: 'games' },
-  settling: { kind: 'settling', after: 'game', resumesAt: 30_000 },
-  'coordinator-away': { kind: 'coordinator-away' },
-};
-const problems: { readonly [Kind in Problem['kind']]: Extract<Problem, { kind: Kind }> } = {
-  'settings-broken': { kind: 'settings-broken', path: '/p', detail: 'd' },
-  'ledger-unwritable': { kind: 'ledger-unwritable', detail: 'd' },
-  'not-started': { kind: 'not-started', detail: 'd' },
-  'engine-absent': { kind: 'engine-absent', detail: 'd' },
-  'engine-forbidden': { kind: 'engine-forbidden', detail: 'd' },
-  'engine-unfit': { kind: 'engine-unfit', detail: 'd' },
-  'engine-slow': { kind: 'engine-slow', detail: 'd', at: 0 },
-  'disk-low': { kind: 'disk-low', freeBytes: 1, neededBytes: 2 },
-  'coordinator-away': { kind: 'coordinator-away', url: 'u', detail: 'd' },
-  'coordinator-refused': { kind: 'coordinator-refused', url: 'u', detail: 'd' },
-  'chain-away': { kind: 'chain-away', detail: 'd' },
-  'vault-unreadable': { kind: 'vault-unreadable', detail: 'd' },
-};
+const reasons = reasonsAt(0);
 
 describe.each(['en', 'ja'] as const)('sentences in %s', (language) => {
   const text = textIn(language);
@@ -182,7 +141,7 @@ describe.each(['en', 'ja'] as const)('sentences in %s', (language) => {
     for (const sentence of said) expect(sentence).not.toMatch(/undefined|NaN|^$/);
   });
   test('each problem has a title and advice', () => {
-    const said = Object.values(problems).map((problem) => text.problem(problem));
+    const said = PROBLEMS.map((problem) => text.problem(problem));
     expect(new Set(said.map((entry) => entry.title)).size).toBe(said.length);
     for (const { title, advice } of said) expect(`${title} ${advice}`).not.toMatch(/undefined|NaN/);
   });
@@ -196,8 +155,8 @@ test('presence and the reason that matters', () => {
   const lanes = perLane((lane) => held(lane === 'cpu' ? reasons['in-use'] : reasons['lane-not-offered']));
   expect(mainReason(lanes)).toEqual(reasons['in-use']);
   expect(presenceOf(lanes, [])).toBe('waiting');
-  expect(presenceOf(lanes, [problems['chain-away']])).toBe('attention');
-  expect(presenceOf({ ...lanes, cpu: { kind: 'run' } }, [problems['chain-away']])).toBe('sharing');
+  expect(presenceOf(lanes, [PROBLEM['chain-away']])).toBe('attention');
+  expect(presenceOf({ ...lanes, cpu: { kind: 'run' } }, [PROBLEM['chain-away']])).toBe('sharing');
   expect(presenceOf({ ...lanes, cpu: held(reasons.paused) }, [])).toBe('paused');
   expect(mainReason({ ...lanes, cpu: { kind: 'run' } })).toBeNull();
 });

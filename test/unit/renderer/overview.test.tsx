@@ -1,49 +1,19 @@
 // @vitest-environment happy-dom
 import { act, fireEvent, screen, waitFor } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
-import type { Reason } from '../../../core/decide.ts';
 import { parseTokens } from '../../../core/money.ts';
 import type { Problem } from '../../../core/snapshot.ts';
 import { textIn } from '../../../core/text/index.ts';
 import { momentAt } from '../../../renderer/format.ts';
-import { job, PROBLEMS, snapshot, wallet } from '../../fakes/snapshots.ts';
+import { job, snapshot, wallet } from '../../fakes/snapshots.ts';
+import { PROBLEM, PROBLEMS, reasonsAt } from '../../support/situations.ts';
 import { alerts, aWindow, NOW, openWindow } from './open-window.tsx';
 
 aWindow();
 
 const LANGUAGES = ['en', 'ja'] as const;
-const GIB = 1024 ** 3;
 
-/** One of every reason; a new one does not compile until it is here. */
-const REASONS: { readonly [Kind in Reason['kind']]: Extract<Reason, { readonly kind: Kind }> } = {
-  'settings-broken': { kind: 'settings-broken' },
-  'ledger-unwritable': { kind: 'ledger-unwritable' },
-  paused: { kind: 'paused', until: NOW + 50 * 60_000 },
-  'lane-off': { kind: 'lane-off' },
-  'lane-not-offered': { kind: 'lane-not-offered' },
-  'engine-unchecked': { kind: 'engine-unchecked' },
-  'engine-absent': { kind: 'engine-absent' },
-  'engine-forbidden': { kind: 'engine-forbidden' },
-  'engine-unfit': { kind: 'engine-unfit', detail: 'no seccomp' },
-  'disk-low': { kind: 'disk-low', freeBytes: GIB, neededBytes: 2 * GIB },
-  'on-battery': { kind: 'on-battery' },
-  'idle-unknown': { kind: 'idle-unknown' },
-  'in-use': { kind: 'in-use', resumesAt: NOW + 90_000 },
-  'no-gpu': { kind: 'no-gpu' },
-  drained: { kind: 'drained' },
-  'schedule-closed': { kind: 'schedule-closed', opensAt: NOW + 2 * 3_600_000 },
-  metered: { kind: 'metered' },
-  'too-hot': { kind: 'too-hot', celsius: 91.4, limit: 90 },
-  game: { kind: 'game', name: 'Portal 2' },
-  fullscreen: { kind: 'fullscreen', name: 'Firefox' },
-  'gpu-memory': { kind: 'gpu-memory', gpu: 'GeForce', percent: 70, limit: 60 },
-  'gpu-busy': { kind: 'gpu-busy', gpu: 'GeForce', percent: 30, limit: 20 },
-  media: { kind: 'media', name: 'VLC' },
-  'cpu-busy': { kind: 'cpu-busy', percent: 70, limit: 60 },
-  'sensor-unknown': { kind: 'sensor-unknown', sensor: 'games' },
-  settling: { kind: 'settling', after: 'game', resumesAt: NOW + 30_000 },
-  'coordinator-away': { kind: 'coordinator-away' },
-};
+const REASONS = reasonsAt(NOW);
 
 const REMEDIES: { readonly [Kind in Problem['kind']]: 'resetSettings' | 'openHelp' | 'limits' | 'settings' | null } = {
   'settings-broken': 'resetSettings',
@@ -101,12 +71,8 @@ describe.each(LANGUAGES)('in %s', (language) => {
   });
 });
 
-it('names every kind of problem once', () => {
-  expect(PROBLEMS.map(({ kind }) => kind).sort()).toEqual(Object.keys(REMEDIES).sort());
-});
-
 it('starts from the defaults only when asked, and says so when it could not', async () => {
-  const broken = PROBLEMS.filter(({ kind }) => kind === 'settings-broken');
+  const broken = [PROBLEM['settings-broken']];
   const window = await openWindow({ presence: 'attention', problems: broken });
   window.bridge.refuse({ code: 'DISK_FULL', message: 'no space left on device' });
   expect(window.calls('resetSettings')).toEqual([]);
