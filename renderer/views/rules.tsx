@@ -37,14 +37,22 @@ function Flag({ rule, label, meaning }: { readonly rule: FlagKey; readonly label
 
 type ThresholdProps = {
   readonly rule: LimitKey;
-  readonly label: string;
-  readonly meaning: string;
+  readonly label: 'cpuBusy' | 'gpuBusy' | 'gpuMemory' | 'heat';
+  readonly meaning: `${ThresholdProps['label']}Meaning`;
   readonly stops: readonly number[];
-  readonly unit: (value: string) => string;
+  readonly unit: 'percent' | 'celsius';
 };
+
+const THRESHOLDS: readonly ThresholdProps[] = [
+  { rule: 'cpuBusyPercent', label: 'cpuBusy', meaning: 'cpuBusyMeaning', stops: PERCENT, unit: 'percent' },
+  { rule: 'gpuBusyPercent', label: 'gpuBusy', meaning: 'gpuBusyMeaning', stops: PERCENT, unit: 'percent' },
+  { rule: 'gpuMemoryPercent', label: 'gpuMemory', meaning: 'gpuMemoryMeaning', stops: PERCENT, unit: 'percent' },
+  { rule: 'maxTemperatureC', label: 'heat', meaning: 'heatMeaning', stops: HEAT, unit: 'celsius' },
+];
 
 function Threshold({ rule, label, meaning, stops, unit }: ThresholdProps) {
   const { snapshot, text, format } = useFrame();
+  const words = text.window.yielding;
   const present = snapshot.settings.rules[rule] ?? NEVER;
   const { value, change, failure, dismiss } = useSetting(present, (limit) => ({
     rules: { [rule]: limit === NEVER ? null : limit },
@@ -53,9 +61,9 @@ function Threshold({ rule, label, meaning, stops, unit }: ThresholdProps) {
   return (
     <>
       <Dial
-        label={label}
-        meaning={meaning}
-        said={value === NEVER ? text.window.yielding.off : unit(format.number(value))}
+        label={words[label]}
+        meaning={words[meaning]}
+        said={value === NEVER ? words.off : words[unit](format.number(value))}
         value={Math.max(0, all.indexOf(value))}
         min={0}
         max={all.length - 1}
@@ -109,34 +117,9 @@ export function GiveBack() {
           <Flag rule="shareOnMetered" label={words.metered} meaning={words.meteredMeaning} />
         </div>
         <div className="column">
-          <Threshold
-            rule="cpuBusyPercent"
-            label={words.cpuBusy}
-            meaning={words.cpuBusyMeaning}
-            stops={PERCENT}
-            unit={words.percent}
-          />
-          <Threshold
-            rule="gpuBusyPercent"
-            label={words.gpuBusy}
-            meaning={words.gpuBusyMeaning}
-            stops={PERCENT}
-            unit={words.percent}
-          />
-          <Threshold
-            rule="gpuMemoryPercent"
-            label={words.gpuMemory}
-            meaning={words.gpuMemoryMeaning}
-            stops={PERCENT}
-            unit={words.percent}
-          />
-          <Threshold
-            rule="maxTemperatureC"
-            label={words.heat}
-            meaning={words.heatMeaning}
-            stops={HEAT}
-            unit={words.celsius}
-          />
+          {THRESHOLDS.map((each) => (
+            <Threshold key={each.rule} {...each} />
+          ))}
         </div>
       </div>
     </section>
