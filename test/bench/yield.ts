@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onVirtualDisplay, testTools } from '../../scripts/lib/display.mjs';
 import { which } from '../../scripts/lib/run.mjs';
-import { falseSwitches } from './noise.ts';
 import { openDisplay } from './yield/display.ts';
 import { type Arm, freeOnce, type Scene, yieldOnce } from './yield/events.ts';
 import { percentile, rounded, spread } from './yield/figures.ts';
 import { openFleet } from './yield/fleet.ts';
+import { falseSwitches } from './yield/noise.ts';
 import { spinnerCatalogue } from './yield/image.ts';
 
 /**

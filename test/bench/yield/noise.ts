@@ -1,6 +1,6 @@
-import { decide, freshMemory } from '../../core/decide.ts';
-import { defaultSettings } from '../../core/settings.ts';
-import { calm, NOW, policyFrom } from '../support/rules.ts';
+import { decide, freshMemory } from '../../../core/decide.ts';
+import { defaultSettings } from '../../../core/settings.ts';
+import { calm, NOW, policyFrom } from '../../support/rules.ts';
 
 /**
  * How often a noisy load makes work stop or go on, by our rule and by BOINC's published one, at the same threshold. The load has

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { falseSwitches, noisyLoad, THRESHOLD_PERCENT, worstFiveMinutes } from '../../bench/noise.ts';
+import { falseSwitches, noisyLoad, THRESHOLD_PERCENT, worstFiveMinutes } from '../../bench/yield/noise.ts';
 
 const SEEDS = Array.from({ length: 100 }, (_, seed) => seed);
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
