@@ -10,8 +10,8 @@ import { openDisplay } from './yield/display.ts';
 import { type Arm, freeOnce, type Scene, yieldOnce } from './yield/events.ts';
 import { percentile, rounded, spread } from './yield/figures.ts';
 import { openFleet } from './yield/fleet.ts';
-import { falseSwitches } from './yield/noise.ts';
 import { spinnerCatalogue } from './yield/image.ts';
+import { falseSwitches } from './yield/noise.ts';
 
 /**
  * How long work goes on after its owner is back: from a synthetic input on a virtual display, or the start of a program that
