@@ -184,7 +184,6 @@ export const enSharing = {
     learnTitle: 'Which program is a game?',
     learnMeaning: 'Start it first. Only its name is kept, on this machine.',
     known: 'Known as a game',
-    learnThis: (name: string) => `Learn ${name}`,
     none: 'No program of yours can be seen right now.',
     again: 'Look again',
     close: 'Close',

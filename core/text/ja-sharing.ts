@@ -172,7 +172,6 @@ export const jaSharing: typeof enSharing = {
     learnTitle: 'どれがゲームですか？',
     learnMeaning: '先に起動しておいてください。名前だけをこの端末に保存します。',
     known: 'ゲームとして認識済み',
-    learnThis: (name) => `${name}を覚える`,
     none: '今は見えるプログラムがありません。',
     again: 'もう一度探す',
     close: '閉じる',

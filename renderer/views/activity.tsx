@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'react';
-import { Button } from 'react-aria-components';
 import type { SwitchEntry, SwitchPage } from '../../core/ipc.ts';
 import { type Frame, useFrame } from '../frame.ts';
 import { useCommand, useNow } from '../hooks.ts';
+import { Act } from '../parts/act.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 import { byDay, dayStartOf, groupOf, programOf, type SwitchDay, type SwitchRow } from '../switches.ts';
 import { DayRibbon } from './day-ribbon.tsx';
@@ -33,9 +33,9 @@ function Ignore({ name }: { readonly name: string }) {
   const ignore = (): void => void run(() => commands.updateSettings({ games: { ignored: [...ignored, name] } }));
   return (
     <>
-      <Button className="link" isDisabled={busy} onPress={ignore}>
+      <Act className="link" busy={busy} onPress={ignore}>
         {words.ignore(name)}
-      </Button>
+      </Act>
       <FailureNotice failure={failure} onDismiss={dismiss} />
     </>
   );
@@ -168,9 +168,9 @@ export function Activity() {
         <Day key={day.dayStart} day={day} now={now} newest={newest} />
       ))}
       {page?.more === true ? (
-        <Button className="button" isDisabled={busy} onPress={older}>
+        <Act className="button" busy={busy} onPress={older}>
           {busy ? text.window.earnings.loading : text.window.earnings.more}
-        </Button>
+        </Act>
       ) : null}
     </div>
   );

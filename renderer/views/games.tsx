@@ -1,9 +1,10 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Button, Dialog, Form, Heading, Input, Label, Modal, ModalOverlay, TextField } from 'react-aria-components';
 import type { RunningApp } from '../../core/ipc.ts';
 import type { Settings } from '../../core/settings.ts';
 import { useFrame } from '../frame.ts';
 import { useCommand } from '../hooks.ts';
+import { Act } from '../parts/act.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 
@@ -20,6 +21,7 @@ function Names({ list, title, empty }: { readonly list: List; readonly title: st
   const { busy, failure, run, dismiss } = useCommand();
   const [draft, setDraft] = useState('');
   const [wrong, setWrong] = useState<string | null>(null);
+  const field = useRef<HTMLInputElement>(null);
   const save = (next: readonly string[]) => run(() => commands.updateSettings({ games: { [list]: [...next] } }));
   const add = (): void => {
     const name = draft.trim();
@@ -27,7 +29,17 @@ function Names({ list, title, empty }: { readonly list: List; readonly title: st
     setWrong(fault);
     if (fault !== null) return;
     void save([...names, name]).then((outcome) => {
-      if (outcome.ok) setDraft('');
+      if (!outcome.ok) return;
+      setDraft('');
+      field.current?.focus();
+    });
+  };
+  /** Hands the focus on to a neighbour: what is removed cannot keep it. */
+  const remove = (name: string, pressed: Element): void => {
+    const row = pressed.closest('li');
+    const neighbour = (row?.nextElementSibling ?? row?.previousElementSibling)?.querySelector('button');
+    void save(names.filter((each) => each !== name)).then((outcome) => {
+      if (outcome.ok) (neighbour ?? field.current)?.focus();
     });
   };
   return (
@@ -38,14 +50,14 @@ function Names({ list, title, empty }: { readonly list: List; readonly title: st
         {names.map((name) => (
           <li key={name}>
             <span>{name}</span>
-            <Button
+            <Act
               className="button button-icon"
               aria-label={words.remove(name)}
-              isDisabled={busy}
-              onPress={() => void save(names.filter((each) => each !== name))}
+              busy={busy}
+              onPress={({ target }) => remove(name, target)}
             >
               <Icon name="cross" />
-            </Button>
+            </Act>
           </li>
         ))}
       </ul>
@@ -53,7 +65,7 @@ function Names({ list, title, empty }: { readonly list: List; readonly title: st
         className="add"
         onSubmit={(event) => {
           event.preventDefault();
-          add();
+          if (!busy) add();
         }}
       >
         <TextField className="field" value={draft} onChange={setDraft} maxLength={260}>
@@ -61,12 +73,12 @@ function Names({ list, title, empty }: { readonly list: List; readonly title: st
             {words.name}
             <span className="unseen"> – {title}</span>
           </Label>
-          <Input className="input" spellCheck="false" />
+          <Input className="input" spellCheck="false" ref={field} />
         </TextField>
-        <Button type="submit" className="button" isDisabled={busy || draft.trim() === ''}>
+        <Act type="submit" className="button" busy={busy} isDisabled={draft.trim() === ''}>
           {words.add}
           <span className="unseen"> – {title}</span>
-        </Button>
+        </Act>
       </Form>
       {wrong === null ? null : (
         <p className="field-error" role="alert">
@@ -102,14 +114,10 @@ function Apps({ apps }: { readonly apps: readonly RunningApp[] }) {
             {game || isIn(own, name) ? (
               <span className="meaning">{words.known}</span>
             ) : (
-              <Button
-                className="button button-small"
-                aria-label={words.learnThis(name)}
-                isDisabled={busy}
-                onPress={() => learn(name)}
-              >
+              <Act className="button button-small" busy={busy} onPress={() => learn(name)}>
                 {words.add}
-              </Button>
+                <span className="unseen"> – {name}</span>
+              </Act>
             )}
           </li>
         ))}
@@ -131,9 +139,9 @@ function Learn() {
     });
   return (
     <>
-      <Button className="button" isDisabled={busy} onPress={look}>
+      <Act className="button" busy={busy} onPress={look}>
         {words.learn}
-      </Button>
+      </Act>
       <FailureNotice failure={failure} onDismiss={dismiss} />
       <ModalOverlay
         className="veil"
@@ -147,9 +155,9 @@ function Learn() {
             <p className="meaning">{words.learnMeaning}</p>
             <Apps apps={apps ?? []} />
             <div className="row">
-              <Button className="button" isDisabled={busy} onPress={look}>
+              <Act className="button" busy={busy} onPress={look}>
                 {words.again}
-              </Button>
+              </Act>
               <Button className="button button-main" onPress={() => setApps(null)}>
                 {words.close}
               </Button>

@@ -5,6 +5,7 @@ import type { Snapshot } from '../../core/snapshot.ts';
 import { momentAt } from '../format.ts';
 import { type Frame, useFrame } from '../frame.ts';
 import { useCommand, useNow } from '../hooks.ts';
+import { Act } from '../parts/act.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 import { Mesh } from './mesh.tsx';
@@ -57,20 +58,16 @@ function Actions() {
   return (
     <div className="hero-actions">
       {snapshot.presence === 'paused' || draining ? (
-        <Button className="button button-main" isDisabled={busy} onPress={() => void run(() => commands.resume(null))}>
+        <Act className="button button-main" busy={busy} onPress={() => void run(() => commands.resume(null))}>
           {words.resume}
-        </Button>
+        </Act>
       ) : (
         <>
-          <Button
-            className="button button-main"
-            isDisabled={busy}
-            onPress={() => void run(() => commands.shareMode(other))}
-          >
+          <Act className="button button-main" busy={busy} onPress={() => void run(() => commands.shareMode(other))}>
             {other === 'now' ? words.shareNow : words.shareWhenIdle}
-          </Button>
+          </Act>
           <MenuTrigger>
-            <Button className="button" isDisabled={busy}>
+            <Button className="button">
               {words.pause}
               <Icon name="down" />
             </Button>
@@ -91,9 +88,9 @@ function Actions() {
               </Menu>
             </Popover>
           </MenuTrigger>
-          <Button className="button" isDisabled={busy} onPress={() => void run(() => commands.finishThenStop(null))}>
+          <Act className="button" busy={busy} onPress={() => void run(() => commands.finishThenStop(null))}>
             {text.window.drain.finish}
-          </Button>
+          </Act>
         </>
       )}
       <FailureNotice failure={failure} onDismiss={dismiss} />

@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'react';
-import { Button } from 'react-aria-components';
 import type { EarningsEntry, EarningsPage } from '../../core/ipc.ts';
 import { shortHash } from '../format.ts';
 import { useFrame } from '../frame.ts';
 import { useCommand } from '../hooks.ts';
+import { Act } from '../parts/act.tsx';
 import { CopyButton } from '../parts/copy.tsx';
 import { Money } from '../parts/money.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
@@ -111,9 +111,9 @@ export function History() {
         </section>
       )}
       {page?.more === true ? (
-        <Button className="button" isDisabled={busy} onPress={older}>
+        <Act className="button" busy={busy} onPress={older}>
           {busy ? words.loading : words.more}
-        </Button>
+        </Act>
       ) : null}
     </section>
   );

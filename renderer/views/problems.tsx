@@ -1,8 +1,8 @@
-import { Button } from 'react-aria-components';
 import { unreachable } from '../../core/errors.ts';
 import type { Problem } from '../../core/snapshot.ts';
 import { useFrame } from '../frame.ts';
 import { useCommand } from '../hooks.ts';
+import { Act } from '../parts/act.tsx';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 
 type Remedy = { readonly label: string; readonly hint?: string; readonly act: () => void };
@@ -48,9 +48,9 @@ function ProblemNotice({ problem }: { readonly problem: Problem }) {
       <Notice title={title} advice={advice}>
         {remedy === null ? undefined : (
           <>
-            <Button className="button button-small" isDisabled={busy} onPress={remedy.act}>
+            <Act className="button button-small" busy={busy} onPress={remedy.act}>
               {remedy.label}
-            </Button>
+            </Act>
             {remedy.hint === undefined ? null : <span className="meaning">{remedy.hint}</span>}
           </>
         )}

@@ -1,7 +1,8 @@
 import { useState } from 'react';
-import { Button, FieldError, Form, Input, Label, Text, TextField } from 'react-aria-components';
+import { FieldError, Form, Input, Label, Text, TextField } from 'react-aria-components';
 import { useFrame } from '../frame.ts';
 import { useCommand, useSetting } from '../hooks.ts';
+import { Act } from '../parts/act.tsx';
 import { Choice, Toggle } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 
@@ -67,7 +68,7 @@ function Coordinator() {
       className="field-row"
       onSubmit={(event) => {
         event.preventDefault();
-        save();
+        if (!busy) save();
       }}
     >
       <TextField className="field" value={value} isInvalid={!valid} onChange={setDraft} type="url">
@@ -81,9 +82,9 @@ function Coordinator() {
         <FieldError className="field-error">{words.coordinatorWrong}</FieldError>
       </TextField>
       {changed ? (
-        <Button type="submit" className="button button-main" isDisabled={busy || !valid}>
+        <Act type="submit" className="button button-main" busy={busy} isDisabled={!valid}>
           {words.save}
-        </Button>
+        </Act>
       ) : null}
       <FailureNotice title={words.failed} failure={failure} onDismiss={dismiss} />
     </Form>

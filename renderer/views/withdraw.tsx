@@ -5,6 +5,7 @@ import { type Address, sameAddress } from '../../core/primitives.ts';
 import type { WalletView } from '../../core/snapshot.ts';
 import { useFrame } from '../frame.ts';
 import { type Command, useCommand } from '../hooks.ts';
+import { Act } from '../parts/act.tsx';
 import { AddressText } from '../parts/address.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { Money, useSymbol } from '../parts/money.tsx';
@@ -74,9 +75,9 @@ function Review({ wallet, to, command, onBack, onSent }: ReviewProps) {
         <Button className="button" onPress={onBack}>
           {words.back}
         </Button>
-        <Button className="button button-money" isDisabled={command.busy || claimable === 0n} onPress={send}>
+        <Act className="button button-money" busy={command.busy} isDisabled={claimable === 0n} onPress={send}>
           {words.confirm(format.money(claimable - RELAY_FEE, symbol))}
-        </Button>
+        </Act>
       </div>
     </>
   );

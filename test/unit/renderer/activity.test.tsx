@@ -74,7 +74,7 @@ describe('the games', () => {
     const window = await openWindow({}, { view: 'limits', prepare: (bridge) => Object.assign(bridge, { apps: APPS }) });
     await window.press(window.words.games.learn);
     expect(screen.getByRole('dialog').textContent).toContain('eldenring.exe');
-    await window.press(window.words.games.learnThis('Tux Kart'));
+    await window.press(`${window.words.games.add} – Tux Kart`);
     expect(window.calls('updateSettings')).toEqual([{ games: { own: ['Tux Kart'], ignored: [] } }]);
   });
 
