@@ -1,12 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from './support/app.ts';
+import { barriers } from './support/barriers.ts';
 import { FakeApp } from './support/fake-app.ts';
-import { until } from './support/until.ts';
 
 const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'settings'] as const;
 type View = (typeof VIEWS)[number];
@@ -36,7 +35,6 @@ const OTHER_SCENES = [
 
 const folder = mkdtempSync(join(tmpdir(), 'idlemesh-window-'));
 const shots = join(ROOT, 'test-results', 'window');
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let app: FakeApp;
 let page: Page;
 
@@ -44,7 +42,6 @@ beforeAll(async () => {
   mkdirSync(shots, { recursive: true });
   app = await FakeApp.launch(folder);
   page = app.page;
-  await page.evaluate(axe);
   // Waiting for a minute of small motions would be most of this file's time.
   await page.emulateMedia({ reducedMotion: 'reduce' });
 });
@@ -52,25 +49,6 @@ afterAll(async () => {
   await app?.dispose();
   rmSync(folder, { recursive: true, force: true });
 });
-
-type Violation = {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-};
-
-/** Breaches of WCAG and of good practice that keep somebody out. */
-async function barriers(): Promise<readonly string[]> {
-  return await page.evaluate(async () => {
-    const { axe: runner } = window as typeof window & {
-      axe: { run: (options: object) => Promise<{ violations: Violation[] }> };
-    };
-    const { violations } = await runner.run({ resultTypes: ['violations'] });
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)} ${nodes[0]?.failureSummary.slice(0, 300)}`);
-  });
-}
 
 /** Whatever reaches beyond the window or is cut off at its side, with nothing to scroll it by. */
 async function cutOff(): Promise<readonly string[]> {
@@ -112,7 +90,7 @@ async function faultsOf(view: View, scene: string, width: number, theme: 'dark' 
   await app.settled();
   const name = `${view}-${scene}-${width}-${theme}-${language}`;
   await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-  const faults = [...(await barriers()), ...(await cutOff()), ...(await endHidden()), ...app.complaints.splice(0)];
+  const faults = [...(await barriers(page)), ...(await cutOff()), ...(await endHidden()), ...app.complaints.splice(0)];
   return faults.map((fault) => `${name}: ${fault}`);
 }
 
@@ -131,99 +109,5 @@ describe.each(WIDTHS)('%i pixels wide', (width) => {
     const [theme, language] = width === 1040 ? (['light', 'en'] as const) : (['dark', 'ja'] as const);
     for (const [scene, view] of OTHER_SCENES) faults.push(...(await faultsOf(view, scene, width, theme, language)));
     expect(faults).toEqual([]);
-  });
-});
-
-type Stop = { readonly at: number; readonly ring: boolean; readonly covered: boolean };
-
-/** Numbers every control that a pointer could use; of a radio group the one that holds its place. */
-const controls = (): Promise<number> =>
-  page.evaluate(() => {
-    const all = [
-      ...document.querySelectorAll<HTMLElement>(
-        'a[href], button:not(:disabled), input:not(:disabled), [role=menuitem]',
-      ),
-    ].filter(
-      (each) =>
-        each.closest('[aria-hidden=true], [inert]') === null &&
-        !(each instanceof HTMLInputElement && each.type === 'radio' && each.tabIndex < 0),
-    );
-    for (const [at, each] of all.entries()) each.dataset['stop'] = String(at);
-    return all.length;
-  });
-
-const here = (): Promise<Stop> =>
-  page.evaluate(() => {
-    const focused = document.activeElement;
-    const drawn = focused?.closest('[data-focus-visible]') ?? focused;
-    const box = drawn?.getBoundingClientRect();
-    if (!(focused instanceof HTMLElement) || drawn === null || drawn === undefined || box === undefined)
-      return { at: -1, ring: false, covered: true };
-    const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
-    return {
-      at: Number(focused.dataset['stop'] ?? -1),
-      ring: getComputedStyle(drawn).outlineStyle !== 'none',
-      covered: !(drawn.contains(top) || top?.contains(drawn) === true),
-    };
-  });
-
-/** Walks with the Tab key from the top of the page until it has been everywhere. */
-async function walk(): Promise<{ readonly missed: readonly number[]; readonly faults: readonly string[] }> {
-  const count = await controls();
-  await page.evaluate(() => {
-    window.scrollTo(0, 0);
-    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-  });
-  const missed = new Set(Array.from({ length: count }, (_, at) => at));
-  const faults: string[] = [];
-  for (let step = 0; step < count + 4 && missed.size > 0; step += 1) {
-    await page.keyboard.press('Tab');
-    const stop = await here();
-    missed.delete(stop.at);
-    if (stop.at >= 0 && !stop.ring) faults.push(`stop ${stop.at} shows no focus`);
-    if (stop.at >= 0 && stop.covered) faults.push(`stop ${stop.at} is covered`);
-  }
-  return { missed: [...missed], faults };
-}
-
-const ALL_REACHED = { missed: [], faults: [] };
-
-describe.each(WIDTHS)('by keyboard alone, %i pixels wide', (width) => {
-  beforeAll(() => app.resize(width, 720));
-
-  it('reaches every control of the overview, and opens, walks and leaves the pause menu', async () => {
-    await app.show({ scene: 'sharing', theme: 'dark', language: 'en' });
-    await app.go(0);
-    expect(await walk()).toEqual(ALL_REACHED);
-    const pause = page.getByRole('button', { name: 'Pause' });
-    await pause.focus();
-    await page.keyboard.press('Enter');
-    await page.getByRole('menu').waitFor();
-    const focused = () => page.evaluate(() => document.activeElement?.textContent);
-    await until('the first length of a pause', async () => (await focused()) === 'For 1 hour');
-    await page.keyboard.press('ArrowDown');
-    await until('the second length of a pause', async () => (await focused()) === 'Until tomorrow');
-    await page.keyboard.press('Escape');
-    await page.getByRole('menu').waitFor({ state: 'detached' });
-    await until('the button again', async () => (await focused())?.startsWith('Pause'));
-  });
-
-  it('reaches every control of the wallet, and walks through a withdrawal to its review', async () => {
-    await app.show({ scene: 'sharing', theme: 'light', language: 'en' });
-    await app.go(VIEWS.indexOf('wallet'));
-    expect(await walk()).toEqual(ALL_REACHED);
-    await page.getByRole('button', { name: 'Withdraw', exact: true }).focus();
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Withdraw', exact: true }).waitFor();
-    expect(await walk()).toEqual(ALL_REACHED);
-    await page.getByRole('radio', { name: 'My own address' }).focus();
-    await page.keyboard.press('ArrowRight');
-    await page.getByLabel('Recipient address').focus();
-    await page.keyboard.type('0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359');
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Review the withdrawal' }).waitFor();
-    expect(await walk()).toEqual(ALL_REACHED);
-    expect(await barriers()).toEqual([]);
-    await page.screenshot({ path: join(shots, `wallet-review-${width}-light-en.png`), fullPage: true });
   });
 });

@@ -17,7 +17,7 @@ export type Scene = {
 declare global {
   interface Window {
     /** Pushes a scene as the newest snapshot. */
-    showScene: (scene: Scene) => void;
+    showScene: (scene: Scene) => Promise<void>;
   }
 }
 
@@ -69,17 +69,17 @@ const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
 };
 
 const bridge = new FakeBridge(snapshot(now));
-let rev = 1;
-window.showScene = ({ scene, language, theme }) => {
+window.showScene = async ({ scene, language, theme }) => {
   const empty = scene === 'first';
   bridge.history = empty ? [] : history(now, 57);
   bridge.switched = empty ? [] : switches(now);
   bridge.apps = APPS;
   bridge.daily = (days) => daily(now, days, empty ? 0n : 100n);
-  rev += 1;
+  // Commands of the window have pushed newer ones since the last scene.
+  const { rev } = await bridge.snapshot();
   bridge.push(
     snapshot(now, {
-      rev,
+      rev: rev + 1,
       ...SCENES[scene],
       settings: { ...(SCENES[scene]?.settings ?? defaultSettings()), language, theme },
     }),
