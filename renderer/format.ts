@@ -67,8 +67,11 @@ export function formatIn(language: Language): Format {
     memory: (mebibytes) => (mebibytes < 1024 ? `${number(mebibytes)} MiB` : `${number(mebibytes / 1024, 2)} GiB`),
     span: (ms) => duration(ms, language),
     dateTime: (at) => dateTime.format(at),
+    // Japanese would put the day in brackets behind the time, and those in the brackets of the sentence.
     weekTime: (at, timeZone) =>
-      new Intl.DateTimeFormat(locale, { timeZone, weekday: 'short', hour: '2-digit', minute: '2-digit' }).format(at),
+      [{ weekday: language === 'ja' ? 'long' : 'short' } as const, { hour: '2-digit', minute: '2-digit' } as const]
+        .map((part) => new Intl.DateTimeFormat(locale, { timeZone, ...part }).format(at))
+        .join(' '),
     time: (at) => time.format(at),
     day: (at) => day.format(at),
     axisDay: (at) => axisDay.format(at),

@@ -16,7 +16,7 @@ function cause(value: Reason): string {
     case 'lane-not-offered':
       return 'まだ利用できない';
     case 'no-gpu':
-      return '共有できるグラフィックスカードがない';
+      return '共有できるGPUがない';
     case 'drained':
       return '指示どおり作業を終えた';
     case 'engine-unchecked':
@@ -42,9 +42,9 @@ function cause(value: Reason): string {
     case 'fullscreen':
       return `${value.name}が全画面表示中`;
     case 'gpu-memory':
-      return `ほかのプログラムがグラフィックスメモリの${value.percent} %を使用`;
+      return `ほかのプログラムがグラフィックスメモリの${value.percent}%を使用`;
     case 'gpu-busy':
-      return `ほかのプログラムがグラフィックスカードの${value.percent} %を使用`;
+      return `ほかのプログラムがGPUの${value.percent}%を使用`;
     case 'media':
       return `${value.name}が再生中`;
     case 'idle-unknown':
@@ -52,7 +52,7 @@ function cause(value: Reason): string {
     case 'in-use':
       return 'あなたが使用中';
     case 'cpu-busy':
-      return `ほかのプログラムがプロセッサの${value.percent} %を使用`;
+      return `ほかのプログラムがCPUの${value.percent}%を使用`;
     case 'sensor-unknown':
       return `${jaSensors[value.sensor]}を読み取れない`;
     case 'settling':
@@ -111,7 +111,7 @@ export const jaSharing: typeof enSharing = {
     whenIdle: '離席中',
     always: '使用中も',
     never: '共有しない',
-    gpuClosed: 'グラフィックスカードの共有がオフのため、これもオフです。',
+    gpuClosed: 'GPUの共有がオフのため、これもオフです。',
     ownIdle: '専用の離席時間',
     asGeneral: (span) => `全体と同じ（${span}）`,
     back: '端末をお返しするとき',
@@ -133,7 +133,7 @@ export const jaSharing: typeof enSharing = {
     gpuMemoryMeaning: 'この値から作業を終え、グラフィックスメモリを空けます。',
     heat: '温度',
     heatMeaning: '最も熱いセンサーがこの値に達すると、冷えるまで待ちます。',
-    percent: (value) => `${value} %`,
+    percent: (value) => `${value}%`,
     celsius: (value) => `${value} °C`,
   },
   schedule: {

@@ -23,7 +23,7 @@ function reason(value: Reason, at: Moment): string {
     case 'lane-not-offered':
       return 'まだ利用できません';
     case 'no-gpu':
-      return '共有できるグラフィックカードがありません';
+      return '共有できるGPUがありません';
     case 'engine-unchecked':
       return 'Dockerを確認しています';
     case 'engine-absent':
@@ -55,13 +55,13 @@ function reason(value: Reason, at: Moment): string {
     case 'fullscreen':
       return `${value.name}が全画面表示の間は休みます`;
     case 'gpu-memory':
-      return `ほかのプログラムが${value.gpu}のメモリを${value.percent} %使っているため休んでいます`;
+      return `ほかのプログラムが${value.gpu}のメモリを${value.percent}%使っているため休んでいます`;
     case 'gpu-busy':
-      return `ほかのプログラムが${value.gpu}を${value.percent} %使っているため休んでいます`;
+      return `ほかのプログラムが${value.gpu}を${value.percent}%使っているため休んでいます`;
     case 'media':
       return `${value.name}が再生中、または画面を点けたままにしているため休んでいます`;
     case 'cpu-busy':
-      return `ほかのプログラムがプロセッサを${value.percent} %使っているため休んでいます`;
+      return `ほかのプログラムがCPUを${value.percent}%使っているため休んでいます`;
     case 'sensor-unknown':
       return `${sensorNames[value.sensor]}が今は読み取れないため、念のため休んでいます`;
     case 'settling':

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { scheduleSchema } from '../../../core/schedule.ts';
+import { formatIn } from '../../../renderer/format.ts';
 import { ALWAYS, isOpen, moved, NIGHTS_AND_WEEKENDS, opposite, painted } from '../../../renderer/week.ts';
 
 describe('the week', () => {
@@ -35,4 +36,11 @@ describe('the week', () => {
     expect(moved({ day: 3, hour: 7 }, 'End')).toEqual({ day: 3, hour: 23 });
     expect(moved({ day: 3, hour: 7 }, 'x')).toBeNull();
   });
+});
+
+it.each([
+  ['en', 'Mon 07:00'],
+  ['ja', '月曜日 07:00'],
+] as const)('an hour of the week in %s is said without brackets', (language, said) => {
+  expect(formatIn(language).weekTime(Date.UTC(2026, 2, 16, 6), 'Europe/Paris')).toBe(said);
 });
