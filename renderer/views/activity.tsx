@@ -28,14 +28,23 @@ function Ignore({ name }: { readonly name: string }) {
   const words = text.window.activity;
   const { ignored } = snapshot.settings.games;
   const { busy, failure, run, dismiss } = useCommand();
-  if (ignored.some((each) => each.toLowerCase() === name.toLowerCase()))
-    return <span className="meaning">{words.ignored}</span>;
-  const ignore = (): void => void run(() => commands.updateSettings({ games: { ignored: [...ignored, name] } }));
+  const place = useRef<HTMLSpanElement>(null);
+  const ignore = (): void =>
+    void run(() => commands.updateSettings({ games: { ignored: [...ignored, name] } })).then((outcome) => {
+      // The button goes; what stands in its place takes the focus over.
+      if (outcome.ok) place.current?.focus();
+    });
   return (
     <>
-      <Act className="link" busy={busy} onPress={ignore}>
-        {words.ignore(name)}
-      </Act>
+      <span ref={place} tabIndex={-1}>
+        {ignored.some((each) => each.toLowerCase() === name.toLowerCase()) ? (
+          <span className="meaning">{words.ignored}</span>
+        ) : (
+          <Act className="link" busy={busy} onPress={ignore}>
+            {words.ignore(name)}
+          </Act>
+        )}
+      </span>
       <FailureNotice failure={failure} onDismiss={dismiss} />
     </>
   );

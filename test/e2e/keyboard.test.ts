@@ -105,6 +105,11 @@ describe.each(WIDTHS)('by keyboard alone, %i pixels wide', (width) => {
     await app.go(ACTIVITY);
     await page.getByRole('button', { name: 'Show older' }).waitFor();
     expect(await walk(page)).toEqual(ALL_REACHED);
+    const row = page.getByRole('listitem').filter({ hasText: 'Elden Ring runs' }).first();
+    await reach(row.getByRole('button', { name: 'Never mind Elden Ring again' }));
+    await page.keyboard.press('Enter');
+    await row.getByText('Not minded any more').waitFor();
+    await until('the focus still in the row', () => holdsFocus(row));
   });
 
   it('learns a program as a game, forgets it, and never loses its place', async () => {
