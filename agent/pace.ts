@@ -6,10 +6,12 @@ import { scheduleAt } from '../core/schedule.ts';
 import type { Signals } from '../core/signals.ts';
 import type { Attention } from './ports.ts';
 
-/** Holds that no sensor can end: while all lanes have one of these, nothing need be looked at. */
+/**
+ * Holds that no sensor can end: while all lanes have one of these, nothing need be looked at. `ledger-unwritable` is none of them:
+ * its usual cause is a full disk, and the owner must soon be told of that.
+ */
 const NOT_SENSED: ReadonlySet<Reason['kind']> = new Set([
   'settings-broken',
-  'ledger-unwritable',
   'paused',
   'lane-not-offered',
   'lane-off',

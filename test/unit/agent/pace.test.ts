@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
-import { thresholdsOf } from '../../../agent/pace.ts';
+import { attentionFor, thresholdsOf } from '../../../agent/pace.ts';
+import { decide, freshMemory } from '../../../core/decide.ts';
 import { policyOf } from '../../../core/policy.ts';
 import { parseSettings } from '../../../core/settings.ts';
+import type { Signals } from '../../../core/signals.ts';
+import { calm, policyFrom } from '../../support/rules.ts';
 
 const settings = parseSettings({
   version: 2,
@@ -15,4 +18,15 @@ test('the idle time of each lane and of each GPU with its own matters, and of a 
   expect(thresholdsOf(policyOf(settings), gpus, false)).toEqual([60_000, 120_000, 300_000]);
   expect(thresholdsOf(policyOf(settings), gpus, true)).toEqual([10_000, 60_000, 120_000, 300_000]);
   expect(thresholdsOf(policyOf(settings), [], false)).toEqual([120_000, 300_000]);
+});
+
+const attentionIn = (change: Partial<Signals>) =>
+  attentionFor(decide(calm(change), policyFrom(), freshMemory()), false).others;
+
+test('what no sensor can end lets them rest; a ledger that cannot be written does not, for the disk may be full', () => {
+  expect(attentionIn({})).toBe('ready');
+  expect(attentionIn({ engine: { kind: 'absent', detail: '' } })).toBe('rest');
+  expect(attentionIn({ idleMs: 0 })).toBe('rest');
+  expect(attentionIn({ freeDiskBytes: 0 })).toBe('ready');
+  expect(attentionIn({ ledgerWritable: false })).toBe('ready');
 });
