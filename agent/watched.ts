@@ -41,6 +41,7 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
   let overdue = false;
   let again = false;
   let closed = false;
+  let readAt = clock.now();
   let unsubscribe: (() => void) | null = null;
   let cancelNext = (): void => undefined;
   let waiting: (() => void)[] = [];
@@ -86,6 +87,7 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
     busy = true;
     void once().finally(() => {
       busy = false;
+      readAt = clock.now();
       if (again) cancelNext = clock.after(GAP_MS, () => void read());
       else schedule();
       again = false;
@@ -99,14 +101,18 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
     const retry = Math.min(RETRY_MS.last, RETRY_MS.first * 2 ** Math.min(failures, 6));
     const pace = source.every[attention];
     const wait = failures > 0 ? Math.max(pace ?? 0, retry) : pace;
-    if (wait !== null) cancelNext = clock.after(wait, () => void read());
+    if (wait === null) return;
+    // Counted from the last read: who looks closer and less close in turn would put it off for ever.
+    const left = Math.min(wait, Math.max(0, readAt + wait - clock.now()));
+    cancelNext = clock.after(left, () => void read());
   }
 
   return {
     name: source.name,
     value: () => value,
     attend(next) {
-      const risen = attention === 'rest' && next !== 'rest';
+      const before = attention;
+      const risen = before === 'rest' && next !== 'rest';
       attention = next;
       if (next === 'rest') {
         cancelNext();
@@ -119,7 +125,7 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
         unsubscribe ??= source.onChange?.(() => void read()) ?? null;
       });
       if (risen) return read();
-      if (!busy) schedule();
+      if (!busy && next !== before) schedule();
       return Promise.resolve();
     },
     close() {
