@@ -1,19 +1,22 @@
-import { readFileSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Agent } from '../../../agent/api.ts';
+import { checkpointsIn, forsake } from '../../../agent/checkpoints.ts';
+import { fail } from '../../../core/errors.ts';
 import type { Hex32 } from '../../../core/primitives.ts';
-import { ENTRY, World } from '../../fakes/world.ts';
+import type { World } from '../../fakes/world.ts';
+import { checkpointWorld, keptText, onlyContainer } from '../../support/checkpoint-stage.ts';
 
 let world: World;
 beforeEach(() => {
-  world = World.held();
-  world.entry = { ...ENTRY, checkpoint: true };
+  world = checkpointWorld();
 });
 const until = (condition: () => boolean, what: string) => world.until(condition, what);
 
-const container = (): string => world.containers.jobs()[0]?.id ?? 'none';
+const container = (): string => onlyContainer(world);
 /** The bodies of the checkpoints that the job was given. */
 const given = (): readonly string[] =>
   [...`${world.containers.checkpointsOf(container())}`.matchAll(/\n(\w*)/g)].map((match) => match[1] ?? '');
@@ -25,8 +28,7 @@ async function hands(agent: Agent, id: Hex32, body: string, progress: number): P
   world.containers.say(container(), JSON.stringify({ progress }));
   await until(() => agent.snapshot().running[0]?.progress === progress, 'progress');
   world.containers.put(container(), `{"frame":"checkpoint","bytes":${body.length}}\n${body}`);
-  const kept = () => readFileSync(join(world.workspace.of(id), 'checkpoints'), 'utf8');
-  await until(() => kept().includes(`"progress":${progress}`), 'kept');
+  await until(() => keptText(world, id).includes(`"progress":${progress}`), 'kept');
 }
 
 /** A job with two checkpoints. */
@@ -139,4 +141,97 @@ test('files of what is not in work any more go when the books are open, and thos
   await runs(agent);
   expect(await readdir(world.workspace.path)).toEqual([id.slice(2)]);
   await agent.stop();
+});
+
+async function runsAgain(agent: Agent, start: number): Promise<void> {
+  const ready = () => world.containers.started.length === start && world.containers.fed();
+  await until(() => ready() && agent.snapshot().running[0]?.phase === 'running', `start ${start}`);
+}
+
+/** A job that has handed out one checkpoint, which is kept. */
+async function withOne(): Promise<{ readonly agent: Agent; readonly id: Hex32 }> {
+  const { agent, id } = await world.running();
+  world.containers.put(container(), '{"frame":"checkpoint","bytes":3}\none');
+  await until(() => keptText(world, id).includes('"sha256"'), 'kept');
+  return { agent, id };
+}
+
+/** Its owner comes back for longer than work may rest in memory, and goes. */
+async function endedOnce(agent: Agent, start: number): Promise<void> {
+  world.sensors.idle = 0;
+  await world.clock.advance(595_000);
+  await until(() => world.containers.jobs().length === 0 && agent.snapshot().running.length === 0, 'given back');
+  world.sensors.idle = 3_600_000;
+  await runsAgain(agent, start);
+  expect(given()).toEqual(['one']);
+}
+
+/** Puts in the place of a file what can neither be opened as one nor be removed as one. */
+async function obstruct(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await mkdir(path);
+  await writeFile(join(path, 'in-the-way'), 'x');
+}
+
+describe('checkpoints that the disk fails', () => {
+  test('when they are opened cost a job its checkpoints, not its life', async () => {
+    const agent = await world.ready();
+    const { create } = world.workspace;
+    world.workspace.create = async (leaseId) => {
+      const folder = await create(leaseId);
+      await mkdir(checkpointsIn(folder), { recursive: true });
+      return folder;
+    };
+    const id = world.issue();
+    await until(
+      () => world.containers.started.length > 0 && (world.containers.fed() || world.stateOf(id) === 'dropped'),
+      'begun',
+    );
+    world.containers.finish(container());
+    await until(() => ['credited', 'dropped'].includes(world.stateOf(id)), 'ended');
+    expect(world.network.declines).toEqual([]);
+    expect(world.stateOf(id)).toBe('credited');
+    await agent.stop();
+  });
+
+  test('when they are to be taken away end the lease; it does not stay in work for ever', async () => {
+    const { agent, id } = await withOne();
+    await endedOnce(agent, 2);
+    await obstruct(checkpointsIn(world.workspace.of(id)));
+    world.containers.end(container(), 1);
+    await until(() => world.containers.started.length === 3 || world.stateOf(id) === 'dropped', 'again, or given up');
+    await agent.stop();
+  });
+
+  test('when they are to be taken away leave the one try without them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'idlemesh-checkpoints-'));
+    await obstruct(checkpointsIn(folder));
+    await forsake(folder).catch(() => undefined);
+    const left = existsSync(checkpointsIn(folder));
+    expect(existsSync(join(folder, 'from-scratch'))).toBe(!left);
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe('work that has gone on from checkpoints', () => {
+  test('is not done all over again because its result is refused', async () => {
+    const { agent, id } = await withOne();
+    await endedOnce(agent, 2);
+    world.network.blobs.set = () => fail('REFUSED', 'not wanted any more');
+    world.containers.finish(container());
+    await until(() => world.stateOf(id) === 'dropped' || world.containers.started.length === 3, 'ended');
+    expect(world.containers.started).toHaveLength(2);
+    await agent.stop();
+  });
+
+  test('and is killed from outside goes on from them, however often its owner came back before', async () => {
+    const { agent } = await withOne();
+    await endedOnce(agent, 2);
+    await endedOnce(agent, 3);
+    world.containers.end(container(), 137);
+    await runsAgain(agent, 4);
+    expect(world.network.declines).toEqual([]);
+    expect(given()).toEqual(['one']);
+    await agent.stop();
+  });
 });

@@ -160,6 +160,18 @@ describe('after a rest the idle time is read anew', () => {
     };
     return { person, idleMs, waiting, answer };
   }
+  /** Somebody was away, and the next question whether they still are is open. */
+  async function askedAgain() {
+    const { person, waiting, answer } = slowly();
+    const hub = stage.open({ idle: [person] });
+    const first = stage.attend('watch');
+    await stage.clock.advance(10);
+    answer();
+    await first;
+    await stage.clock.advance(60);
+    expect(waiting).toHaveLength(1);
+    return { person, hub, waiting, answer };
+  }
   /** Looks again after a rest that somebody used to come back; `during`: what happens while the answer is waited for. */
   async function backFromRest(person: Person, during: () => Promise<void>): Promise<void> {
     await stage.attend('rest');
@@ -170,14 +182,7 @@ describe('after a rest the idle time is read anew', () => {
   }
 
   test('though a question from before it is still open: its answer is of before', async () => {
-    const { person, waiting, answer } = slowly();
-    const hub = stage.open({ idle: [person] });
-    const first = stage.attend('watch');
-    await stage.clock.advance(10);
-    answer();
-    await first;
-    await stage.clock.advance(60);
-    expect(waiting).toHaveLength(1);
+    const { person, hub, waiting, answer } = await askedAgain();
     await backFromRest(person, async () => {
       answer();
       await stage.clock.advance(10);
@@ -188,14 +193,7 @@ describe('after a rest the idle time is read anew', () => {
   });
 
   test('and is unknown while no answer comes', async () => {
-    const { person, waiting, answer } = slowly();
-    const hub = stage.open({ idle: [person] });
-    const first = stage.attend('watch');
-    await stage.clock.advance(10);
-    answer();
-    await first;
-    await stage.clock.advance(60);
-    expect(waiting).toHaveLength(1);
+    const { person, hub, answer } = await askedAgain();
     await backFromRest(person, async () => {
       await stage.clock.advance(300);
       answer();
