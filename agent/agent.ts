@@ -16,7 +16,7 @@ import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
 import { createNotice } from './notice.ts';
-import { attentionFor, gives, nextChange, thresholdsOf } from './pace.ts';
+import { attentionFor, gives, nextChange, takes, thresholdsOf } from './pace.ts';
 import type { Ledger, Ports } from './ports.ts';
 import { createReporting } from './reporting.ts';
 import { createSenses } from './senses.ts';
@@ -25,7 +25,7 @@ import { createSwitchBook, switchesOf } from './switches.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
-/** Work that rests longer than this gives its memory back and starts again from scratch later. */
+/** Work that rests longer than this gives its memory back and goes on from its last checkpoint later. */
 const RELEASE_AFTER_MS = 10 * 60_000;
 const SLOTS: PerLane<number> = { cpu: 1, gpu: 1, bandwidth: 0, storage: 0 };
 /** The world is looked at as a whole this often even when nothing says so: a lost event heals itself. */
@@ -181,6 +181,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       const judgement = judge(policyOf(settings.current().settings));
       // Only a round gives: what was read before the sensors rested may be long untrue, and a round looks first.
       if (gives(last.decision, judgement.decision)) {
+        // What it takes does not wait for that.
+        jobs.allow(takes(last.decision, judgement.decision), shareFrom(settings.current().settings.limits, machine));
         wake();
         return;
       }

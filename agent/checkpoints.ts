@@ -28,7 +28,7 @@ export type Checkpoints = {
   /** A frame of `bytes` bytes follows; it counts from its `end` on. Throws WORKLOAD_FAILED past the bound. */
   readonly next: (bytes: number) => Sink;
   /** Keeps none of them any longer, nor any more: their room is wanted. False: there is no room to be had. */
-  readonly yield: () => Promise<boolean>;
+  readonly makeRoom: () => Promise<boolean>;
   readonly close: () => Promise<void>;
 };
 
@@ -91,7 +91,7 @@ export async function openCheckpoints(options: {
           }),
       };
     },
-    async yield() {
+    async makeRoom() {
       if (end === 0) return false;
       [broken, end] = [true, 0];
       await log.truncate(0);
@@ -105,7 +105,7 @@ export async function openCheckpoints(options: {
 export const NO_CHECKPOINTS: Checkpoints = {
   ...{ path: '', bytes: 0, progress: 0 },
   next: () => ({ write: async () => undefined, end: async () => undefined }),
-  yield: async () => false,
+  makeRoom: async () => false,
   close: async () => undefined,
 };
 

@@ -70,7 +70,7 @@ export async function collect(
         await writeAll(file, chunk, at);
       } catch (error) {
         // With a result at hand nobody needs the way there.
-        if (!isFull(error) || !(await checkpoints?.yield())) throw error;
+        if (!isFull(error) || !(await checkpoints?.makeRoom())) throw error;
         await writeAll(file, chunk, at);
       }
     },

@@ -1,7 +1,7 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import type { Decision } from '../core/decide.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
-import { type Hex32, type Lane, type PerLane, perLane } from '../core/primitives.ts';
+import { type Hex32, LANES, type Lane, type PerLane, perLane } from '../core/primitives.ts';
 import { type Action, decisionOf, type HeldLease, memoryWanted } from '../core/reconcile.ts';
 import type { Share } from '../core/sandbox.ts';
 import type { RunningJob } from '../core/snapshot.ts';
@@ -141,7 +141,9 @@ export function createJobs(options: JobsOptions): Jobs {
 
   /** Files stay for as long as the lease may start again here. */
   function tidy(leaseId: Hex32): void {
-    if (runners.has(leaseId) || books.ledger()?.lease(leaseId)?.state === 'held') return;
+    const ledger = books.ledger();
+    // Without a ledger nothing is known: what is over goes when one is open.
+    if (ledger === null || runners.has(leaseId) || ledger.lease(leaseId)?.state === 'held') return;
     ports.workspace.remove(leaseId).catch((error: unknown) => {
       log('warn', 'files-not-removed', { leaseId, detail: asFailure(error).message });
     });
@@ -282,6 +284,7 @@ export function createJobs(options: JobsOptions): Jobs {
         deadline: deadline - options.skew(),
         active: runners.has(leaseId),
         gpu: null,
+        frozen: runners.get(leaseId)?.view().phase === 'frozen',
       })),
     counts: () => {
       const records = heldRecords();
@@ -317,13 +320,16 @@ export function createJobs(options: JobsOptions): Jobs {
     running: () => [...runners.values()].map((runner) => runner.view()),
     giveBack() {
       const why = 'the device was switched off';
-      try {
-        for (const { lease } of heldRecords()) {
-          if (ends.under(lease.leaseId) || finishing.has(lease.leaseId)) continue;
-          if (decline(lease, 'stopped', why)) drop(lease.leaseId, why);
+      for (const lane of LANES) options.send({ type: 'ready', lane, slots: 0 });
+      for (const { lease } of heldRecords()) {
+        const { leaseId } = lease;
+        const done = finishing.has(leaseId) || runners.get(leaseId)?.view().phase === 'uploading';
+        if (done || ends.under(leaseId)) continue;
+        try {
+          if (decline(lease, 'stopped', why)) drop(leaseId, why);
+        } catch (error) {
+          log('warn', 'lease-not-given-back', { leaseId, detail: asFailure(error).message });
         }
-      } catch (error) {
-        log('warn', 'leases-not-given-back', { detail: asFailure(error).message });
       }
     },
     async releaseAll() {

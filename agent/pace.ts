@@ -1,7 +1,7 @@
 import type { Decision, LaneDecision, Reason } from '../core/decide.ts';
 import { LOCKED_IDLE_MS } from '../core/guards.ts';
 import type { Policy } from '../core/policy.ts';
-import { LANES, type UnixMs } from '../core/primitives.ts';
+import { LANES, perLane, type UnixMs } from '../core/primitives.ts';
 import { scheduleAt } from '../core/schedule.ts';
 import type { Signals } from '../core/signals.ts';
 import type { Attention } from './ports.ts';
@@ -55,6 +55,22 @@ export function gives(before: Decision, after: Decision): boolean {
     LANES.some((lane) => opened(before.lanes[lane], after.lanes[lane])) ||
     Object.entries(after.gpus).some(([id, is]) => opened(before.gpus[id], is))
   );
+}
+
+/** What a decision takes away, without what it gives. */
+export function takes(before: Decision, after: Decision): Decision {
+  const only = (was: LaneDecision, is: LaneDecision): LaneDecision =>
+    is.kind === 'run' && was.kind !== 'run' ? was : is;
+  const gpus = Object.entries(after.gpus).flatMap(([id, is]) => {
+    const was = before.gpus[id];
+    return was === undefined ? [] : [[id, only(was, is)] as const];
+  });
+  return {
+    ...after,
+    lanes: perLane((lane) => only(before.lanes[lane], after.lanes[lane])),
+    gpus: Object.fromEntries(gpus),
+    begins: perLane((lane) => before.begins[lane] && after.begins[lane]),
+  };
 }
 
 type Pace = {

@@ -44,7 +44,9 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
   let readAt = clock.now();
   let unsubscribe: (() => void) | null = null;
   let cancelNext = (): void => undefined;
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
+  /** Who wants an answer to a question that is not yet asked. */
+  const next: (() => void)[] = [];
 
   function learn(next: Sensed<T>): void {
     if (closed) return;
@@ -53,8 +55,8 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
     failures = next === 'unknown' ? failures + 1 : 0;
     told(before);
   }
-  function release(): void {
-    for (const resolve of waiting.splice(0)) resolve();
+  function release(who = waiting): void {
+    for (const resolve of who.splice(0)) resolve();
   }
 
   async function once(): Promise<void> {
@@ -64,25 +66,28 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
       overdue = true;
       learn('unknown');
       release();
+      release(next);
     });
-    let next: Sensed<T>;
+    let answer: Sensed<T>;
     try {
       const got = await source.read();
-      next = got === 'unknown' || got === 'unavailable' || got === value || sane(got) ? got : 'unknown';
+      answer = got === 'unknown' || got === 'unavailable' || got === value || sane(got) ? got : 'unknown';
     } catch {
-      next = 'unknown';
+      answer = 'unknown';
     }
     cancelLate();
-    learn(next);
+    learn(answer);
     release();
   }
 
-  function read(): Promise<void> {
+  /** `anew`: the answer to an earlier question will not do. */
+  function read(anew = false): Promise<void> {
     if (closed) return Promise.resolve();
     if (busy) {
       again = true;
-      return overdue ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve));
+      return overdue ? Promise.resolve() : new Promise((resolve) => (anew ? next : waiting).push(resolve));
     }
+    waiting.push(...next.splice(0));
     // Set before the source is asked: it may tell of a change while it is.
     busy = true;
     void once().finally(() => {
@@ -124,7 +129,7 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
       quietly(() => {
         unsubscribe ??= source.onChange?.(() => void read()) ?? null;
       });
-      if (risen) return read();
+      if (risen) return read(true);
       if (!busy && next !== before) schedule();
       return Promise.resolve();
     },
@@ -133,7 +138,7 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
       cancelNext();
       quietly(() => unsubscribe?.());
       release();
-      waiting = [];
+      release(next);
       quietly(() => source.close?.());
     },
   };

@@ -20,6 +20,8 @@ export type HeldLease = {
   readonly active: boolean;
   /** The GPU that it works on; null: none. */
   readonly gpu: string | null;
+  /** Its container has been told to freeze, and has not been seen to thaw. */
+  readonly frozen: boolean;
 };
 
 export type Observed = {
@@ -87,7 +89,9 @@ export function reconcile(decision: Decision, observed: Observed): readonly Acti
     }
     const may = decisionOf(decision, lease);
     if (may.kind === 'run') {
-      if (state === 'paused') actions.push({ kind: 'thaw', containerId, leaseId });
+      // A thaw whose answer was lost has left it stopped from within, or running unseen.
+      if (state === 'paused' || (state === 'running' && lease.frozen))
+        actions.push({ kind: 'thaw', containerId, leaseId });
       continue;
     }
     if (may.reason.kind === 'lane-off') {

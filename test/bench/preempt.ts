@@ -73,6 +73,14 @@ function begin(leaseId: Hex32, input: Buffer, params: Params): Work {
   return { runner, begun, output: () => output };
 }
 
+/** When its container ran. */
+async function begunAt(work: Work): Promise<number> {
+  const at = await Promise.race([work.begun, work.runner.ended.then(() => null)]);
+  if (at !== null) return at;
+  await ended(work);
+  throw new Error('the job ended before it began');
+}
+
 async function ended(work: Work): Promise<void> {
   const ending = await work.runner.ended;
   if (ending.kind === 'declined') throw new Error(`the job failed: ${ending.detail}`);
@@ -81,7 +89,7 @@ async function ended(work: Work): Promise<void> {
 /** Uninterrupted. */
 async function whole(input: Buffer, params: Params): Promise<{ readonly seconds: number; readonly output: Buffer }> {
   const work = begin(randomHex32(), input, params);
-  const from = await work.begun;
+  const from = await begunAt(work);
   await ended(work);
   return { seconds: (Date.now() - from) / 1000, output: work.output() };
 }
@@ -101,7 +109,7 @@ async function interrupted(
   const lost: number[] = [];
   for (;;) {
     const work = begin(leaseId, input, params);
-    const from = await work.begun;
+    const from = await begunAt(work);
     const cancel = new AbortController();
     const wait = -Math.log(1 - Math.random()) * MEAN_BETWEEN_KILLS_S * 1000;
     const late = delay(wait, true, { signal: cancel.signal }).catch(() => false);
@@ -154,6 +162,7 @@ try {
     raw: { cores, seconds, lost: spread(lost), speeds, sizes },
   };
   process.stdout.write(`${JSON.stringify(figures)}\n`);
+  if (!identical) process.exitCode = 1;
 } finally {
   for (const container of await containers.list(address)) await containers.remove(container.id);
   containers.close();

@@ -43,6 +43,22 @@ case $crf in 20 | 23 | 28) ;; *) give_up 'crf is not offered' ;; esac
 head -c "$bytes" <&3 >/tmp/input || give_up 'the input does not fit'
 [ "$(size_of /tmp/input)" = "$bytes" ] || give_up 'the input ended early' 3
 
+# What the agent says through the door. Signals to -1 reach everything here but this reader and PID 1, which only waits.
+# Dead-man's switch: the end of this read means the agent is gone.
+heed() {
+  while IFS= read -r word <&3; do
+    case $word in
+      freeze) kill -STOP -1 ;;
+      thaw) kill -CONT -1 ;;
+      stop) break ;;
+    esac
+  done
+  kill -CONT -1
+  kill -TERM 1
+}
+# Until the checkpoints are read, what comes through the door is not for it.
+[ "$saved" -gt 0 ] || heed &
+
 # One instruction set on every machine of an architecture: float rounding must not depend on the processor's age.
 fixed=''
 if [ "$(uname -m)" = x86_64 ]; then
@@ -53,6 +69,8 @@ open='-protocol_whitelist file,pipe -format_whitelist mov,matroska,webm,avi,mpeg
 # Below the reader at the door, which must get the processor at once to stop this.
 calmly() { nice -n 19 ffmpeg -nostdin -hide_banner -loglevel error "$@" 2>/tmp/log; }
 encode() { calmly "$@" </dev/null; }
+# 1 MiB. What a full disk has cut short must not be taken for all there is.
+roomy() { [ "$(stat -f -c %a /tmp)" -gt 256 ]; }
 about() { ffprobe -v error $open "$@" 2>/tmp/log </dev/null; }
 
 about -show_entries format=format_name -of csv=p=0 /tmp/input >/tmp/kind &
@@ -71,8 +89,8 @@ case $(cat /tmp/kind) in
     if [ "$code" = 0 ]; then
       rm -f /tmp/input
     else
-      # Killed, or out of room (1 MiB): not the input's doing.
-      [ "$code" -lt 128 ] && [ "$(stat -f -c %a /tmp)" -gt 256 ] || give_up 'the input does not fit twice'
+      # Killed, or out of room: not the input's doing.
+      [ "$code" -lt 128 ] && roomy || give_up 'the input does not fit twice'
       mv /tmp/input /tmp/source
       exact=0
     fi
@@ -95,36 +113,23 @@ while [ "$got" -lt "$saved" ]; do
   got=$((got + ${#line} + 1 + size))
   have=$((have + 1))
 done
-
-# What the agent says through the door. Signals to -1 reach everything here but this reader and PID 1, which only waits.
-# Dead-man's switch: the end of this read means the agent is gone.
-(
-  while IFS= read -r word <&3; do
-    case $word in
-      freeze) kill -STOP -1 ;;
-      thaw) kill -CONT -1 ;;
-      stop) break ;;
-    esac
-  done
-  kill -CONT -1
-  kill -TERM 1
-) &
+[ "$saved" = 0 ] || heed &
 
 about -show_entries format=start_time -of csv=p=0 /tmp/source >/tmp/start &
-wait $!
+wait $! || give_up "ffprobe: $(tail -c 300 /tmp/log)"
 start=$(cat /tmp/start)
 case $start in '' | *[!0-9.-]*) start=0 ;; esac
 about -select_streams v:0 -show_entries packet=pts_time,duration_time,flags -of csv=p=0 /tmp/source >/tmp/packets &
-wait $!
+wait $! || give_up "ffprobe: $(tail -c 300 /tmp/log)"
 sort -t, -k1,1g /tmp/packets >/tmp/sorted &
-wait $!
+wait $! && roomy || give_up 'the list of pictures does not fit'
 # Reading larger pictures takes its time, too.
 pixels=$(about -select_streams v:0 -show_entries stream=width,height -of csv=p=0 /tmp/source | awk -F, 'NR == 1 { print $1 * $2 }')
 [ "${pixels:-0}" -le 2073600 ] || most=$((most * 2073600 / pixels + 1))
 awk -v max="$most" -f "$here/plan.awk" /tmp/sorted >/tmp/plan &
-wait $!
+wait $! && roomy || give_up 'the list of pieces does not fit'
 # How long the last picture is shown, in ticks: a transport stream does not tell, and without it the picture is not shown.
-shown=$(tail -n 1 /tmp/sorted | awk -F, '{ ticks = 3600 } $2 > 0 { ticks = int($2 * 90000 + 0.5) } { print ticks }')
+shown=$(tail -n 1 /tmp/sorted | awk -F, '{ ticks = 3600 } $2 + 0 > 0 { ticks = int($2 * 90000 + 0.5) } { print ticks }')
 shown=${shown:-3600}
 # Without time stamps there is one piece, too.
 [ "$exact" = 1 ] && [ -s /tmp/plan ] || echo "start end start $(($(wc -l </tmp/sorted) + 1))" >/tmp/plan
@@ -187,7 +192,8 @@ picture() {
 
 if [ "$have" = 0 ]; then
   : >/tmp/next
-  if [ -n "$(about -select_streams a:0 -show_entries stream=index -of csv=p=0 /tmp/source)" ]; then
+  tracks=$(about -select_streams a:0 -show_entries stream=index -of csv=p=0 /tmp/source) || give_up 'ffprobe failed'
+  if [ -n "$tracks" ]; then
     sound /tmp/next &
     wait $! || give_up "ffmpeg: $(tail -c 300 /tmp/log)"
   fi

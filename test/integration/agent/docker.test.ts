@@ -239,6 +239,20 @@ test('the dead-man’s switch ends what ignores TERM, too', async () => {
   expect(performance.now() - closed).toBeLessThan(2_000);
 }, 30_000);
 
+test('a word through the door is heard while the source is still being looked at', async () => {
+  const tools = `ffprobe() { while :; do sleep 0.1; done; }`;
+  const shell = { ...spec(), Entrypoint: ['/bin/sh', '-c', `${tools}; . /usr/local/lib/idlemesh/run.sh`] };
+  const run = await containers.run(shell);
+  await run.write(header(4));
+  await run.write(Buffer.from('clip'));
+  await run.write(Buffer.from('stop\n'));
+  await vi.waitFor(async () => expect(await own()).toMatchObject([{ state: 'exited' }]), {
+    timeout: 2_000,
+    interval: 50,
+  });
+  expect((await run.exited).code).toBe(143);
+}, 30_000);
+
 test('kill -9 of the client ends the container in the middle of its work', async () => {
   const script = join(folder, 'client.ts');
   const here = new URL('../../../', import.meta.url).href;

@@ -235,3 +235,14 @@ describe('work that has gone on from checkpoints', () => {
     await agent.stop();
   });
 });
+
+test('a network that is left by mistake finds the files of its leases still there', async () => {
+  const { agent, id } = await underWay();
+  world.network.become(false);
+  await world.settings.update((settings) => ({ ...settings, coordinatorUrl: 'http://192.0.2.1:7350' }));
+  agent.wake();
+  await until(() => agent.snapshot().running.length === 0, 'left');
+  await world.clock.advance(5_000);
+  expect((await readdir(world.workspace.of(id))).toSorted()).toEqual(['checkpoints', 'input']);
+  await agent.stop();
+});

@@ -184,3 +184,21 @@ describe('an engine that hangs does not hold up the rounds', () => {
     await agent.stop();
   });
 });
+
+test('a thaw that the engine carries out without saying so leaves no work stopped', async () => {
+  const { agent } = await running();
+  const { thaw } = world.containers;
+  world.sensors.idle = 0;
+  await world.until(() => agent.snapshot().running[0]?.phase === 'frozen', 'frozen');
+  let lost = 0;
+  world.containers.thaw = async (id) => {
+    await thaw(id);
+    lost += 1;
+    if (lost === 1) fail('ENGINE_AWAY', 'the connection was lost');
+  };
+  world.sensors.idle = 3_600_000;
+  await world.until(() => lost > 0, 'thawed without a word', 120_000);
+  await world.until(() => agent.snapshot().running[0]?.phase === 'running', 'running', 120_000);
+  expect(told().at(-1)).toBe('thaw\n');
+  await agent.stop();
+});

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { attentionFor, thresholdsOf } from '../../../agent/pace.ts';
-import { decide, freshMemory } from '../../../core/decide.ts';
+import { attentionFor, gives, takes, thresholdsOf } from '../../../agent/pace.ts';
+import { type Decision, decide, freshMemory } from '../../../core/decide.ts';
 import { policyOf } from '../../../core/policy.ts';
+import { perLane } from '../../../core/primitives.ts';
 import { parseSettings } from '../../../core/settings.ts';
 import type { Signals } from '../../../core/signals.ts';
 import { calm, policyFrom } from '../../support/rules.ts';
@@ -29,4 +30,23 @@ test('what no sensor can end lets them rest; a ledger that cannot be written doe
   expect(attentionIn({ idleMs: 0 })).toBe('rest');
   expect(attentionIn({ freeDiskBytes: 0 })).toBe('ready');
   expect(attentionIn({ ledgerWritable: false })).toBe('ready');
+});
+
+test('what a decision takes away holds at once, also where it gives something else', () => {
+  const run = { kind: 'run' } as const;
+  const hold = { kind: 'hold', reason: { kind: 'idle-unknown' } } as const;
+  const { memory, memoryWanted } = decide(calm(), policyFrom(), freshMemory());
+  const before: Decision = {
+    ...{ memory, memoryWanted, lanes: perLane((lane) => (lane === 'cpu' ? run : hold)), gpus: { one: run, two: hold } },
+    begins: perLane((lane) => lane === 'cpu'),
+  };
+  const after: Decision = {
+    ...{ memory, memoryWanted, lanes: perLane((lane) => (lane === 'gpu' ? run : hold)) },
+    ...{ gpus: { one: hold, two: run, three: run }, begins: perLane((lane) => lane === 'gpu') },
+  };
+  const now = takes(before, after);
+  expect(now.lanes).toEqual(perLane(() => hold));
+  expect(now.gpus).toEqual({ one: hold, two: hold });
+  expect(Object.values(now.begins)).not.toContain(true);
+  expect(gives(before, now)).toBe(false);
 });

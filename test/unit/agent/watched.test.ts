@@ -29,3 +29,49 @@ test.each<[string, readonly Attention[]]>([
   watched.close();
   expect(clock.pending()).toBe(0);
 });
+
+test('after a rest an answer to a question from before it will not do', async () => {
+  const clock = new FakeClock();
+  const answers: ((free: number) => void)[] = [];
+  const watched = watchSource(
+    {
+      name: 'disk',
+      every: { rest: null, ready: 10_000, watch: 5_000 },
+      timeoutMs: 1_000,
+      read: () => new Promise<number>((resolve) => answers.push(resolve)),
+    },
+    { clock, sane: () => true, told: () => undefined },
+  );
+  void watched.attend('ready');
+  await watched.attend('rest');
+  let known: unknown = 'not yet';
+  const looked = watched.attend('ready').then(() => {
+    known = watched.value();
+  });
+  answers[0]?.(100);
+  await clock.advance(0);
+  expect(known).toBe('not yet');
+  await clock.advance(50);
+  answers[1]?.(0);
+  await looked;
+  expect(known).toBe(0);
+  watched.close();
+});
+
+test('nor is it waited for longer than any other', async () => {
+  const clock = new FakeClock();
+  const watched = watchSource(
+    {
+      ...{ name: 'disk', every: { rest: null, ready: 10_000, watch: 5_000 }, timeoutMs: 1_000 },
+      read: () => new Promise<number>(() => undefined),
+    },
+    { clock, sane: () => true, told: () => undefined },
+  );
+  void watched.attend('ready');
+  await watched.attend('rest');
+  const looked = watched.attend('ready');
+  await clock.advance(1_001);
+  await looked;
+  expect(watched.value()).toBe('unknown');
+  watched.close();
+});

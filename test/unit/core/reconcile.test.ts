@@ -23,7 +23,7 @@ const heldFor = (ms: number, reason: Reason = { kind: 'on-battery' }): Decision 
   memory: { lanes: perLane(() => ({ heldSince: NOW - ms, cpu: null, gpu: null, settle: null })), gpus: {} },
 });
 const lease = (change: Partial<HeldLease> = {}): HeldLease => ({
-  ...{ leaseId: ID, lane: 'cpu', deadline: NOW + 1, active: true, gpu: null },
+  ...{ leaseId: ID, lane: 'cpu', deadline: NOW + 1, active: true, gpu: null, frozen: false },
   ...change,
 });
 const container = (change: Partial<ObservedContainer> = {}): ObservedContainer => ({
@@ -137,6 +137,7 @@ const anyWorld = fc.record({
       deadline: fc.constantFrom(NOW - 1, NOW + 1),
       active: fc.boolean(),
       gpu: fc.constantFrom(null, 'gpu-a', 'gpu-b', 'gpu-c'),
+      frozen: fc.boolean(),
     }),
     { selector: (entry) => entry.leaseId },
   ),
@@ -158,10 +159,16 @@ function after(world: Pick<Observed, 'leases' | 'containers'>, actions: readonly
   const started = new Set(actions.flatMap((action) => (action.kind === 'start' ? [action.leaseId] : [])));
   const is = (kind: 'freeze' | 'thaw', id: string) =>
     actions.some((action) => action.kind === kind && action.containerId === id);
+  const told = (kind: 'freeze' | 'thaw', leaseId: string) =>
+    actions.some((action) => action.kind === kind && action.leaseId === leaseId);
   return {
     leases: world.leases
       .filter((entry) => !dropped.has(entry.leaseId))
-      .map((entry) => ({ ...entry, active: entry.active || started.has(entry.leaseId) })),
+      .map((entry) => ({
+        ...entry,
+        active: entry.active || started.has(entry.leaseId),
+        frozen: told('freeze', entry.leaseId) || (entry.frozen && !told('thaw', entry.leaseId)),
+      })),
     containers: world.containers
       .filter((entry) => !gone.has(entry.id))
       .map((entry) => ({
