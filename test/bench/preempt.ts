@@ -32,6 +32,7 @@ const SETTINGS = [
   { height: '240', preset: 'ultrafast', crf: '28' },
 ] as const;
 const MEAN_BETWEEN_KILLS_S = 8;
+const hundredths = (value: number): number => Math.round(value * 100) / 100;
 const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 
 const folder = mkdtempSync(join(tmpdir(), 'idlemesh-bench-preempt-'));
@@ -157,8 +158,8 @@ try {
     workLostP50S: rounded(percentile(lost, 50)),
     workLostP95S: rounded(percentile(lost, 95)),
     identical,
-    timeRatio: percentile(speeds, 50),
-    sizeRatio: percentile(sizes, 50),
+    timeRatio: hundredths(percentile(speeds, 50)),
+    sizeRatio: hundredths(percentile(sizes, 50)),
     raw: { cores, seconds, lost: spread(lost), speeds, sizes },
   };
   process.stdout.write(`${JSON.stringify(figures)}\n`);
