@@ -1,0 +1,101 @@
+/**
+ * Reads the body of a container-create request (Docker Engine API v1.41) as the engine would, knowing nothing of who wrote it, and
+ * names what the container-runtime section of the CIS Docker Benchmark (v1.6, section 5), or DESIGN §6 beyond it, forbids.
+ */
+type Body = Readonly<Record<string, unknown>>;
+
+const isBody = (value: unknown): value is Body => typeof value === 'object' && value !== null && !Array.isArray(value);
+const texts = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((each): each is string => typeof each === 'string') : [];
+/** Left out, or there and empty. */
+const isNothing = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === false ||
+  value === '' ||
+  (Array.isArray(value) && value.length === 0) ||
+  (isBody(value) && Object.keys(value).length === 0);
+const isPositive = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+/** Must not be there at all: each reaches out of the container. */
+const FORBIDDEN = [
+  ...['Binds', 'Mounts', 'VolumesFrom', 'VolumeDriver', 'Devices', 'DeviceCgroupRules', 'CapAdd', 'GroupAdd', 'Links'],
+  ...[
+    'PortBindings',
+    'PublishAllPorts',
+    'ExtraHosts',
+    'Dns',
+    'CgroupParent',
+    'PidMode',
+    'UTSMode',
+    'UsernsMode',
+    'Sysctls',
+  ],
+  ...['OomKillDisable', 'AutoRemove', 'Privileged', 'Runtime'],
+] as const;
+/** Makes a loader run what the image names. */
+const LOADER = /^(LD_|DYLD_|NVIDIA_|CUDA_|PYTHON|NODE_OPTIONS|BASH_ENV|ENV=)/;
+
+export function violationsOf(body: unknown): readonly string[] {
+  if (!isBody(body)) return ['no body'];
+  const host = body['HostConfig'];
+  if (!isBody(host)) return ['no HostConfig'];
+  const found: string[] = FORBIDDEN.filter((name) => !isNothing(host[name])).map((name) => `${name} is set`);
+  const demand = (holds: boolean, what: string): void => {
+    if (!holds) found.push(what);
+  };
+  const ulimits: readonly unknown[] = Array.isArray(host['Ulimits']) ? host['Ulimits'] : [];
+  const options = texts(host['SecurityOpt']);
+  const seccomp = options.filter((option) => option.startsWith('seccomp='));
+  const tmpfs = isBody(host['Tmpfs']) ? host['Tmpfs'] : {};
+  const [memory, period, quota] = [host['Memory'], host['CpuPeriod'], host['CpuQuota']];
+  const restart = isBody(host['RestartPolicy']) ? host['RestartPolicy']['Name'] : undefined;
+  const log = isBody(host['LogConfig']) ? host['LogConfig']['Type'] : undefined;
+
+  demand(/^sha256:[0-9a-f]{64}$/.test(String(body['Image'])), 'the image is not named by its content');
+  demand(/^[1-9][0-9]*(:[1-9][0-9]*)?$/.test(String(body['User'])), 'root, or a name the image decides about');
+  demand(isNothing(body['Volumes']) && isNothing(body['ExposedPorts']), 'a volume or a port');
+  demand(isNothing(body['Entrypoint']) && isNothing(body['Cmd']), 'another program than the image has');
+  demand(
+    texts(body['Env']).every((line) => !LOADER.test(line) || line.endsWith('=')),
+    'the environment names something to load',
+  );
+  demand(body['Tty'] === false, 'a terminal');
+  demand(host['NetworkMode'] === 'none' && body['NetworkDisabled'] === true, 'a network');
+  demand(host['IpcMode'] === 'private' && host['CgroupnsMode'] === 'private', 'a shared namespace');
+  demand(host['ReadonlyRootfs'] === true, 'a writable root');
+  demand(texts(host['CapDrop']).includes('ALL'), 'capabilities are left');
+  demand(options.includes('no-new-privileges:true'), 'privileges can be gained');
+  demand(seccomp.length === 1 && seccomp[0] !== 'seccomp=unconfined', 'no filter on system calls');
+  demand(
+    options.every((option) => option.startsWith('seccomp=') || option === 'no-new-privileges:true'),
+    'a security option that is not known',
+  );
+  demand(isPositive(memory) && host['MemorySwap'] === memory, 'memory without bound, or swap');
+  demand(isPositive(period) && isPositive(quota) && quota / period <= 64, 'the processor without bound');
+  demand(
+    isPositive(quota) && quota >= 1_000 && isPositive(period) && period <= 1_000_000,
+    'a quota the kernel refuses',
+  );
+  demand(isPositive(host['PidsLimit']) && host['PidsLimit'] <= 4096, 'processes without bound');
+  demand(isPositive(host['ShmSize']) && host['ShmSize'] <= 2 ** 26, 'shared memory without bound');
+  demand(isPositive(host['CpuShares']) && host['CpuShares'] <= 1024, 'more than others get of the processor');
+  demand(restart === 'no', 'it restarts by itself');
+  demand(log === 'none' || log === 'local', 'a log that may grow');
+  demand(host['OomScoreAdj'] === 1000, 'others die first for its memory');
+  demand(
+    Object.entries(tmpfs).every(
+      ([path, mount]) =>
+        path === '/tmp' &&
+        ['noexec', 'nosuid', 'nodev'].every((word) => String(mount).split(',').includes(word)) &&
+        /(^|,)size=[1-9][0-9]*(,|$)/.test(String(mount)),
+    ),
+    'a memory file system without bound, or with programs',
+  );
+  demand(
+    ['nofile', 'core'].every((name) => ulimits.some((limit) => isBody(limit) && limit['Name'] === name)),
+    'open files or core dumps without bound',
+  );
+  return found;
+}
