@@ -55,7 +55,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let asked: Partial<Record<Lane, number>> = {};
   let helloLeases: ReadonlySet<string> = new Set();
   let alive = false;
-  /** The sensors' answers are of now. */
+  /** Another round is wanted. */
   let dirty = false;
   /** The last round failed. */
   let blind = false;
@@ -66,6 +66,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let unsubscribeSettings = (): void => undefined;
 
   const changed = (): void => mirror.changed();
+  const share = () => shareFrom(settings.current().settings.limits, machine);
   const opened = (ledger: Ledger): void => void sweep(ports, ledger);
   const slow = createNotice<{ detail: string; at: number }>({ clock, forMs: TOLD_MS, changed });
   const link = () => session.link();
@@ -155,8 +156,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   const signalsNow = (): Signals => ({
     ...senses.read(),
-    ...{ now: clock.now(), timeZone: clock.timeZone() },
-    ...known(),
+    ...{ now: clock.now(), timeZone: clock.timeZone(), ...known() },
   });
 
   /** What is known now, and what follows from it; nothing is done about it yet. */
@@ -170,7 +170,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     const before = last?.decision ?? null;
     memory = decision.memory;
     last = { signals, decision };
-    jobs.allow(decision, shareFrom(settings.current().settings.limits, machine));
+    jobs.allow(decision, share());
     return book.add(switchesOf(before, decision, signals.now));
   }
 
@@ -182,7 +182,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       // Only a round gives: what was read before the sensors rested may be long untrue, and a round looks first.
       if (gives(last.decision, judgement.decision)) {
         // What it takes does not wait for that.
-        jobs.allow(takes(last.decision, judgement.decision), shareFrom(settings.current().settings.limits, machine));
+        jobs.allow(takes(last.decision, judgement.decision), share());
         wake();
         return;
       }

@@ -44,9 +44,8 @@ export async function holds(path: string, wanted: Output): Promise<boolean> {
 }
 
 /**
- * Writes the result on standard output to a file while hashing it, and with `checkpoints` keeps those that come before it,
- * to their end.
- * Null: the output ended before the result was whole. Throws WORKLOAD_FAILED past `maxBytes` and for what is no frame, DISK_FULL.
+ * Writes the result on standard output to a file while hashing it. With `checkpoints` it keeps those that come before it, and
+ * closes them. Null: the output ended before the result was whole. Throws WORKLOAD_FAILED past `maxBytes` and for what is no frame, DISK_FULL.
  */
 export async function collect(
   run: ContainerRun,

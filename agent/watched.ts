@@ -45,8 +45,8 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
   let unsubscribe: (() => void) | null = null;
   let cancelNext = (): void => undefined;
   const waiting: (() => void)[] = [];
-  /** Who wants an answer to a question that is not yet asked. */
-  const next: (() => void)[] = [];
+  /** Those who want the answer to a question that is not yet asked. */
+  const waitingAnew: (() => void)[] = [];
 
   function learn(next: Sensed<T>): void {
     if (closed) return;
@@ -66,7 +66,7 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
       overdue = true;
       learn('unknown');
       release();
-      release(next);
+      release(waitingAnew);
     });
     let answer: Sensed<T>;
     try {
@@ -85,9 +85,9 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
     if (closed) return Promise.resolve();
     if (busy) {
       again = true;
-      return overdue ? Promise.resolve() : new Promise((resolve) => (anew ? next : waiting).push(resolve));
+      return overdue ? Promise.resolve() : new Promise((resolve) => (anew ? waitingAnew : waiting).push(resolve));
     }
-    waiting.push(...next.splice(0));
+    waiting.push(...waitingAnew.splice(0));
     // Set before the source is asked: it may tell of a change while it is.
     busy = true;
     void once().finally(() => {
@@ -138,7 +138,7 @@ export function watchSource<T>(source: Source<T>, { clock, sane, told }: Watched
       cancelNext();
       quietly(() => unsubscribe?.());
       release();
-      release(next);
+      release(waitingAnew);
       quietly(() => source.close?.());
     },
   };

@@ -1,11 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT } from './support/app.ts';
 import { barriers } from './support/barriers.ts';
-import { FakeApp } from './support/fake-app.ts';
+import { FakeApp, SHOTS } from './support/fake-app.ts';
 import { until } from './support/until.ts';
 import { ALL_REACHED, walk } from './support/walk.ts';
 
@@ -18,21 +15,14 @@ const WIDTHS = [1040, 420] as const;
 /** More than any page has controls. */
 const MANY = 100;
 
-const folder = mkdtempSync(join(tmpdir(), 'idlemesh-keyboard-'));
-const shots = join(ROOT, 'test-results', 'window');
 let app: FakeApp;
 let page: Page;
 
 beforeAll(async () => {
-  mkdirSync(shots, { recursive: true });
-  app = await FakeApp.launch(folder);
+  app = await FakeApp.launch();
   page = app.page;
-  await page.emulateMedia({ reducedMotion: 'reduce' });
 });
-afterAll(async () => {
-  await app?.dispose();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => app?.dispose());
 
 // What a failed test left open would keep the others out.
 afterEach(() => page.keyboard.press('Escape'));
@@ -85,7 +75,7 @@ describe.each(WIDTHS)('by keyboard alone, %i pixels wide', (width) => {
     await page.getByRole('heading', { name: 'Review the withdrawal' }).waitFor();
     expect(await walk(page)).toEqual(ALL_REACHED);
     expect(await barriers(page)).toEqual([]);
-    await page.screenshot({ path: join(shots, `wallet-review-${width}-light-en.png`), fullPage: true });
+    await page.screenshot({ path: join(SHOTS, `wallet-review-${width}-light-en.png`), fullPage: true });
   });
 
   it('reaches every control of the limits', async () => {
@@ -123,7 +113,7 @@ describe.each(WIDTHS)('by keyboard alone, %i pixels wide', (width) => {
     await until('the focus inside', () => holdsFocus(dialog));
     await app.settled();
     expect(await barriers(page)).toEqual([]);
-    await page.screenshot({ path: join(shots, `limits-learn-${width}-light-en.png`) });
+    await page.screenshot({ path: join(SHOTS, `limits-learn-${width}-light-en.png`) });
 
     await reach(dialog.getByRole('button', { name: 'Add – Blender' }));
     await page.keyboard.press('Enter');

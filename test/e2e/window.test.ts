@@ -1,11 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT } from './support/app.ts';
 import { barriers } from './support/barriers.ts';
-import { FakeApp } from './support/fake-app.ts';
+import { FakeApp, SHOTS } from './support/fake-app.ts';
 
 const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'settings'] as const;
 type View = (typeof VIEWS)[number];
@@ -33,22 +30,14 @@ const OTHER_SCENES = [
   ['failed', 'wallet'],
 ] as const;
 
-const folder = mkdtempSync(join(tmpdir(), 'idlemesh-window-'));
-const shots = join(ROOT, 'test-results', 'window');
 let app: FakeApp;
 let page: Page;
 
 beforeAll(async () => {
-  mkdirSync(shots, { recursive: true });
-  app = await FakeApp.launch(folder);
+  app = await FakeApp.launch();
   page = app.page;
-  // Waiting for a minute of small motions would be most of this file's time.
-  await page.emulateMedia({ reducedMotion: 'reduce' });
 });
-afterAll(async () => {
-  await app?.dispose();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => app?.dispose());
 
 /** Whatever reaches beyond the window or is cut off at its side, with nothing to scroll it by. */
 async function cutOff(): Promise<readonly string[]> {
@@ -89,7 +78,7 @@ async function faultsOf(view: View, scene: string, width: number, theme: 'dark' 
   await app.go(VIEWS.indexOf(view));
   await app.settled();
   const name = `${view}-${scene}-${width}-${theme}-${language}`;
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
   const faults = [...(await barriers(page)), ...(await cutOff()), ...(await endHidden()), ...app.complaints.splice(0)];
   return faults.map((fault) => `${name}: ${fault}`);
 }

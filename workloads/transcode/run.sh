@@ -138,7 +138,7 @@ rm -f /tmp/packets /tmp/sorted
 total=$(awk '{ n += $4 } END { print n }' /tmp/plan)
 [ "$have" -le $(($(wc -l </tmp/plan) + 1)) ] || give_up 'there are more checkpoints than pieces'
 
-# `done` counts frames of the picture; the rest is for the sound and for putting it together.
+# Takes frames of the picture that are done; the rest is for the sound and for putting it together.
 last=-1
 percent_of() { percent=$((1 + $1 * 97 / total)); }
 progress() {

@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { build } from 'vite';
@@ -9,6 +10,9 @@ import type { Scene } from './fake-window.ts';
 import { until } from './until.ts';
 
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+
+/** Where pictures of the window go. */
+export const SHOTS = join(ROOT, 'test-results', 'window');
 
 /** An application that is one empty window, as large as it is told. */
 const EMPTY_APP = `
@@ -58,8 +62,11 @@ export class FakeApp {
   readonly complaints: string[] = [];
   readonly #app: App;
   readonly #server: Server;
+  /** Of what it builds. */
+  readonly #folder: string;
 
-  private constructor(app: App, server: Server, page: Page) {
+  private constructor(app: App, server: Server, page: Page, folder: string) {
+    this.#folder = folder;
     this.#app = app;
     this.#server = server;
     this.page = page;
@@ -69,8 +76,9 @@ export class FakeApp {
     page.on('pageerror', (error) => this.complaints.push(error.message));
   }
 
-  /** `folder`: an empty one for what it builds. */
-  static async launch(folder: string): Promise<FakeApp> {
+  /** Nothing in it moves: waiting for small motions would be most of a test's time. */
+  static async launch(): Promise<FakeApp> {
+    const folder = mkdtempSync(join(tmpdir(), 'idlemesh-window-'));
     const fake = await bundleFake(join(folder, 'fake'));
     const appFolder = join(folder, 'app');
     mkdirSync(appFolder, { recursive: true });
@@ -79,7 +87,8 @@ export class FakeApp {
     const { server, url } = await serve(join(ROOT, 'out', 'renderer'));
     const app = await App.launch({ app: appFolder, dataDir: join(folder, 'data') });
     const page = await app.window();
-    const self = new FakeApp(app, server, page);
+    const self = new FakeApp(app, server, page, folder);
+    await page.emulateMedia({ reducedMotion: 'reduce' });
     await page.addInitScript(fake);
     await page.goto(url);
     return self;
@@ -119,5 +128,6 @@ export class FakeApp {
   async dispose(): Promise<void> {
     this.#server.close();
     await this.#app.dispose();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
