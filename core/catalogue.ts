@@ -2,10 +2,41 @@ import { z } from 'zod';
 import { type Amount, encodeAmount } from './money.ts';
 import { amount, byteCount, lane } from './primitives.ts';
 
+/** A DNS name in lower case, or `*.` and one: its sub-names. Never an address: what it means is checked when it is dialled. */
+const hostPattern = z
+  .string()
+  .max(253)
+  .regex(/^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/);
+
+/** What of the internet a workload may speak to, through the gateway and no other way. */
+export const egressNeed = z.strictObject({
+  egress: z
+    .array(z.strictObject({ host: hostPattern, ports: z.array(z.number().int().min(1).max(65_535)).min(1).max(16) }))
+    .min(1)
+    .max(64),
+  /** Both ways together, in one run. */
+  maxBytes: byteCount,
+});
+export type EgressNeed = z.output<typeof egressNeed>;
+
+export const GPU_VENDORS = ['nvidia', 'amd', 'intel'] as const;
+export type GpuVendor = (typeof GPU_VENDORS)[number];
+
+export const gpuNeed = z.strictObject({
+  api: z.enum(['opencl', 'cuda', 'vulkan']),
+  vendors: z.array(z.enum(GPU_VENDORS)).min(1),
+  memoryBytes: byteCount,
+  /** It may run on the processor instead where there is no GPU: for tests and practice. */
+  cpuFallback: z.boolean().default(false),
+});
+export type GpuNeed = z.output<typeof gpuNeed>;
+
 /** What a workload's folder says of itself; `manifest.json` beside its Dockerfile. */
 export const workloadManifest = z.strictObject({
   id: z.string().regex(/^[a-z][a-z0-9-]{1,31}$/),
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
+  /** `batch`: one input, one result. `service`: it answers requests for as long as it runs (workloads/README.md). */
+  kind: z.enum(['batch', 'service']).default('batch'),
   lane,
   title: z.strictObject({ en: z.string().min(1), ja: z.string().min(1) }),
   limits: z.strictObject({
@@ -19,7 +50,10 @@ export const workloadManifest = z.strictObject({
     maxInputBytes: byteCount,
     maxOutputBytes: byteCount,
   }),
-  network: z.literal('none'),
+  network: z.union([z.literal('none'), egressNeed]).default('none'),
+  gpu: gpuNeed.nullable().default(null),
+  /** Its runtime compiles code and loads it, as OpenCL on a processor does: it gets a place for that. */
+  loadsCode: z.boolean().default(false),
   /** `exact`: equal output hashes. */
   comparison: z.literal('exact'),
   /** It listens at its door for `freeze`, `thaw` and `stop` (workloads/README.md). */

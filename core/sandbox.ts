@@ -26,9 +26,44 @@ export const LABEL = {
   device: 'org.idlemesh.device',
   instance: 'org.idlemesh.instance',
   workload: 'org.idlemesh.workload',
+  role: 'org.idlemesh.role',
 } as const;
 
 export type Labels = { readonly lease: Hex32; readonly device: Address; readonly instance: string };
+
+/** A GPU that a job was given, as the engine wants it said. */
+export type GpuGrant =
+  /** Through NVIDIA's runtime hook, or by the Container Device Interface. `ids`: UUIDs. */
+  | { readonly kind: 'nvidia'; readonly ids: readonly string[]; readonly via: 'request' | 'cdi' }
+  /** AMD and Intel: device files, and the numeric groups that may use them. */
+  | { readonly kind: 'render'; readonly devices: readonly string[]; readonly groups: readonly string[] };
+
+/** What a launch gets beyond the share of processor and memory. Nothing, for most. */
+export type Grants = {
+  readonly gpus?: readonly GpuGrant[];
+  /** Name of the volume that holds the socket of its egress gateway, and nothing else. */
+  readonly egressVolume?: string;
+  /** gVisor's; without it the engine's own. */
+  readonly runtime?: 'runsc';
+};
+
+type Mount = {
+  readonly Type: 'volume';
+  readonly Source: string;
+  readonly Target: string;
+  readonly ReadOnly: true;
+  readonly VolumeOptions: { readonly NoCopy: true };
+};
+type Device = {
+  readonly PathOnHost: string;
+  readonly PathInContainer: string;
+  readonly CgroupPermissions: 'rw';
+};
+type DeviceRequest = {
+  readonly Driver: 'nvidia' | 'cdi';
+  readonly DeviceIDs: readonly string[];
+  readonly Capabilities?: readonly (readonly string[])[];
+};
 
 /** The Docker Engine API's container create body (v1.41), the part we set. */
 export type ContainerSpec = {
@@ -65,31 +100,78 @@ export type ContainerSpec = {
     readonly RestartPolicy: { readonly Name: 'no' };
     readonly OomScoreAdj: number;
     readonly AutoRemove: false;
+    readonly Runtime?: 'runsc';
+    readonly Mounts?: readonly Mount[];
+    readonly Devices?: readonly Device[];
+    readonly GroupAdd?: readonly string[];
+    readonly DeviceRequests?: readonly DeviceRequest[];
   };
 };
 
 /** `nobody`: owns nothing in the image and nothing on the host. */
 const NOBODY = '65534:65534';
 
+/** Where a workload with egress finds its gateway's socket. */
+export const EGRESS_FOLDER = '/run/egress';
+/** Where a workload that loads code of its own making may keep it. */
+const CODE_FOLDER = '/run/jit';
+const MAX_CODE_BYTES = 64 * MIB;
+
+function granted({ gpus = [], egressVolume, runtime }: Grants): Partial<ContainerSpec['HostConfig']> {
+  const files = gpus.flatMap((gpu) => (gpu.kind === 'render' ? [gpu] : []));
+  const requests = gpus.flatMap((gpu): DeviceRequest[] => {
+    if (gpu.kind !== 'nvidia') return [];
+    if (gpu.via === 'cdi') return [{ Driver: 'cdi', DeviceIDs: gpu.ids.map((id) => `nvidia.com/gpu=${id}`) }];
+    return [{ Driver: 'nvidia', DeviceIDs: gpu.ids, Capabilities: [['gpu', 'compute', 'utility', 'video']] }];
+  });
+  return {
+    ...(runtime === undefined ? {} : { Runtime: runtime }),
+    ...(egressVolume === undefined
+      ? {}
+      : {
+          Mounts: [
+            // Connecting to a socket needs no writable mount.
+            {
+              ...{ Type: 'volume', Source: egressVolume, Target: EGRESS_FOLDER, ReadOnly: true },
+              VolumeOptions: { NoCopy: true },
+            } as const,
+          ],
+        }),
+    ...(files.length === 0
+      ? {}
+      : {
+          Devices: [...new Set(files.flatMap(({ devices }) => devices))].map((path) => ({
+            ...{ PathOnHost: path, PathInContainer: path },
+            CgroupPermissions: 'rw' as const,
+          })),
+          GroupAdd: [...new Set(files.flatMap(({ groups }) => groups))],
+        }),
+    ...(requests.length === 0 ? {} : { DeviceRequests: requests }),
+  };
+}
+
 /**
- * The sandbox of one launch as reviewable data (DESIGN §6). No network, no capability, no mount, no device; the root file
- * system is read-only and the only writable place is a bounded memory file system. `seccompProfile` is the profile's
- * JSON text, as the Engine API wants it. No swap: memory limit and memory+swap limit are equal.
+ * The sandbox of one launch as reviewable data (DESIGN §6). No network, no capability, no device but granted GPUs, no mount but
+ * the gateway's socket; the root file system is read-only and the only writable places are bounded memory file systems.
+ * `seccompProfile` is the profile's JSON text, as the Engine API wants it. No swap: memory limit and memory+swap limit are equal.
  */
 export function containerSpec(
-  workload: Pick<WorkloadManifest, 'id' | 'version' | 'limits'> & { readonly image: string },
+  workload: Pick<WorkloadManifest, 'id' | 'version' | 'limits' | 'loadsCode'> & { readonly image: string },
   share: Share,
   labels: Labels,
   seccompProfile: string,
+  grants: Grants = {},
 ): ContainerSpec {
   const limits = limitUpdate(workload, share);
   const scratch = Math.floor(Math.min(workload.limits.scratchBytes, limits.Memory));
+  const code = Math.min(MAX_CODE_BYTES, limits.Memory);
   return {
     Image: workload.image,
     User: NOBODY,
     // Image environments have carried LD_PRELOAD into GPU hooks on the host (CVE-2025-23266): blank what loaders read.
     Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'LD_AUDIT='],
     Labels: {
+      [LABEL.role]: 'workload',
       [LABEL.lease]: labels.lease,
       [LABEL.device]: labels.device,
       [LABEL.instance]: labels.instance,
@@ -108,8 +190,12 @@ export function containerSpec(
       Privileged: false,
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges:true', `seccomp=${seccompProfile}`],
-      Tmpfs: { '/tmp': `rw,noexec,nosuid,nodev,size=${scratch},mode=1777` },
+      Tmpfs: {
+        '/tmp': `rw,noexec,nosuid,nodev,size=${scratch},mode=1777`,
+        ...(workload.loadsCode ? { [CODE_FOLDER]: `rw,exec,nosuid,nodev,size=${code},mode=1777` } : {}),
+      },
       ...limits,
+      ...granted(grants),
       CpuShares: 2,
       BlkioWeight: 10,
       IpcMode: 'private',

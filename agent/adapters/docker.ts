@@ -1,14 +1,13 @@
-import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { asFailure, Failure, fail } from '../../core/errors.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
 import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 import type { ContainerRun, Containers, Log } from '../ports.ts';
+import { connect, engineFailure, statusOf, within } from './docker-connection.ts';
 import { cpuMeter } from './docker-meter.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
 import { errnoOf } from './files.ts';
@@ -21,38 +20,6 @@ const WATCH_MS = 30_000;
 /** In a second. */
 const NANOSECONDS = 1e9;
 const EVENTS_BACKOFF_MS = { first: 500, last: 30_000 } as const;
-
-/** The engine's answer where there is one; anything without a status never reached it. */
-const statusOf = (error: unknown): number | null =>
-  typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number'
-    ? error.statusCode
-    : null;
-
-const engineFailure = (error: unknown): never => {
-  if (error instanceof Failure) throw error;
-  const { message } = asFailure(error);
-  if (statusOf(error) === null) return fail('ENGINE_AWAY', message, {}, error);
-  return fail('REFUSED', `the engine refused: ${message.slice(0, 300)}`, {}, error);
-};
-
-async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`Docker did not answer within ${ms / 1000} s`)), ms);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function connect(socketPath: string | undefined): Docker {
-  if (socketPath !== undefined) return new Docker({ socketPath });
-  const desktop = `${homedir()}/.docker/run/docker.sock`;
-  const useDesktop = !process.env['DOCKER_HOST'] && process.platform !== 'win32' && !existsSync('/var/run/docker.sock');
-  return useDesktop && existsSync(desktop) ? new Docker({ socketPath: desktop }) : new Docker();
-}
 
 type EngineInfo = {
   readonly OSType?: string;

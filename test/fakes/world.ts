@@ -25,7 +25,7 @@ export const ENTRY: CatalogueEntry = {
     ...{ maxInputBytes: 256 * MIB, maxOutputBytes: 1 * MIB },
   },
   ...{
-    network: 'none',
+    ...{ kind: 'batch', network: 'none', gpu: null, loadsCode: false },
     comparison: 'exact',
     ...{ control: false, checkpoint: false },
     price: { base: 10n, perInputMiB: 2n },

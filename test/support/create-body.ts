@@ -20,7 +20,7 @@ const isPositive = (value: unknown): value is number =>
 
 /** Must not be there at all: each reaches out of the container. */
 const FORBIDDEN = [
-  ...['Binds', 'Mounts', 'VolumesFrom', 'VolumeDriver', 'Devices', 'DeviceCgroupRules', 'CapAdd', 'GroupAdd', 'Links'],
+  ...['Binds', 'VolumesFrom', 'VolumeDriver', 'DeviceCgroupRules', 'CapAdd', 'Links'],
   ...[
     'PortBindings',
     'PublishAllPorts',
@@ -32,16 +32,75 @@ const FORBIDDEN = [
     'UsernsMode',
     'Sysctls',
   ],
-  ...['OomKillDisable', 'AutoRemove', 'Privileged', 'Runtime'],
+  ...['OomKillDisable', 'AutoRemove', 'Privileged'],
 ] as const;
 /** Makes a loader run what the image names. */
 const LOADER = /^(LD_|DYLD_|NVIDIA_|CUDA_|PYTHON|NODE_OPTIONS|BASH_ENV|ENV=)/;
 
-export function violationsOf(body: unknown): readonly string[] {
+/** What the launch at hand was given beyond processor and memory; none of it may be there without. */
+export type Allowed = {
+  /** Device files. */
+  readonly devices?: readonly string[];
+  readonly groups?: readonly string[];
+  /** UUIDs. */
+  readonly nvidia?: readonly string[];
+  /** Names. */
+  readonly volumes?: readonly string[];
+  readonly runtimes?: readonly string[];
+  /** Programs may lie in /run/jit. */
+  readonly code?: boolean;
+};
+
+const listed = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** Each grant that is there, against what was given. */
+function ungranted(host: Body, allowed: Allowed): readonly string[] {
+  const found: string[] = [];
+  const demand = (holds: boolean, what: string): void => {
+    if (!holds) found.push(what);
+  };
+  for (const device of listed(host['Devices'])) {
+    const fine =
+      isBody(device) &&
+      allowed.devices?.includes(String(device['PathOnHost'])) === true &&
+      device['PathInContainer'] === device['PathOnHost'] &&
+      device['CgroupPermissions'] === 'rw';
+    demand(fine, 'a device that was not given, or more of it');
+  }
+  for (const group of listed(host['GroupAdd']))
+    demand(allowed.groups?.includes(String(group)) === true && group !== '0', 'a group that was not given');
+  for (const request of listed(host['DeviceRequests'])) {
+    const ids = isBody(request) ? texts(request['DeviceIDs']).map((id) => id.replace(/^nvidia\.com\/gpu=/, '')) : [];
+    const named = ids.length > 0 && ids.every((id) => allowed.nvidia?.includes(id) === true);
+    demand(named && isBody(request) && isNothing(request['Count']), 'a GPU that was not given');
+    const capabilities = isBody(request) ? listed(request['Capabilities']).flatMap(texts) : [];
+    demand(
+      capabilities.every((name) => ['gpu', 'compute', 'utility', 'video'].includes(name)),
+      'a capability of the GPU that nobody needs',
+    );
+  }
+  for (const mount of listed(host['Mounts'])) {
+    const fine =
+      isBody(mount) &&
+      mount['Type'] === 'volume' &&
+      allowed.volumes?.includes(String(mount['Source'])) === true &&
+      mount['Target'] === '/run/egress' &&
+      mount['ReadOnly'] === true;
+    demand(fine, 'a mount that was not given, or a writable one');
+  }
+  demand(
+    isNothing(host['Runtime']) || allowed.runtimes?.includes(String(host['Runtime'])) === true,
+    'a runtime that was not asked for',
+  );
+  return found;
+}
+
+export function violationsOf(body: unknown, allowed: Allowed = {}): readonly string[] {
   if (!isBody(body)) return ['no body'];
   const host = body['HostConfig'];
   if (!isBody(host)) return ['no HostConfig'];
   const found: string[] = FORBIDDEN.filter((name) => !isNothing(host[name])).map((name) => `${name} is set`);
+  found.push(...ungranted(host, allowed));
   const demand = (holds: boolean, what: string): void => {
     if (!holds) found.push(what);
   };
@@ -87,8 +146,9 @@ export function violationsOf(body: unknown): readonly string[] {
   demand(
     Object.entries(tmpfs).every(
       ([path, mount]) =>
-        path === '/tmp' &&
-        ['noexec', 'nosuid', 'nodev'].every((word) => String(mount).split(',').includes(word)) &&
+        (path === '/tmp' || (path === '/run/jit' && allowed.code === true)) &&
+        (path === '/run/jit' || String(mount).split(',').includes('noexec')) &&
+        ['nosuid', 'nodev'].every((word) => String(mount).split(',').includes(word)) &&
         /(^|,)size=[1-9][0-9]*(,|$)/.test(String(mount)),
     ),
     'a memory file system without bound, or with programs',

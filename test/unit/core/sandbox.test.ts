@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { containerSpec, type Share } from '../../../core/sandbox.ts';
-import { violationsOf } from '../../support/create-body.ts';
+import { containerSpec, type Grants, type Share } from '../../../core/sandbox.ts';
+import { type Allowed, violationsOf } from '../../support/create-body.ts';
 import { randomAddress, randomHex32 } from '../../support/random.ts';
 
 const RUNS = 100_000;
@@ -21,21 +21,58 @@ const workloads = fc.record({
     maxInputBytes: fc.nat(2 ** 30),
     maxOutputBytes: fc.nat(2 ** 30),
   }),
+  loadsCode: fc.boolean(),
 });
+const file = fc.constantFrom('/dev/kfd', '/dev/dri/renderD128', '/dev/dri/renderD129');
+const grants: fc.Arbitrary<Grants> = fc.record(
+  {
+    gpus: fc.array(
+      fc.oneof(
+        fc.record({
+          kind: fc.constant('nvidia' as const),
+          ids: fc.array(fc.uuid(), { minLength: 1, maxLength: 3 }),
+          via: fc.constantFrom('request' as const, 'cdi' as const),
+        }),
+        fc.record({
+          kind: fc.constant('render' as const),
+          devices: fc.array(file, { minLength: 1, maxLength: 3 }),
+          groups: fc.array(fc.integer({ min: 1, max: 65_534 }).map(String), { maxLength: 2 }),
+        }),
+      ),
+      { maxLength: 3 },
+    ),
+    egressVolume: fc.uuid(),
+    runtime: fc.constant('runsc' as const),
+  },
+  { requiredKeys: [] },
+);
+/** The same grants, as somebody would say them who never heard of `Grants`. */
+const allowedBy = (given: Grants, code: boolean): Allowed => {
+  const gpus = given.gpus ?? [];
+  return {
+    devices: gpus.flatMap((gpu) => (gpu.kind === 'render' ? gpu.devices : [])),
+    groups: gpus.flatMap((gpu) => (gpu.kind === 'render' ? gpu.groups : [])),
+    nvidia: gpus.flatMap((gpu) => (gpu.kind === 'nvidia' ? gpu.ids : [])),
+    volumes: given.egressVolume === undefined ? [] : [given.egressVolume],
+    runtimes: given.runtime === undefined ? [] : [given.runtime],
+    code,
+  };
+};
 const shares: fc.Arbitrary<Share> = fc.record({
   cpuCores: fc.double({ min: 0.0001, max: 256, noNaN: true }),
   memoryBytes: fc.integer({ min: 1, max: 2 ** 40 }),
   pids: fc.integer({ min: 1, max: 100_000 }),
 });
 
-const body = (workload: Parameters<typeof containerSpec>[0], share: Share): unknown =>
-  JSON.parse(JSON.stringify(containerSpec(workload, share, labels, '{"defaultAction":"SCMP_ACT_ERRNO"}')));
-const [workload, share] = [fc.sample(workloads, 1)[0], { cpuCores: 1, memoryBytes: 2 ** 30, pids: 100 }];
+const body = (workload: Parameters<typeof containerSpec>[0], share: Share, given: Grants = {}): unknown =>
+  JSON.parse(JSON.stringify(containerSpec(workload, share, labels, '{"defaultAction":"SCMP_ACT_ERRNO"}', given)));
+const sample = fc.sample(workloads, 1).map((each) => ({ ...each, loadsCode: false }))[0];
+const [workload, share] = [sample, { cpuCores: 1, memoryBytes: 2 ** 30, pids: 100 }];
 
 test('no launch, whatever is to run and however much is shared, has what the checker forbids', () => {
   fc.assert(
-    fc.property(workloads, shares, (each, some) => {
-      const found = violationsOf(body(each, some));
+    fc.property(workloads, shares, grants, (each, some, given) => {
+      const found = violationsOf(body(each, some, given), allowedBy(given, each.loadsCode));
       if (found.length > 0) throw new Error(found.join('; '));
     }),
     { numRuns: RUNS },
@@ -71,6 +108,22 @@ describe('the checker sees', () => {
     const good = body(workload, share) as { readonly HostConfig: object };
     expect(violationsOf(good)).toEqual([]);
     expect(violationsOf({ ...good, HostConfig: { ...good.HostConfig, ...change } })).not.toEqual([]);
+  });
+  test.each<[string, Grants]>([
+    ['a device', { gpus: [{ kind: 'render', devices: ['/dev/dri/renderD128'], groups: [] }] }],
+    ['a group', { gpus: [{ kind: 'render', devices: [], groups: ['44'] }] }],
+    ['an NVIDIA GPU', { gpus: [{ kind: 'nvidia', ids: ['GPU-1'], via: 'request' }] }],
+    ['an NVIDIA GPU by CDI', { gpus: [{ kind: 'nvidia', ids: ['GPU-1'], via: 'cdi' }] }],
+    ['a volume', { egressVolume: 'one' }],
+    ['a runtime', { runtime: 'runsc' }],
+  ])('%s that this launch was not given', (_what, given) => {
+    if (workload === undefined) throw new Error('no workload');
+    expect(violationsOf(body(workload, share, given), allowedBy(given, false))).toEqual([]);
+    expect(violationsOf(body(workload, share, given))).not.toEqual([]);
+  });
+  test('programs in memory that this launch has no use for', () => {
+    if (workload === undefined) throw new Error('no workload');
+    expect(violationsOf(body({ ...workload, loadsCode: true }, share))).not.toEqual([]);
   });
   test.each<[string, Record<string, unknown>]>([
     ['an image by name', { Image: 'debian:latest' }],
