@@ -7,12 +7,13 @@ import { randomAddress, randomHex32 } from '../support/random.ts';
 import { seccompProfile } from '../support/transcode.ts';
 import { cost } from './sandbox/cost.ts';
 import { burner } from './sandbox/image.ts';
+import { orphansAfter } from './sandbox/orphans.ts';
 import { percentile, rounded, spread } from './yield/figures.ts';
 
 /**
  * What the sandbox forbids, and what it costs. The cost of computing: one program, the same file, inside a container as the
  * agent launches it and beside it, in turns. `--launches=100000` random launches are checked; `--pairs=20` are timed;
- * `--starts=30` containers are started.
+ * `--starts=30` containers are started, and `--kills=5` times a process that holds three is killed.
  */
 const option = (name: string, fallback: number): number =>
   Number(process.argv.find((word) => word.startsWith(`--${name}=`))?.split('=')[1] ?? fallback);
@@ -43,14 +44,16 @@ try {
   const costs = await cost(containers, spec, option('pairs', 20), ROUNDS);
   const starts: number[] = [];
   for (let count = option('starts', 30); count > 0; count--) starts.push(await firstOutput(containers, spec));
+  const orphans = await orphansAfter(option('kills', 5), containers, device, spec);
   const figures = {
     violations: violations.length,
+    orphansAfterKill: orphans.running,
     overheadPct: hundredths(costs.wallPct),
     createToFirstOutputP50Ms: rounded(percentile(starts, 50)),
-    raw: { violations, costs, starts: spread(starts) },
+    raw: { violations, costs, starts: spread(starts), orphans },
   };
   process.stdout.write(`${JSON.stringify(figures)}\n`);
-  if (violations.length > 0) process.exitCode = 1;
+  if (violations.length > 0 || orphans.running > 0) process.exitCode = 1;
 } finally {
   for (const container of await containers.list(device)) await containers.remove(container.id);
   containers.close();
