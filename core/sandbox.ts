@@ -78,6 +78,10 @@ export type ContainerSpec = {
   readonly StdinOnce: true;
   readonly Tty: false;
   readonly NetworkDisabled: true;
+  readonly Hostname: string;
+  readonly WorkingDir: string;
+  readonly Healthcheck: { readonly Test: readonly ['NONE'] };
+  readonly StopSignal: 'SIGKILL';
   readonly HostConfig: {
     readonly NetworkMode: 'none';
     readonly ReadonlyRootfs: true;
@@ -116,6 +120,8 @@ export const EGRESS_FOLDER = '/run/egress';
 /** Where a workload that loads code of its own making may keep it. */
 const CODE_FOLDER = '/run/jit';
 const MAX_CODE_BYTES = 64 * MIB;
+/** Files in a memory file system: an empty one costs the machine memory too. */
+const FILES = 65_536;
 
 function granted({ gpus = [], egressVolume, runtime }: Grants): Partial<ContainerSpec['HostConfig']> {
   const files = gpus.flatMap((gpu) => (gpu.kind === 'render' ? [gpu] : []));
@@ -184,6 +190,14 @@ export function containerSpec(
     StdinOnce: true,
     Tty: false,
     NetworkDisabled: true,
+    // Otherwise a name that the engine makes of the container's id.
+    Hostname: 'idlemesh',
+    // Never the image's: a folder below /proc/self/fd has been a way to the machine's files (CVE-2024-21626).
+    WorkingDir: '/tmp',
+    // The image's own would have the engine enter the container again and again (CVE-2019-5736).
+    Healthcheck: { Test: ['NONE'] },
+    // A restart of the engine waits for nobody who ignores a friendlier one.
+    StopSignal: 'SIGKILL',
     HostConfig: {
       NetworkMode: 'none',
       ReadonlyRootfs: true,
@@ -191,8 +205,10 @@ export function containerSpec(
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges:true', `seccomp=${seccompProfile}`],
       Tmpfs: {
-        '/tmp': `rw,noexec,nosuid,nodev,size=${scratch},mode=1777`,
-        ...(workload.loadsCode ? { [CODE_FOLDER]: `rw,exec,nosuid,nodev,size=${code},mode=1777` } : {}),
+        '/tmp': `rw,noexec,nosuid,nodev,size=${scratch},nr_inodes=${FILES},mode=1777`,
+        ...(workload.loadsCode
+          ? { [CODE_FOLDER]: `rw,exec,nosuid,nodev,size=${code},nr_inodes=${FILES},mode=1777` }
+          : {}),
       },
       ...limits,
       ...granted(grants),

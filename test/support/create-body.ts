@@ -121,6 +121,10 @@ export function violationsOf(body: unknown, allowed: Allowed = {}): readonly str
     'the environment names something to load',
   );
   demand(body['Tty'] === false, 'a terminal');
+  const health = isBody(body['Healthcheck']) ? texts(body['Healthcheck']['Test']) : [];
+  demand(health.length === 1 && health[0] === 'NONE', 'the engine enters it by itself');
+  demand(body['WorkingDir'] === '/tmp', 'a working folder of the image’s choice');
+  demand(!isNothing(body['Hostname']) && isNothing(body['Domainname']), 'a name that says which it is');
   demand(host['NetworkMode'] === 'none' && body['NetworkDisabled'] === true, 'a network');
   demand(host['IpcMode'] === 'private' && host['CgroupnsMode'] === 'private', 'a shared namespace');
   demand(host['ReadonlyRootfs'] === true, 'a writable root');
@@ -149,7 +153,8 @@ export function violationsOf(body: unknown, allowed: Allowed = {}): readonly str
         (path === '/tmp' || (path === '/run/jit' && allowed.code === true)) &&
         (path === '/run/jit' || String(mount).split(',').includes('noexec')) &&
         ['nosuid', 'nodev'].every((word) => String(mount).split(',').includes(word)) &&
-        /(^|,)size=[1-9][0-9]*(,|$)/.test(String(mount)),
+        /(^|,)size=[1-9][0-9]*(,|$)/.test(String(mount)) &&
+        /(^|,)nr_inodes=[1-9][0-9]*(,|$)/.test(String(mount)),
     ),
     'a memory file system without bound, or with programs',
   );

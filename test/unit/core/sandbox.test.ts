@@ -32,8 +32,9 @@ describe('the checker sees', () => {
     ['the processor without bound', { CpuQuota: 0 }],
     ['processes without bound', { PidsLimit: -1 }],
     ['a device', { Devices: [{ PathOnHost: '/dev/mem' }] }],
-    ['programs in the scratch space', { Tmpfs: { '/tmp': 'rw,nosuid,nodev,size=1' } }],
-    ['a scratch space without bound', { Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev' } }],
+    ['programs in the scratch space', { Tmpfs: { '/tmp': 'rw,nosuid,nodev,size=1,nr_inodes=1' } }],
+    ['a scratch space without bound', { Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,nr_inodes=1' } }],
+    ['files without number', { Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,size=1' } }],
     ['a container that comes back', { RestartPolicy: { Name: 'always' } }],
     ['a log that grows', { LogConfig: { Type: 'json-file' } }],
   ];
@@ -65,6 +66,9 @@ describe('the checker sees', () => {
     ['root by number', { User: '0:0' }],
     ['a library to load', { Env: ['LD_PRELOAD=/tmp/x.so'] }],
     ['another program', { Entrypoint: ['/bin/sh'] }],
+    ['a check that the image brings', { Healthcheck: { Test: ['CMD', '/check'] } }],
+    ['a folder of the image’s choice', { WorkingDir: '/proc/self/fd/8' }],
+    ['the machine’s name', { Hostname: '' }],
   ])('%s', (_what, change) => {
     if (workload === undefined) throw new Error('no workload');
     expect(violationsOf({ ...(body(workload, share) as object), ...change })).not.toEqual([]);
