@@ -70,9 +70,19 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     wait = Math.min(wait * 2, BACKOFF_MS.last);
   }
 
+  async function usable(image: string): Promise<boolean> {
+    try {
+      return await containers.hasImage(image);
+    } catch (error) {
+      if (!isFailure(error, 'REFUSED')) throw error;
+      log('warn', 'image-refused', { image, detail: error.message });
+      return false;
+    }
+  }
+
   async function findImages(): Promise<void> {
     const wanted = catalogue().entries.map((entry) => entry.image);
-    const found = await Promise.all(wanted.map(async (image) => ((await containers.hasImage(image)) ? [image] : [])));
+    const found = await Promise.all(wanted.map(async (image) => ((await usable(image)) ? [image] : [])));
     present = new Set(found.flat());
     imagesDue = false;
     if (present.size === new Set(wanted).size && wanted.length > 0) return;

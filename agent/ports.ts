@@ -183,7 +183,7 @@ export type ContainerRun = {
 export type Containers = {
   /** Cheap; also notices the engine going and coming back. */
   readonly check: () => Promise<EngineState>;
-  /** True when the engine holds exactly this content id. */
+  /** True when the engine holds exactly this content id. Throws REFUSED for one that no launch can make safe (core/image-rules.ts). */
   readonly hasImage: (image: string) => Promise<boolean>;
   /** Of this device, whatever their state. Throws ENGINE_AWAY. */
   readonly list: (device: Address) => Promise<readonly ObservedContainer[]>;

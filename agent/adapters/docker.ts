@@ -2,6 +2,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { asFailure, Failure, fail } from '../../core/errors.ts';
+import { faultText, type ImageConfig, imageFaults } from '../../core/image-rules.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
 import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
@@ -228,7 +229,10 @@ export function dockerContainers(options: {
     onEvent,
     hasImage: async (image) => {
       try {
-        return (await within(answerMs, docker.getImage(image).inspect())).Id === image;
+        const { Id, Config } = await within(answerMs, docker.getImage(image).inspect());
+        const faults = imageFaults(Config as ImageConfig);
+        if (faults.length > 0) fail('REFUSED', faults.map(faultText).join('; '));
+        return Id === image;
       } catch (error) {
         return statusOf(error) === 404 ? false : engineFailure(error);
       }
