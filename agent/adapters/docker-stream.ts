@@ -6,6 +6,8 @@ const HEADER = 8;
 const STDERR = 2;
 const MAX_LINE = 4096;
 const MAX_SAID = 4 * 1024 * 1024;
+/** One a second for as long as a job may run at all. */
+const MAX_LINES = 100_000;
 
 /**
  * Splits an attached stream into its two halves. Frames are 8 bytes (kind, three zeros, length big-endian) and a payload.
@@ -59,17 +61,20 @@ async function roomIn(sink: PassThrough): Promise<void> {
 }
 
 /**
- * Whole lines without the newline; what exceeds 4 KiB of one line is dropped. Throws WORKLOAD_FAILED past 4 MiB in all: reading
- * what a job says costs the machine time that no limit of the container counts.
+ * Whole lines without the newline; what exceeds 4 KiB of one line is dropped. Throws WORKLOAD_FAILED past 4 MiB or
+ * 100 000 lines in all: reading what a job says costs the machine time that no limit of the container counts.
  */
 export async function* linesOf(stream: Readable): AsyncGenerator<string> {
   let line = Buffer.alloc(0);
   let seen = 0;
+  let lines = 0;
   for await (const data of stream) {
     let chunk: Buffer = data;
     seen += chunk.length;
     if (seen > MAX_SAID) fail('WORKLOAD_FAILED', `the job said more than ${MAX_SAID} bytes about itself`);
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10)) {
+      lines += 1;
+      if (lines > MAX_LINES) fail('WORKLOAD_FAILED', `the job said more than ${MAX_LINES} lines about itself`);
       yield Buffer.concat([line, chunk.subarray(0, Math.min(end, MAX_LINE - line.length))]).toString('utf8');
       line = Buffer.alloc(0);
       chunk = chunk.subarray(end + 1);
