@@ -1,4 +1,4 @@
-import type { Catalogue } from '../core/catalogue.ts';
+import { type Catalogue, workIn } from '../core/catalogue.ts';
 import { type Decision, decide, freshMemory } from '../core/decide.ts';
 import { asFailure } from '../core/errors.ts';
 import { type Policy, policyOf } from '../core/policy.ts';
@@ -108,7 +108,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       return {
         agent: options.version,
         platform: `${ports.platform}`,
-        workloads: catalogue.entries.map(({ id, image }) => ({ id, image })),
+        workloads: workIn(catalogue).map(({ id, image }) => ({ id, image })),
         leases,
       };
     },

@@ -1,4 +1,4 @@
-import type { Catalogue } from '../core/catalogue.ts';
+import { type Catalogue, workIn } from '../core/catalogue.ts';
 import { asFailure, Failure, isFailure } from '../core/errors.ts';
 import type { Address, PerLane } from '../core/primitives.ts';
 import { perLane } from '../core/primitives.ts';
@@ -129,7 +129,7 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     // What an engine that is away would offer is unknown: then its absence is the reason, not the lane.
     offered: () =>
       perLane((lane) =>
-        catalogue().entries.some(
+        workIn(catalogue()).some(
           (entry) => entry.lane === lane && (state.kind !== 'ready' || present.has(entry.image)),
         ),
       ),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { workIn } from '../core/catalogue.ts';
 import { asFailure, fail, isFailure } from '../core/errors.ts';
 import { keccakText } from '../core/keccak.ts';
 import { domainOf } from '../core/typed-data.ts';
@@ -46,7 +47,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   try {
     const secret = await keptSecret(db, 'token-secret');
     const salt = await keptSecret(db, 'network-salt');
-    const limits = options.catalogue.entries.flatMap((entry) => [
+    const limits = workIn(options.catalogue).flatMap((entry) => [
       entry.limits.maxInputBytes,
       entry.limits.maxOutputBytes,
     ]);

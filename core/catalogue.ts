@@ -35,6 +35,8 @@ export type GpuNeed = z.output<typeof gpuNeed>;
 export const workloadManifest = z.strictObject({
   id: z.string().regex(/^[a-z][a-z0-9-]{1,31}$/),
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
+  /** `work`: what jobs are made of. The rest serves the sandbox itself, and is never offered to anybody. */
+  purpose: z.enum(['work', 'door', 'gateway', 'probe']).default('work'),
   /** `batch`: one input, one result. `service`: it answers requests for as long as it runs (workloads/README.md). */
   kind: z.enum(['batch', 'service']).default('batch'),
   lane,
@@ -101,9 +103,17 @@ export function completeParams(entry: Pick<WorkloadManifest, 'params'>, given: J
   );
 }
 
+/** What jobs can be made of. */
+export const workIn = (list: Catalogue): readonly CatalogueEntry[] =>
+  list.entries.filter(({ purpose }) => purpose === 'work');
+
 export function findWorkload(list: Catalogue, id: string): CatalogueEntry | null {
-  return list.entries.find((entry) => entry.id === id) ?? null;
+  return workIn(list).find((entry) => entry.id === id) ?? null;
 }
+
+/** The image that serves the sandbox in this way; null: the catalogue has none. */
+export const systemImage = (list: Catalogue, purpose: Exclude<CatalogueEntry['purpose'], 'work'>): string | null =>
+  list.entries.find((entry) => entry.purpose === purpose)?.image ?? null;
 
 /** The manifest as it is written to a file. */
 export const encodeManifest = (manifest: WorkloadManifest): z.input<typeof workloadManifest> => ({

@@ -25,7 +25,7 @@ export const ENTRY: CatalogueEntry = {
     ...{ maxInputBytes: 256 * MIB, maxOutputBytes: 1 * MIB },
   },
   ...{
-    ...{ kind: 'batch', network: 'none', gpu: null, loadsCode: false },
+    ...{ purpose: 'work', kind: 'batch', network: 'none', gpu: null, loadsCode: false },
     comparison: 'exact',
     ...{ control: false, checkpoint: false },
     price: { base: 10n, perInputMiB: 2n },

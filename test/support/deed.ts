@@ -58,7 +58,14 @@ export async function deedStage() {
       },
     };
     const entry: CatalogueEntry = {
-      ...{ id: 'deed', version: '0.1.0', kind: 'batch', lane: 'cpu', title: { en: 'Deed', ja: '行い' } },
+      ...{
+        id: 'deed',
+        version: '0.1.0',
+        purpose: 'work',
+        kind: 'batch',
+        lane: 'cpu',
+        title: { en: 'Deed', ja: '行い' },
+      },
       ...{ network: 'none', gpu: null, loadsCode: false, comparison: 'exact', control: false, checkpoint: false },
       ...{ price: { base: 1n, perInputMiB: 0n }, params: {}, image: deed.image ?? image },
       ...deed.entry,
