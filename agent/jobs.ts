@@ -1,4 +1,4 @@
-import type { Catalogue } from '../core/catalogue.ts';
+import { type Catalogue, systemImage } from '../core/catalogue.ts';
 import type { Decision } from '../core/decide.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
 import { type Hex32, LANES, type Lane, type PerLane, perLane } from '../core/primitives.ts';
@@ -169,6 +169,7 @@ export function createJobs(options: JobsOptions): Jobs {
       instance: options.instance,
       lease,
       entry,
+      door: systemImage(catalogue(), 'door') ?? '',
       share: shareOf(lease.lane, 1),
       deaths: deaths.get(leaseId) ?? 0,
       changed: options.changed,

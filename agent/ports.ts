@@ -3,7 +3,7 @@ import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPag
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
-import type { ContainerLimits, ContainerSpec } from '../core/sandbox.ts';
+import type { ContainerLimits, ContainerSpec, Door } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
 import type { ItemOutcome, ReportItem, Struct, StructName } from '../core/typed-data.ts';
@@ -185,7 +185,12 @@ export type Containers = {
   readonly check: () => Promise<EngineState>;
   /** True when the engine holds exactly this content id. Throws REFUSED for one that no launch can make safe (core/image-rules.ts). */
   readonly hasImage: (image: string) => Promise<boolean>;
-  /** Of this device, whatever their state. Throws ENGINE_AWAY. */
+  /**
+   * Prepares the supervisor that ends a launch of `image` with its agent. Throws ENGINE_AWAY, and REFUSED when the engine does
+   * not hold `doorImage`, or the image names no program.
+   */
+  readonly door: (image: string, doorImage: string, device: Address) => Promise<Door>;
+  /** Work of this device, whatever its state. Throws ENGINE_AWAY. */
   readonly list: (device: Address) => Promise<readonly ObservedContainer[]>;
   readonly run: (spec: ContainerSpec) => Promise<ContainerRun>;
   readonly freeze: (containerId: string) => Promise<void>;

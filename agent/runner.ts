@@ -45,6 +45,8 @@ type RunnerOptions = {
   readonly instance: string;
   readonly lease: Lease;
   readonly entry: CatalogueEntry;
+  /** Image of the supervisor that ends work with its agent. */
+  readonly door: string;
   readonly share: Share;
   /** How often it was killed from outside before. */
   readonly deaths: number;
@@ -202,7 +204,8 @@ export function startRunner(options: RunnerOptions): Runner {
     const { leaseId, params, inputBytes } = lease;
     const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
     limited = share;
-    const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile));
+    const door = await containers.door(entry.image, options.door, labels.device);
+    const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile, { door }));
     running = run;
     void limit(run);
     stopwatch.run();

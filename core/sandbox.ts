@@ -38,8 +38,21 @@ export type GpuGrant =
   /** AMD and Intel: device files, and the numeric groups that may use them. */
   | { readonly kind: 'render'; readonly devices: readonly string[]; readonly groups: readonly string[] };
 
+/**
+ * The first process of a container (workloads/door): it starts the image's own program, passes input on to it, and ends
+ * everything when input ends.
+ */
+export type Door = {
+  /** Name of the volume that holds it. */
+  readonly volume: string;
+  /** The image's own program and its arguments. */
+  readonly program: readonly string[];
+};
+
 /** What a launch gets beyond the share of processor and memory. Nothing, for most. */
 export type Grants = {
+  /** Every launch of the agent's has one. Without it an image that ignores the end of its input outlives its agent. */
+  readonly door?: Door;
   readonly gpus?: readonly GpuGrant[];
   /** Name of the volume that holds the socket of its egress gateway, and nothing else. */
   readonly egressVolume?: string;
@@ -68,6 +81,7 @@ type DeviceRequest = {
 /** The Docker Engine API's container create body (v1.41), the part we set. */
 export type ContainerSpec = {
   readonly Image: string;
+  readonly Entrypoint?: readonly string[];
   readonly User: string;
   readonly Env: readonly string[];
   readonly Labels: Readonly<Record<string, string>>;
@@ -115,6 +129,7 @@ export type ContainerSpec = {
 /** `nobody`: owns nothing in the image and nothing on the host. */
 const NOBODY = '65534:65534';
 
+const DOOR_FOLDER = '/run/door';
 /** Where a workload with egress finds its gateway's socket. */
 export const EGRESS_FOLDER = '/run/egress';
 /** Where a workload that loads code of its own making may keep it. */
@@ -123,26 +138,26 @@ const MAX_CODE_BYTES = 64 * MIB;
 /** Files in a memory file system: an empty one costs the machine memory too. */
 const FILES = 65_536;
 
-function granted({ gpus = [], egressVolume, runtime }: Grants): Partial<ContainerSpec['HostConfig']> {
+const mountOf = (volume: string, folder: string): Mount => ({
+  ...{ Type: 'volume', Source: volume, Target: folder, ReadOnly: true },
+  VolumeOptions: { NoCopy: true },
+});
+
+function granted({ door, gpus = [], egressVolume, runtime }: Grants): Partial<ContainerSpec['HostConfig']> {
   const files = gpus.flatMap((gpu) => (gpu.kind === 'render' ? [gpu] : []));
   const requests = gpus.flatMap((gpu): DeviceRequest[] => {
     if (gpu.kind !== 'nvidia') return [];
     if (gpu.via === 'cdi') return [{ Driver: 'cdi', DeviceIDs: gpu.ids.map((id) => `nvidia.com/gpu=${id}`) }];
     return [{ Driver: 'nvidia', DeviceIDs: gpu.ids, Capabilities: [['gpu', 'compute', 'utility', 'video']] }];
   });
+  const mounts = [
+    ...(door === undefined ? [] : [mountOf(door.volume, DOOR_FOLDER)]),
+    // Connecting to a socket needs no writable mount.
+    ...(egressVolume === undefined ? [] : [mountOf(egressVolume, EGRESS_FOLDER)]),
+  ];
   return {
     ...(runtime === undefined ? {} : { Runtime: runtime }),
-    ...(egressVolume === undefined
-      ? {}
-      : {
-          Mounts: [
-            // Connecting to a socket needs no writable mount.
-            {
-              ...{ Type: 'volume', Source: egressVolume, Target: EGRESS_FOLDER, ReadOnly: true },
-              VolumeOptions: { NoCopy: true },
-            } as const,
-          ],
-        }),
+    ...(mounts.length === 0 ? {} : { Mounts: mounts }),
     ...(files.length === 0
       ? {}
       : {
@@ -158,7 +173,7 @@ function granted({ gpus = [], egressVolume, runtime }: Grants): Partial<Containe
 
 /**
  * The sandbox of one launch as reviewable data (DESIGN §6). No network, no capability, no device but granted GPUs, no mount but
- * the gateway's socket; the root file system is read-only and the only writable places are bounded memory file systems.
+ * the door's and the gateway's, both read-only; the root file system is read-only and the only writable places are bounded memory file systems.
  * `seccompProfile` is the profile's JSON text, as the Engine API wants it. No swap: memory limit and memory+swap limit are equal.
  */
 export function containerSpec(
@@ -173,6 +188,7 @@ export function containerSpec(
   const code = Math.min(MAX_CODE_BYTES, limits.Memory);
   return {
     Image: workload.image,
+    ...(grants.door === undefined ? {} : { Entrypoint: [`${DOOR_FOLDER}/door`, ...grants.door.program] }),
     User: NOBODY,
     // Image environments have carried LD_PRELOAD into GPU hooks on the host (CVE-2025-23266): blank what loaders read.
     Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'LD_AUDIT='],

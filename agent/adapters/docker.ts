@@ -9,8 +9,10 @@ import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 import type { ContainerRun, Containers, Log } from '../ports.ts';
 import { connect, engineFailure, statusOf, within } from './docker-connection.ts';
+import { dockerDoors } from './docker-door.ts';
 import { cpuMeter } from './docker-meter.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
+import { inputWindow } from './docker-window.ts';
 import { errnoOf } from './files.ts';
 
 const CHECK_TIMEOUT_MS = 3_000;
@@ -128,22 +130,26 @@ export function dockerContainers(options: {
       };
       closers.add(shut);
       meter.begins(container.id, (spec.Labels[LABEL.device] ?? '0x') as Address);
+      const window = spec.Entrypoint === undefined ? null : inputWindow();
       const exited = ended(container, opened).finally(() => {
         closers.delete(shut);
+        window?.close();
         meter.ended(container.id);
       });
       exited.catch(() => undefined);
+      const put = (chunk: Uint8Array): Promise<void> =>
+        new Promise((resolve, reject) => {
+          opened.write(chunk, (error) =>
+            error ? reject(new Failure('CANCELLED', 'the container closed its door', {}, error)) : resolve(),
+          );
+        });
+      const lines = linesOf(stderr);
       return {
         containerId: container.id,
-        write: (chunk) =>
-          new Promise((resolve, reject) => {
-            opened.write(chunk, (error) =>
-              error ? reject(new Failure('CANCELLED', 'the container closed its door', {}, error)) : resolve(),
-            );
-          }),
+        write: window === null ? put : (chunk) => window.pass(chunk, put),
         shut,
         stdout,
-        stderr: linesOf(stderr),
+        stderr: window === null ? lines : window.heard(lines),
         exited,
       };
     } catch (error) {
@@ -237,14 +243,15 @@ export function dockerContainers(options: {
         return statusOf(error) === 404 ? false : engineFailure(error);
       }
     },
+    door: dockerDoors(docker, answerMs),
     list: async (device) => {
       const filters = { label: [`${LABEL.device}=${device}`] };
       const asked = docker.listContainers({ all: true, filters });
       const found = await within(answerMs, asked).catch(engineFailure);
       return found.flatMap((entry): ObservedContainer[] => {
         const state = STATES[entry.State];
-        // "removing" is on its way out already.
-        if (state === undefined) return [];
+        // "removing" is on its way out already. What serves the sandbox is no work, and not a lease's.
+        if (state === undefined || (entry.Labels[LABEL.role] ?? 'workload') !== 'workload') return [];
         const leaseId = (entry.Labels[LABEL.lease] ?? '0x') as Hex32;
         return [{ id: entry.Id, leaseId, instance: entry.Labels[LABEL.instance] ?? '', state }];
       });

@@ -67,6 +67,7 @@ export function enginePlaces(env, platform, home, uid) {
 /**
  * @typedef {object} Call
  * @property {NodeJS.ReadableStream | Buffer} [body]
+ * @property {string} [type] of the body; an archive unless said
  * @property {number} [timeoutMs] longest silence
  * @property {(line: string) => void} [onLine]
  */
@@ -90,7 +91,7 @@ export function callEngine(place, method, path, call = {}) {
           key: readIf(join(certs, 'key.pem')),
         }
       : {};
-    const headers = call.body ? { 'content-type': 'application/x-tar' } : {};
+    const headers = call.body ? { 'content-type': call.type ?? 'application/x-tar' } : {};
     const start = place.tls ? httpsRequest : httpRequest;
     const req = start({ ...target, ...secrets, method, path, headers, timeout: call.timeoutMs ?? 10_000 }, (res) => {
       let text = '';

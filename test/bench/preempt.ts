@@ -12,7 +12,7 @@ import type { Hex32 } from '../../core/primitives.ts';
 import { containerSpec } from '../../core/sandbox.ts';
 import { testTools } from '../../scripts/lib/display.mjs';
 import { randomAddress, randomHex32 } from '../support/random.ts';
-import { seccompProfile, transcodeWorkload } from '../support/transcode.ts';
+import { doorImage, seccompProfile, transcodeWorkload } from '../support/transcode.ts';
 import { makeFilm } from './preempt/clip.ts';
 import { singlePass } from './preempt/single.ts';
 import { percentile, rounded, spread } from './yield/figures.ts';
@@ -38,7 +38,7 @@ const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 const folder = mkdtempSync(join(tmpdir(), 'idlemesh-bench-preempt-'));
 const containers = dockerContainers({ log: () => undefined });
 const workspace = folderWorkspace(join(folder, 'workspace'));
-const [workload, profile] = await Promise.all([transcodeWorkload(), seccompProfile()]);
+const [workload, profile, door] = await Promise.all([transcodeWorkload(), seccompProfile(), doorImage()]);
 const film = join(folder, 'film.mp4');
 const address = randomAddress();
 const share = { cpuCores: cores, memoryBytes: workload.limits.memoryBytes, pids: workload.limits.pids };
@@ -68,7 +68,7 @@ function begin(leaseId: Hex32, input: Buffer, params: Params): Work {
       ...{ leaseId, jobId: leaseId, workload: workload.id, version: workload.version, image: workload.image, params },
       ...{ lane: 'cpu', inputHash: sha256Hex(input), inputBytes: input.length, price: 1n, deadline: now + 3_600_000 },
     },
-    ...{ entry: workload, share, deaths: 0, finish: async () => undefined },
+    ...{ entry: workload, door, share, deaths: 0, finish: async () => undefined },
     ...{ onProgress: () => undefined, changed: () => undefined, began: () => start(Date.now()) },
   });
   return { runner, begun, output: () => output };

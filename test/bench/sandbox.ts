@@ -4,7 +4,7 @@ import type { Containers } from '../../agent/ports.ts';
 import { type ContainerSpec, containerSpec } from '../../core/sandbox.ts';
 import { violationsIn } from '../support/launches.ts';
 import { randomAddress, randomHex32 } from '../support/random.ts';
-import { seccompProfile } from '../support/transcode.ts';
+import { doorImage, seccompProfile } from '../support/transcode.ts';
 import { cost } from './sandbox/cost.ts';
 import { burner } from './sandbox/image.ts';
 import { orphansAfter } from './sandbox/orphans.ts';
@@ -38,7 +38,8 @@ try {
   const [workload, profile] = await Promise.all([burner(), seccompProfile()]);
   const labels = { lease: randomHex32(), device, instance: 'bench' };
   const share = { cpuCores: availableParallelism(), memoryBytes: workload.limits.memoryBytes, pids: 32 };
-  const spec = containerSpec(workload, share, labels, profile);
+  const door = await containers.door(workload.image, await doorImage(), device);
+  const spec = containerSpec(workload, share, labels, profile, { door });
 
   const violations = violationsIn(option('launches', 100_000));
   const costs = await cost(containers, spec, option('pairs', 20), ROUNDS);

@@ -4,7 +4,7 @@ import type { ContainerRun, Containers } from '../../agent/ports.ts';
 import { Failure, fail } from '../../core/errors.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
-import { type ContainerLimits, type ContainerSpec, coresOf, LABEL } from '../../core/sandbox.ts';
+import { type ContainerLimits, type ContainerSpec, coresOf, type Door, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 
 type Job = {
@@ -61,6 +61,10 @@ export class FakeContainers implements Containers {
   hasImage = async (image: string): Promise<boolean> => {
     this.#ready();
     return this.images.has(image);
+  };
+  door = async (): Promise<Door> => {
+    this.#ready();
+    return { volume: 'door', program: ['/fake'] };
   };
   list = async (device: Address): Promise<readonly ObservedContainer[]> => {
     this.#ready();

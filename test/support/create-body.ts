@@ -46,6 +46,8 @@ export type Allowed = {
   readonly nvidia?: readonly string[];
   /** Names. */
   readonly volumes?: readonly string[];
+  /** The program of the image, behind a supervisor of ours. */
+  readonly program?: readonly string[];
   readonly runtimes?: readonly string[];
   /** Programs may lie in /run/jit. */
   readonly code?: boolean;
@@ -84,7 +86,7 @@ function ungranted(host: Body, allowed: Allowed): readonly string[] {
       isBody(mount) &&
       mount['Type'] === 'volume' &&
       allowed.volumes?.includes(String(mount['Source'])) === true &&
-      mount['Target'] === '/run/egress' &&
+      ['/run/egress', '/run/door'].includes(String(mount['Target'])) &&
       mount['ReadOnly'] === true;
     demand(fine, 'a mount that was not given, or a writable one');
   }
@@ -115,7 +117,10 @@ export function violationsOf(body: unknown, allowed: Allowed = {}): readonly str
   demand(/^sha256:[0-9a-f]{64}$/.test(String(body['Image'])), 'the image is not named by its content');
   demand(/^[1-9][0-9]*(:[1-9][0-9]*)?$/.test(String(body['User'])), 'root, or a name the image decides about');
   demand(isNothing(body['Volumes']) && isNothing(body['ExposedPorts']), 'a volume or a port');
-  demand(isNothing(body['Entrypoint']) && isNothing(body['Cmd']), 'another program than the image has');
+  const program = texts(body['Entrypoint']);
+  const supervised =
+    allowed.program !== undefined && program.join('\0') === ['/run/door/door', ...allowed.program].join('\0');
+  demand((isNothing(body['Entrypoint']) || supervised) && isNothing(body['Cmd']), 'another program than the image has');
   demand(
     texts(body['Env']).every((line) => !LOADER.test(line) || line.endsWith('=')),
     'the environment names something to load',

@@ -9,10 +9,10 @@ import { type Runner, startRunner } from '../../agent/runner.ts';
 import type { CatalogueEntry } from '../../core/catalogue.ts';
 import { sha256Hex } from '../../core/keccak.ts';
 import type { Hex32 } from '../../core/primitives.ts';
-import type { Share } from '../../core/sandbox.ts';
+import type { ContainerSpec, Share } from '../../core/sandbox.ts';
 import { buildImage } from './build-image.ts';
 import { randomAddress, randomHex32 } from './random.ts';
-import { seccompProfile } from './transcode.ts';
+import { doorImage, seccompProfile } from './transcode.ts';
 
 export const MIB = 1024 * 1024;
 
@@ -25,18 +25,27 @@ export type Deed = {
   /** Another image than the shell's, by content id. */
   readonly image?: string;
   readonly entry?: Partial<CatalogueEntry>;
+  /** Another door than ours, by content id. */
+  readonly door?: string;
+  /** Runs without a supervisor, to show what that is for. */
+  readonly doorless?: true;
 };
 
 export type Done = { readonly ending: Ending; readonly output: Buffer | null };
+
+function withoutDoor({ Entrypoint: _door, ...spec }: ContainerSpec): ContainerSpec {
+  return spec;
+}
 
 /** Jobs that try what they should not, through the agent's own runner on the real engine. */
 export async function deedStage() {
   const folder = mkdtempSync(join(tmpdir(), 'idlemesh-deeds-'));
   const containers = dockerContainers({ log: () => undefined });
   const workspace = folderWorkspace(join(folder, 'workspace'));
-  const [image, profile] = await Promise.all([
+  const [image, profile, door] = await Promise.all([
     buildImage(join(import.meta.dirname, '../images/deed'), 'idlemesh/test-deed:0.1.0'),
     seccompProfile(),
+    doorImage(),
   ]);
   await workspace.prepare();
   const device = randomAddress();
@@ -73,7 +82,10 @@ export async function deedStage() {
     };
     const params = { deed: Buffer.from(deed.script).toString('base64') };
     const runner = startRunner({
-      ports: { clock: systemClock, log: () => undefined, containers, workspace, seccompProfile: profile },
+      ports: {
+        ...{ clock: systemClock, log: () => undefined, workspace, seccompProfile: profile },
+        containers: deed.doorless ? { ...containers, run: (spec) => containers.run(withoutDoor(spec)) } : containers,
+      },
       link: () => link,
       key: { address: device },
       instance: 'deeds',
@@ -82,7 +94,7 @@ export async function deedStage() {
         ...{ lane: 'cpu', inputHash: sha256Hex(input), inputBytes: input.length, price: 1n },
         deadline: Date.now() + 3_600_000,
       },
-      ...{ entry, share: { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512, ...deed.share } },
+      ...{ entry, door: deed.door ?? door, share: { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512, ...deed.share } },
       ...{ deaths: 0, finish: async () => undefined },
       ...{ onProgress: () => undefined, changed: () => undefined, began: () => undefined },
     });

@@ -39,6 +39,7 @@ const grants: fc.Arbitrary<Grants> = fc.record(
       ),
       { maxLength: 3 },
     ),
+    door: fc.record({ volume: fc.uuid(), program: fc.array(fc.string(), { minLength: 1, maxLength: 4 }) }),
     egressVolume: fc.uuid(),
     runtime: fc.constant('runsc' as const),
   },
@@ -51,7 +52,8 @@ export const allowedBy = (given: Grants, code: boolean): Allowed => {
     devices: gpus.flatMap((gpu) => (gpu.kind === 'render' ? gpu.devices : [])),
     groups: gpus.flatMap((gpu) => (gpu.kind === 'render' ? gpu.groups : [])),
     nvidia: gpus.flatMap((gpu) => (gpu.kind === 'nvidia' ? gpu.ids : [])),
-    volumes: given.egressVolume === undefined ? [] : [given.egressVolume],
+    volumes: [given.egressVolume, given.door?.volume].flatMap((name) => name ?? []),
+    ...(given.door === undefined ? {} : { program: given.door.program }),
     runtimes: given.runtime === undefined ? [] : [given.runtime],
     code,
   };

@@ -2,23 +2,30 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type WorkloadManifest, workloadManifest } from '../../core/catalogue.ts';
+import { encodeManifest, type WorkloadManifest, workloadManifest } from '../../core/catalogue.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 
-/** The transcode workload bound to the image that is built on this machine. */
-export async function transcodeWorkload(): Promise<WorkloadManifest & { readonly image: string }> {
-  const text = await readFile(join(root, 'workloads/transcode/manifest.json'), 'utf8');
+const idOf = async (tag: string): Promise<string> =>
+  (await run('docker', ['image', 'inspect', '-f', '{{.Id}}', tag])).stdout.trim();
+
+/** A folder of workloads bound to the image that is built of it on this machine. */
+async function workload(name: string): Promise<WorkloadManifest & { readonly image: string }> {
+  const text = await readFile(join(root, 'workloads', name, 'manifest.json'), 'utf8');
   const manifest = workloadManifest.parse(JSON.parse(text));
-  const { stdout } = await run('docker', [
-    'image',
-    'inspect',
-    '-f',
-    '{{.Id}}',
-    `idlemesh/transcode:${manifest.version}`,
-  ]);
-  return { ...manifest, image: stdout.trim() };
+  return { ...manifest, image: await idOf(`idlemesh/${name}:${manifest.version}`) };
+}
+
+export const transcodeWorkload = () => workload('transcode');
+
+/** The image of the supervisor that ends work with its agent. */
+export const doorImage = async (): Promise<string> => (await workload('door')).image;
+
+/** Its entry, as a catalogue's file has it. */
+export async function doorEntry(): Promise<object> {
+  const { image, ...manifest } = await workload('door');
+  return { ...encodeManifest(manifest), image };
 }
 
 export const seccompProfile = (): Promise<string> => readFile(join(root, 'resources/seccomp.json'), 'utf8');

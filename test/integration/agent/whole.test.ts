@@ -14,7 +14,7 @@ import { getBlob } from '../../support/device.ts';
 import { freePort } from '../../support/free-port.ts';
 import { TestNetwork } from '../../support/network.ts';
 import { QUIET } from '../../support/quiet.ts';
-import { makeClip, probe, transcodeWorkload } from '../../support/transcode.ts';
+import { doorEntry, makeClip, probe, transcodeWorkload } from '../../support/transcode.ts';
 import { until } from '../../support/wait.ts';
 
 let network: TestNetwork;
@@ -30,7 +30,8 @@ beforeAll(async () => {
   workload = await transcodeWorkload();
   const { image, ...manifest } = workload;
   catalogueFile = join(folder, 'catalogue.json');
-  await writeFile(catalogueFile, JSON.stringify({ version: 1, entries: [{ ...encodeManifest(manifest), image }] }));
+  const entries = [await doorEntry(), { ...encodeManifest(manifest), image }];
+  await writeFile(catalogueFile, JSON.stringify({ version: 1, entries }));
   await makeClip(join(folder, 'clip.mp4'), 4, '1280x720');
   clip = await readFile(join(folder, 'clip.mp4'));
   network = await TestNetwork.start({ catalogue: { version: 1, entries: [workload] }, port: await freePort() });

@@ -50,6 +50,7 @@ describe('the checker sees', () => {
     ['an NVIDIA GPU', { gpus: [{ kind: 'nvidia', ids: ['GPU-1'], via: 'request' }] }],
     ['an NVIDIA GPU by CDI', { gpus: [{ kind: 'nvidia', ids: ['GPU-1'], via: 'cdi' }] }],
     ['a volume', { egressVolume: 'one' }],
+    ['a supervisor', { door: { volume: 'one', program: ['/bin/true'] } }],
     ['a runtime', { runtime: 'runsc' }],
   ])('%s that this launch was not given', (_what, given) => {
     if (workload === undefined) throw new Error('no workload');
