@@ -130,6 +130,9 @@ export type ContainerSpec = {
 const NOBODY = '65534:65534';
 
 const DOOR_FOLDER = '/run/door';
+const DOOR_PROGRAM = `${DOOR_FOLDER}/door`;
+/** Whether the first process of a launch is the supervisor. */
+export const hasDoor = (spec: Pick<ContainerSpec, 'Entrypoint'>): boolean => spec.Entrypoint?.[0] === DOOR_PROGRAM;
 /** Where a workload with egress finds its gateway's socket. */
 export const EGRESS_FOLDER = '/run/egress';
 /** Where a workload that loads code of its own making may keep it. */
@@ -188,7 +191,7 @@ export function containerSpec(
   const code = Math.min(MAX_CODE_BYTES, limits.Memory);
   return {
     Image: workload.image,
-    ...(grants.door === undefined ? {} : { Entrypoint: [`${DOOR_FOLDER}/door`, ...grants.door.program] }),
+    ...(grants.door === undefined ? {} : { Entrypoint: [DOOR_PROGRAM, ...grants.door.program] }),
     User: NOBODY,
     // Image environments have carried LD_PRELOAD into GPU hooks on the host (CVE-2025-23266): blank what loaders read.
     Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'LD_AUDIT='],

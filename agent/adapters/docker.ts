@@ -5,7 +5,7 @@ import { asFailure, Failure, fail } from '../../core/errors.ts';
 import { faultText, type ImageConfig, imageFaults } from '../../core/image-rules.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
-import { type ContainerSpec, LABEL } from '../../core/sandbox.ts';
+import { type ContainerSpec, hasDoor, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
 import type { ContainerRun, Containers, Log } from '../ports.ts';
 import { connect, engineFailure, statusOf, within } from './docker-connection.ts';
@@ -130,7 +130,7 @@ export function dockerContainers(options: {
       };
       closers.add(shut);
       meter.begins(container.id, (spec.Labels[LABEL.device] ?? '0x') as Address);
-      const window = spec.Entrypoint === undefined ? null : inputWindow();
+      const window = hasDoor(spec) ? inputWindow() : null;
       const exited = ended(container, opened).finally(() => {
         closers.delete(shut);
         window?.close();
