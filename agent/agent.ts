@@ -94,7 +94,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     doubtSkew: () => session.doubtSkew(),
     catalogue: () => catalogue,
     declined: (lane) => delete asked[lane],
-    doubtEngine: engine.doubt,
+    ...{ doubtEngine: engine.doubt, launch: engine.launch },
     wake: () => wake(),
   });
   const session = createSession({

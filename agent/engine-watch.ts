@@ -1,4 +1,5 @@
-import { type Catalogue, workIn } from '../core/catalogue.ts';
+import { type Catalogue, systemImage, workIn } from '../core/catalogue.ts';
+import { type GvisorChoice, runtimeFor, unfitness } from '../core/engine-gates.ts';
 import { asFailure, Failure, isFailure } from '../core/errors.ts';
 import type { Address, PerLane } from '../core/primitives.ts';
 import { perLane } from '../core/primitives.ts';
@@ -11,19 +12,31 @@ const IMAGES_AGAIN_MS = 15_000;
 /** An engine that has not said by then what it runs is in doubt: no round waits for it any longer. */
 const LOOK_MS = 3_000;
 
+/** The oldest versions without holes that strangers could use; a row that the engine says nothing of passes. */
+const MINIMUMS: Parameters<typeof unfitness>[1] = [];
+
+/** What every launch begins with. */
+export type Launch = {
+  /** Image of the supervisor that ends work with its agent; empty: the catalogue has none. */
+  readonly door: string;
+  /** Without it, what the engine takes by itself. */
+  readonly runtime?: 'runsc';
+};
+
 /** What is known of the engine. Asked on events and, while it is not ready, with back-off; never just because time passes. */
 export type EngineWatch = {
   readonly state: () => EngineState;
   readonly offered: () => PerLane<boolean>;
   /** Its containers of this device; none while it is not ready. Never throws. */
   readonly look: () => Promise<readonly ObservedContainer[]>;
+  readonly launch: () => Launch;
   /** An operation found the engine away, or an image gone. */
   readonly doubt: () => void;
   readonly close: () => void;
 };
 
 type EngineWatchOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'settings'>;
   readonly device: Address;
   readonly catalogue: () => Catalogue;
   readonly wake: () => void;
@@ -31,6 +44,7 @@ type EngineWatchOptions = {
 
 export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatchOptions): EngineWatch {
   const { clock, log, containers } = ports;
+  const gvisor = (): GvisorChoice => ports.settings.current().settings.engine.gvisor;
   let state: EngineState = { kind: 'unchecked' };
   let due = true;
   let wait: number = BACKOFF_MS.first;
@@ -40,6 +54,27 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   let imagesDue = true;
   /** A look that nobody waits for any more is still unanswered: the next one waits for its end, and the rounds do not. */
   let hanging = false;
+
+  /** Whether a container has run under gVisor, since the engine was last found; null: not tried. */
+  let works: boolean | null = null;
+
+  /** What the engine is to us: it may answer and still not be one for strangers' work. */
+  function judged(): EngineState {
+    const facts = state.kind === 'ready' ? containers.facts() : null;
+    if (facts === null) return state;
+    const why = unfitness(facts, MINIMUMS);
+    if (why !== null) return { kind: 'unfit', why };
+    const runtime = runtimeFor(gvisor(), { offered: facts.runtimes.includes('runsc'), works });
+    return typeof runtime === 'object' ? { kind: 'unfit', why: runtime } : state;
+  }
+
+  async function tryGvisor(): Promise<void> {
+    const door = systemImage(catalogue(), 'door');
+    const offered = containers.facts()?.runtimes.includes('runsc') === true;
+    if (works !== null || !offered || gvisor() === 'never' || door === null || !present.has(door)) return;
+    works = await containers.runsUnder('runsc', door, device);
+    log(works ? 'info' : 'warn', 'gvisor', { works });
+  }
 
   const later = (ms: number, run: () => void): void => {
     cancel();
@@ -61,7 +96,10 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     if (state.kind !== before) log('info', 'engine', { ...state });
     if (state.kind === 'ready') {
       wait = BACKOFF_MS.first;
-      if (before !== 'ready') imagesDue = true;
+      if (before !== 'ready') {
+        imagesDue = true;
+        works = null;
+      }
       return;
     }
     later(wait, () => {
@@ -101,6 +139,7 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
 
   async function ask(): Promise<readonly ObservedContainer[]> {
     if (imagesDue) await findImages();
+    await tryGvisor();
     return containers.list(device);
   }
 
@@ -125,7 +164,12 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   }
 
   return {
-    state: () => state,
+    state: judged,
+    launch: () => {
+      const offered = containers.facts()?.runtimes.includes('runsc') === true;
+      const gvisored = runtimeFor(gvisor(), { offered, works }) === 'runsc';
+      return { door: systemImage(catalogue(), 'door') ?? '', ...(gvisored ? { runtime: 'runsc' } : {}) };
+    },
     // What an engine that is away would offer is unknown: then its absence is the reason, not the lane.
     offered: () =>
       perLane((lane) =>

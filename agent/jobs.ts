@@ -1,4 +1,4 @@
-import { type Catalogue, systemImage } from '../core/catalogue.ts';
+import type { Catalogue } from '../core/catalogue.ts';
 import type { Decision } from '../core/decide.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
 import { type Hex32, LANES, type Lane, type PerLane, perLane } from '../core/primitives.ts';
@@ -8,6 +8,7 @@ import type { RunningJob } from '../core/snapshot.ts';
 import type { DeviceMessage, Lease } from '../core/wire.ts';
 import type { Books } from './books.ts';
 import { soon } from './ending.ts';
+import type { Launch } from './engine-watch.ts';
 import { type DeclineReason, entryFor } from './fitting.ts';
 import type { Ending } from './job-ending.ts';
 import { createLadder } from './ladder.ts';
@@ -46,6 +47,7 @@ type JobsOptions = {
   readonly books: Books;
   readonly reporting: Reporting;
   readonly catalogue: () => Catalogue;
+  readonly launch: () => Launch;
   readonly instance: string;
   readonly slots: PerLane<number>;
   readonly link: () => CoordinatorLink | null;
@@ -165,11 +167,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const runner = startRunner({
       ports,
       link: options.link,
-      key,
-      instance: options.instance,
-      lease,
-      entry,
-      door: systemImage(catalogue(), 'door') ?? '',
+      ...{ key, lease, entry, instance: options.instance, launch: options.launch() },
       share: shareOf(lease.lane, 1),
       deaths: deaths.get(leaseId) ?? 0,
       changed: options.changed,

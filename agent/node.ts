@@ -39,7 +39,8 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         sharing: { ...defaults.sharing, ...(initial?.mode === undefined ? {} : { mode: initial.mode }) },
       }),
     });
-    const containers = dockerContainers({ log });
+    const allowRemote = (): boolean => settings.current().settings.engine.allowRemote;
+    const containers = dockerContainers({ log, allowRemote });
     const agent = createAgent(
       {
         ...{ log, vault, settings, seccompProfile, clock: systemClock, random: systemRandom, chain: rpcChain() },

@@ -1,4 +1,5 @@
 import type { Catalogue } from '../core/catalogue.ts';
+import type { EngineFacts } from '../core/engine-gates.ts';
 import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
@@ -181,8 +182,12 @@ export type ContainerRun = {
 };
 
 export type Containers = {
-  /** Cheap; also notices the engine going and coming back. */
+  /** Cheap; also finds the engine, and notices it going and coming back. Called before anything else. */
   readonly check: () => Promise<EngineState>;
+  /** Of the engine that was ready last; null: nothing is known. */
+  readonly facts: () => EngineFacts | null;
+  /** Where it listens; null: nowhere known. */
+  readonly place: () => string | null;
   /** True when the engine holds exactly this content id. Throws REFUSED for one that no launch can make safe (core/image-rules.ts). */
   readonly hasImage: (image: string) => Promise<boolean>;
   /**
@@ -190,6 +195,8 @@ export type Containers = {
    * not hold `doorImage`, or the image names no program.
    */
   readonly door: (image: string, doorImage: string, device: Address) => Promise<Door>;
+  /** Tries whether a container runs under this runtime, with the door's image. Never throws: what cannot be tried does not run. */
+  readonly runsUnder: (runtime: string, doorImage: string, device: Address) => Promise<boolean>;
   /** Work of this device, whatever its state. Throws ENGINE_AWAY. */
   readonly list: (device: Address) => Promise<readonly ObservedContainer[]>;
   readonly run: (spec: ContainerSpec) => Promise<ContainerRun>;

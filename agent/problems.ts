@@ -25,7 +25,7 @@ export function problemsOf({ settings, ledger, signals, policy, url, chain, vaul
   const { engine, coordinator, freeDiskBytes } = signals;
   if (engine.kind === 'absent') problems.push({ kind: 'engine-absent', detail: engine.detail });
   if (engine.kind === 'forbidden') problems.push({ kind: 'engine-forbidden', detail: engine.detail });
-  if (engine.kind === 'unfit') problems.push({ kind: 'engine-unfit', detail: engine.detail });
+  if (engine.kind === 'unfit') problems.push({ kind: 'engine-unfit', why: engine.why });
   if (typeof freeDiskBytes === 'number' && freeDiskBytes < policy.minFreeDiskBytes) {
     problems.push({ kind: 'disk-low', freeBytes: freeDiskBytes, neededBytes: policy.minFreeDiskBytes });
   }

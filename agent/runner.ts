@@ -8,6 +8,7 @@ import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
 import { type Checkpoints, checkpointsIn, forsake, NO_CHECKPOINTS, openCheckpoints } from './checkpoints.ts';
+import type { Launch } from './engine-watch.ts';
 import { type Ending, endingOf, failed, judge } from './job-ending.ts';
 import { collect, feed, holds, listen, type Output } from './job-io.ts';
 import type { ContainerRun, CoordinatorLink, DeviceKey, Ports } from './ports.ts';
@@ -45,8 +46,7 @@ type RunnerOptions = {
   readonly instance: string;
   readonly lease: Lease;
   readonly entry: CatalogueEntry;
-  /** Image of the supervisor that ends work with its agent. */
-  readonly door: string;
+  readonly launch: Launch;
   readonly share: Share;
   /** How often it was killed from outside before. */
   readonly deaths: number;
@@ -204,8 +204,9 @@ export function startRunner(options: RunnerOptions): Runner {
     const { leaseId, params, inputBytes } = lease;
     const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
     limited = share;
-    const door = await containers.door(entry.image, options.door, labels.device);
-    const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile, { door }));
+    const { door: image, ...runtime } = options.launch;
+    const grants = { door: await containers.door(entry.image, image, labels.device), ...runtime };
+    const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile, grants));
     running = run;
     void limit(run);
     stopwatch.run();

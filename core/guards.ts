@@ -1,3 +1,4 @@
+import type { Unfitness } from './engine-gates.ts';
 import type { Load } from './load.ts';
 import type { Policy, UnitPolicy } from './policy.ts';
 import type { Lane, UnixMs } from './primitives.ts';
@@ -17,7 +18,7 @@ export type Reason =
   | { readonly kind: 'engine-unchecked' }
   | { readonly kind: 'engine-absent' }
   | { readonly kind: 'engine-forbidden' }
-  | { readonly kind: 'engine-unfit'; readonly detail: string }
+  | { readonly kind: 'engine-unfit'; readonly why: Unfitness }
   | { readonly kind: 'disk-low'; readonly freeBytes: number; readonly neededBytes: number }
   /** `opensAt` null: not within the coming week. */
   | { readonly kind: 'schedule-closed'; readonly opensAt: UnixMs | null }
@@ -130,7 +131,7 @@ const GUARDS: readonly Guard[] = [
       case 'forbidden':
         return { kind: 'engine-forbidden' };
       case 'unfit':
-        return { kind: 'engine-unfit', detail: engine.detail };
+        return { kind: 'engine-unfit', why: engine.why };
     }
   },
   ({ signals: { freeDiskBytes: free }, policy: { minFreeDiskBytes: needed } }) => {

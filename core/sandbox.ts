@@ -138,6 +138,8 @@ export const EGRESS_FOLDER = '/run/egress';
 /** Where a workload that loads code of its own making may keep it. */
 const CODE_FOLDER = '/run/jit';
 const MAX_CODE_BYTES = 64 * MIB;
+/** gVisor's own threads count as processes; with fewer it does not start, and its kernel holds the job's own in any case. */
+const GVISOR_PIDS = 512;
 /** Files in a memory file system: an empty one costs the machine memory too. */
 const FILES = 65_536;
 
@@ -186,7 +188,8 @@ export function containerSpec(
   seccompProfile: string,
   grants: Grants = {},
 ): ContainerSpec {
-  const limits = limitUpdate(workload, share);
+  const own = limitUpdate(workload, share);
+  const limits = grants.runtime === 'runsc' ? { ...own, PidsLimit: Math.max(own.PidsLimit, GVISOR_PIDS) } : own;
   const scratch = Math.floor(Math.min(workload.limits.scratchBytes, limits.Memory));
   const code = Math.min(MAX_CODE_BYTES, limits.Memory);
   return {

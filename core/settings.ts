@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GVISOR_CHOICES } from './engine-gates.ts';
 import { fail } from './errors.ts';
 import { ownValue, unixMs } from './primitives.ts';
 import { scheduleSchema } from './schedule.ts';
@@ -60,6 +61,13 @@ const limitShape = {
   pids: z.number().int().min(32).max(4096),
 } as const;
 
+const engineShape = {
+  /** Work runs under gVisor where the engine offers it, only there, or never. */
+  gvisor: z.enum(GVISOR_CHOICES),
+  /** An engine on another machine may be used. */
+  allowRemote: z.boolean(),
+} as const;
+
 /** Part of a process's file name or path, compared without regard to case. */
 const appName = z.string().trim().min(2).max(260);
 
@@ -102,6 +110,12 @@ export const settingsSchema = z.strictObject({
       pids: limitShape.pids.default(512),
     })
     .prefault({}),
+  engine: z
+    .strictObject({
+      gvisor: engineShape.gvisor.default('prefer'),
+      allowRemote: engineShape.allowRemote.default(false),
+    })
+    .prefault({}),
   coordinatorUrl: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:7350'),
 });
 export type Settings = z.output<typeof settingsSchema>;
@@ -120,6 +134,7 @@ export const settingsPatch = z.strictObject({
     .optional(),
   schedule: scheduleSchema.nullable().optional(),
   limits: z.strictObject(limitShape).partial().optional(),
+  engine: z.strictObject(engineShape).partial().optional(),
   coordinatorUrl: z.string().optional(),
 });
 export type SettingsPatch = z.output<typeof settingsPatch>;
@@ -189,6 +204,7 @@ export function applyPatch(current: Settings, patch: SettingsPatch): Settings {
     gpus: { ...current.gpus, ...Object.fromEntries(gpus) },
     games: { ...current.games, ...patch.games },
     limits: { ...current.limits, ...patch.limits },
+    engine: { ...current.engine, ...patch.engine },
   };
   const result = settingsSchema.safeParse(merged);
   if (result.success) return result.data;

@@ -1,3 +1,4 @@
+import type { Unfitness } from './engine-gates.ts';
 import type { Known, PerLane, UnixMs } from './primitives.ts';
 
 /** How the container engine answers. */
@@ -7,8 +8,8 @@ export type EngineState =
   | { readonly kind: 'absent'; readonly detail: string }
   /** It is there, but this user may not speak to it. */
   | { readonly kind: 'forbidden'; readonly detail: string }
-  /** It answers but may not run strangers' work: the detail says which limit or version is missing. */
-  | { readonly kind: 'unfit'; readonly detail: string };
+  /** It may not run strangers' work. */
+  | { readonly kind: 'unfit'; readonly why: Unfitness };
 
 /**
  * The session with the coordinator.

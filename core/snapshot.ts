@@ -1,4 +1,5 @@
 import type { LaneDecision, Reason } from './decide.ts';
+import type { Unfitness } from './engine-gates.ts';
 import type { WireFailure } from './errors.ts';
 import type { Amount } from './money.ts';
 import type { Address, Hex32, Known, Lane, PerLane, UnixMs } from './primitives.ts';
@@ -20,7 +21,7 @@ export type Problem =
   | { readonly kind: 'ledger-unwritable'; readonly detail: string }
   | { readonly kind: 'engine-absent'; readonly detail: string }
   | { readonly kind: 'engine-forbidden'; readonly detail: string }
-  | { readonly kind: 'engine-unfit'; readonly detail: string }
+  | { readonly kind: 'engine-unfit'; readonly why: Unfitness }
   /** The engine was too slow, or refused, to freeze work: the work was ended instead. */
   | { readonly kind: 'engine-slow'; readonly detail: string; readonly at: UnixMs }
   | { readonly kind: 'disk-low'; readonly freeBytes: number; readonly neededBytes: number }

@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { join } from 'node:path';
 import Docker from 'dockerode';
 import { asFailure, Failure, fail } from '../../core/errors.ts';
+import type { EnginePlace, Surroundings } from './engine-places.ts';
 
 /** The engine's answer where there is one; anything without a status never reached it. */
 export const statusOf = (error: unknown): number | null =>
@@ -29,10 +31,56 @@ export async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
   }
 }
 
-/** `socketPath` replaces the search: DOCKER_HOST, then the usual sockets. */
-export function connect(socketPath: string | undefined): Docker {
-  if (socketPath !== undefined) return new Docker({ socketPath });
-  const desktop = `${homedir()}/.docker/run/docker.sock`;
-  const useDesktop = !process.env['DOCKER_HOST'] && process.platform !== 'win32' && !existsSync('/var/run/docker.sock');
-  return useDesktop && existsSync(desktop) ? new Docker({ socketPath: desktop }) : new Docker();
+/** What the modem below dockerode is told anew when the engine moves; its types leave it open. */
+type Modem = {
+  socketPath: string | undefined;
+  socketPathCache: string | undefined;
+  host: string;
+  port: number | string;
+  protocol: 'http' | 'https';
+  ca: Buffer | undefined;
+  cert: Buffer | undefined;
+  key: Buffer | undefined;
+};
+
+const TLS_PORT = '2376';
+
+/** Points every later call at a place. False: of a kind that is not spoken here (ssh). */
+export function pointAt(docker: Docker, place: EnginePlace, env: Surroundings['env']): boolean {
+  const modem: Modem = Object(docker.modem);
+  modem.socketPathCache = undefined;
+  if (place.kind === 'local') {
+    modem.socketPath = place.path;
+    return true;
+  }
+  if (!URL.canParse(place.url)) return false;
+  const { protocol, hostname, port } = new URL(place.url);
+  if (!['tcp:', 'http:', 'https:'].includes(protocol) || hostname === '') return false;
+  const secure = protocol === 'https:' || env['DOCKER_TLS_VERIFY'] === '1' || port === TLS_PORT;
+  const certs = env['DOCKER_CERT_PATH'] ?? join(homedir(), '.docker');
+  const file = (name: string): Buffer | undefined => {
+    const path = join(certs, name);
+    return secure && existsSync(path) ? readFileSync(path) : undefined;
+  };
+  modem.socketPath = undefined;
+  modem.host = hostname.replace(/^\[|\]$/g, '');
+  modem.port = port || (secure ? TLS_PORT : '2375');
+  modem.protocol = secure ? 'https' : 'http';
+  [modem.ca, modem.cert, modem.key] = [file('ca.pem'), file('cert.pem'), file('key.pem')];
+  return true;
 }
+
+const textOf = (path: string): string | null => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+};
+
+export const thisMachine = (): Surroundings => ({
+  ...{ env: process.env, platform: process.platform, home: homedir(), uid: process.getuid?.() ?? 0, read: textOf },
+});
+
+/** Not connected to anything yet: `pointAt` says where. */
+export const connect = (): Docker => new Docker({ socketPath: '' });

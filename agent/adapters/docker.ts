@@ -1,21 +1,20 @@
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { asFailure, Failure, fail } from '../../core/errors.ts';
+import { Failure, fail } from '../../core/errors.ts';
 import { faultText, type ImageConfig, imageFaults } from '../../core/image-rules.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
 import { type ContainerSpec, hasDoor, LABEL } from '../../core/sandbox.ts';
-import type { EngineState } from '../../core/signals.ts';
 import type { ContainerRun, Containers, Log } from '../ports.ts';
+import { engineCheck } from './docker-check.ts';
 import { connect, engineFailure, statusOf, within } from './docker-connection.ts';
 import { dockerDoors } from './docker-door.ts';
 import { cpuMeter } from './docker-meter.ts';
+import { runtimeTrial } from './docker-runtime.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
 import { inputWindow } from './docker-window.ts';
-import { errnoOf } from './files.ts';
 
-const CHECK_TIMEOUT_MS = 3_000;
 /** An engine that hangs is as good as away: the agent's loop must not hang with it. */
 const ANSWER_TIMEOUT_MS = 20_000;
 /** A connection that died unnoticed never tells of a container's end: the engine is asked this often while one runs. */
@@ -23,38 +22,6 @@ const WATCH_MS = 30_000;
 /** In a second. */
 const NANOSECONDS = 1e9;
 const EVENTS_BACKOFF_MS = { first: 500, last: 30_000 } as const;
-
-type EngineInfo = {
-  readonly OSType?: string;
-  readonly MemoryLimit?: boolean;
-  readonly PidsLimit?: boolean;
-  readonly CpuCfsQuota?: boolean;
-  readonly CgroupDriver?: string;
-  readonly SecurityOptions?: readonly string[];
-  readonly ServerVersion?: string;
-};
-
-/**
- * What an engine lacks that the sandbox needs; it would ignore the limit silently. Exported for its table of cases.
- * SwapLimit is not asked for: Debian and Ubuntu kernels on cgroup v1 count no swap unless they are started with
- * swapaccount=1, and there the memory limit still holds; what a job gains is swap space, not the memory of the machine.
- */
-export function unfitness(info: EngineInfo): string | null {
-  if (info.OSType !== 'linux') return 'it runs Windows containers; switch it to Linux containers';
-  if (info.CgroupDriver === 'none')
-    return 'it runs without control groups, so no limit would hold (rootless on cgroup v1)';
-  if (info.MemoryLimit !== true) return 'memory limits are not available';
-  if (info.CpuCfsQuota !== true) return 'CPU limits are not available';
-  if (info.PidsLimit !== true) return 'process limits are not available';
-  if (!info.SecurityOptions?.some((option) => option.includes('seccomp'))) return 'seccomp is not available';
-  return null;
-}
-
-/** Why nothing answered. Exported for its table of cases: root, who runs many tests, is never refused. */
-export function unreached(error: unknown): EngineState {
-  const refused = ['EACCES', 'EPERM'].includes(errnoOf(error));
-  return { kind: refused ? 'forbidden' : 'absent', detail: asFailure(error).message };
-}
 
 const STATES: Readonly<Record<string, ObservedContainer['state']>> = {
   created: 'created',
@@ -65,15 +32,18 @@ const STATES: Readonly<Record<string, ObservedContainer['state']>> = {
   dead: 'exited',
 };
 
-/** The Docker engine through its API. `socketPath` replaces the default search (DOCKER_HOST, the usual sockets). */
+/** The Docker engine through its API. `socketPath` replaces the default search (`enginePlaces`). */
 export function dockerContainers(options: {
   readonly log: Log;
   readonly socketPath?: string;
+  /** The owner lets work run on another machine's engine. */
+  readonly allowRemote?: () => boolean;
   readonly answerMs?: number;
   readonly watchMs?: number;
 }): Containers {
   const { log, answerMs = ANSWER_TIMEOUT_MS, watchMs = WATCH_MS } = options;
-  const docker = connect(options.socketPath);
+  const docker = connect();
+  const engine = engineCheck(docker, options);
   const closers = new Set<() => void>();
   const answered = <T>(answer: Promise<T>): Promise<T> => within(answerMs, answer).catch(engineFailure);
 
@@ -95,16 +65,6 @@ export function dockerContainers(options: {
     } catch (error) {
       const status = statusOf(error);
       if (status === null || !fine.includes(status)) engineFailure(error);
-    }
-  }
-
-  async function check(): Promise<EngineState> {
-    try {
-      const info: EngineInfo = await within(CHECK_TIMEOUT_MS, docker.info());
-      const detail = unfitness(info);
-      return detail === null ? { kind: 'ready', version: info.ServerVersion ?? '' } : { kind: 'unfit', detail };
-    } catch (error) {
-      return unreached(error);
     }
   }
 
@@ -230,7 +190,9 @@ export function dockerContainers(options: {
   }
 
   return {
-    check,
+    check: engine.check,
+    facts: engine.facts,
+    place: engine.place,
     run,
     onEvent,
     hasImage: async (image) => {
@@ -244,6 +206,7 @@ export function dockerContainers(options: {
       }
     },
     door: dockerDoors(docker, answerMs),
+    runsUnder: runtimeTrial(docker),
     list: async (device) => {
       const filters = { label: [`${LABEL.device}=${device}`] };
       const asked = docker.listContainers({ all: true, filters });

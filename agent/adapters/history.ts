@@ -66,6 +66,8 @@ function stateOf(text: string): 'run' | Reason | null {
   const value = parsed(text);
   if (value === 'run') return value;
   if (typeof value !== 'object' || value === null || !('kind' in value) || typeof value.kind !== 'string') return null;
+  // Before it said why in a word, it said it in a sentence.
+  if (value.kind === 'engine-unfit' && !('why' in value)) return null;
   return Object.hasOwn(REASONS, value.kind) ? (value as Reason) : null;
 }
 

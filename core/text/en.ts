@@ -1,6 +1,7 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
+import { enUnfit } from './en-engine.ts';
 import { enDisturbances as disturbances, enSensors as sensorNames } from './en-sensing.ts';
 import { enWindow } from './en-window.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
@@ -33,7 +34,7 @@ function reason(value: Reason, at: Moment): string {
     case 'engine-forbidden':
       return 'Resting: this user may not use Docker';
     case 'engine-unfit':
-      return `Resting: Docker cannot isolate work safely (${value.detail})`;
+      return `Resting: Docker cannot isolate work safely (${enUnfit(value.why).short})`;
     case 'disk-low':
       return `Resting: ${gibibytes(value.freeBytes)} of disk free, ${gibibytes(value.neededBytes)} must stay free`;
     case 'on-battery':
@@ -99,7 +100,10 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
         advice: `${value.detail}. On Linux, add yourself to the group docker (sudo usermod -aG docker "$USER"), then log out and in again. Sharing begins by itself.`,
       };
     case 'engine-unfit':
-      return { title: 'Docker cannot isolate work safely', advice: value.detail };
+      return {
+        title: `Docker cannot isolate work safely: ${enUnfit(value.why).short}`,
+        advice: enUnfit(value.why).advice,
+      };
     case 'engine-slow':
       return {
         title: 'Docker was too slow to freeze work',

@@ -3,6 +3,7 @@ import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
+import { jaUnfit } from './ja-engine.ts';
 import { jaDisturbances as disturbances, jaSensors as sensorNames } from './ja-sensing.ts';
 import { jaWindow } from './ja-window.ts';
 
@@ -31,7 +32,7 @@ function reason(value: Reason, at: Moment): string {
     case 'engine-forbidden':
       return '休止中：このユーザーにはDockerを使う権限がありません';
     case 'engine-unfit':
-      return `休止中：Dockerが作業を安全に隔離できません（${value.detail}）`;
+      return `休止中：Dockerが作業を安全に隔離できません（${jaUnfit(value.why).short}）`;
     case 'disk-low':
       return `休止中：ディスクの空きは${gibibytes(value.freeBytes)}、確保する空きは${gibibytes(value.neededBytes)}です`;
     case 'on-battery':
@@ -96,7 +97,10 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
         advice: `${value.detail}。Linuxではdockerグループに自分を追加し（sudo usermod -aG docker "$USER"）、ログインし直してください。自動で共有を始めます。`,
       };
     case 'engine-unfit':
-      return { title: 'Dockerが作業を安全に隔離できません', advice: value.detail };
+      return {
+        title: `Dockerが作業を安全に隔離できません：${jaUnfit(value.why).short}`,
+        advice: jaUnfit(value.why).advice,
+      };
     case 'engine-slow':
       return {
         title: 'Dockerの停止処理が間に合いませんでした',

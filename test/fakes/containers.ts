@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { linesOf } from '../../agent/adapters/docker-stream.ts';
 import type { ContainerRun, Containers } from '../../agent/ports.ts';
+import type { EngineFacts } from '../../core/engine-gates.ts';
 import { Failure, fail } from '../../core/errors.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
@@ -58,10 +59,15 @@ export class FakeContainers implements Containers {
     this.#stir();
   }
   check = async (): Promise<EngineState> => this.state;
+  known: EngineFacts | null = null;
+  facts = (): EngineFacts | null => this.known;
+  place = (): string | null => (this.state.kind === 'ready' ? '/fake.sock' : null);
   hasImage = async (image: string): Promise<boolean> => {
     this.#ready();
     return this.images.has(image);
   };
+  runtimeWorks = true;
+  runsUnder = async (): Promise<boolean> => this.runtimeWorks;
   door = async (): Promise<Door> => {
     this.#ready();
     return { volume: 'door', program: ['/fake'] };

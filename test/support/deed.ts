@@ -94,7 +94,11 @@ export async function deedStage() {
         ...{ lane: 'cpu', inputHash: sha256Hex(input), inputBytes: input.length, price: 1n },
         deadline: Date.now() + 3_600_000,
       },
-      ...{ entry, door: deed.door ?? door, share: { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512, ...deed.share } },
+      ...{
+        entry,
+        launch: { door: deed.door ?? door },
+        share: { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512, ...deed.share },
+      },
       ...{ deaths: 0, finish: async () => undefined },
       ...{ onProgress: () => undefined, changed: () => undefined, began: () => undefined },
     });

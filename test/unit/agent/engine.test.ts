@@ -1,26 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { unfitness, unreached } from '../../../agent/adapters/docker.ts';
+import { unreached } from '../../../agent/adapters/docker-check.ts';
 import { demultiplex, linesOf } from '../../../agent/adapters/docker-stream.ts';
-
-const FIT = {
-  ...{ OSType: 'linux', MemoryLimit: true, PidsLimit: true, CpuCfsQuota: true, CgroupDriver: 'systemd' },
-  SecurityOptions: ['name=seccomp,profile=default'],
-};
-test('an engine with all limits is fit', () => {
-  expect(unfitness(FIT)).toBeNull();
-  expect(unfitness({ ...FIT, SwapLimit: false } as typeof FIT)).toBeNull();
-});
-test.each([
-  [{ OSType: 'windows' }, 'Linux'],
-  [{ CgroupDriver: 'none' }, 'control groups'],
-  [{ MemoryLimit: false }, 'memory'],
-  [{ PidsLimit: false }, 'process'],
-  [{ CpuCfsQuota: false }, 'CPU'],
-  [{ SecurityOptions: [] }, 'seccomp'],
-])('one with %j is not, and says why', (change, why) => {
-  expect(unfitness({ ...FIT, ...change })).toContain(why);
-});
 
 test.each([
   ['EACCES', 'forbidden'],

@@ -40,7 +40,7 @@ describe('a fault is shown with its reason, work waits, and all goes on when the
   });
 
   test('an engine that is unfit', async () => {
-    world.containers.state = { kind: 'unfit', detail: 'no memory limits' };
+    world.containers.state = { kind: 'unfit', why: { kind: 'no-limit', of: 'memory' } };
     const agent = await world.start();
     await until(() => agent.snapshot().reason?.kind === 'engine-unfit', 'shown');
     world.containers.state = { kind: 'ready', version: '2' };

@@ -44,6 +44,7 @@ test('a lease whose end is not written yet is neither declined again nor started
     ...{ ports, books, reporting, key, send, link: () => null, instance: 'this', slots: perLane(() => 1) },
     catalogue: () => ({ version: 1, entries: [ENTRY] }),
     ...{ skew: () => 0, doubtSkew: nothing, declined: nothing, doubtEngine: nothing, escalated: nothing },
+    launch: () => ({ door: '' }),
     ...{ changed: nothing, wake: nothing },
   });
   world.disk.full = true;

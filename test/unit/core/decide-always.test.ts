@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Decision, decide, freshMemory, type Memory } from '../../../core/decide.ts';
+import type { Unfitness } from '../../../core/engine-gates.ts';
 import { LANES, perLane } from '../../../core/primitives.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import type { GpuReading, Sensed, Signals } from '../../../core/signals.ts';
@@ -44,9 +45,14 @@ const anySignals: fc.Arbitrary<Signals> = fc.record({
   engine: fc.oneof(
     { arbitrary: fc.constant({ kind: 'ready', version: '1' } as const), weight: 6 },
     fc.constant({ kind: 'unchecked' } as const),
+    fc.record({ kind: fc.constantFrom('absent' as const, 'forbidden' as const), detail: fc.string() }),
     fc.record({
-      kind: fc.constantFrom('absent' as const, 'forbidden' as const, 'unfit' as const),
-      detail: fc.string(),
+      kind: fc.constant('unfit' as const),
+      why: fc.constantFrom<Unfitness>(
+        ...[{ kind: 'remote', url: 'tcp://a' } as const, { kind: 'windows-containers' } as const],
+        ...[{ kind: 'no-limit', of: 'cpu' } as const, { kind: 'no-gvisor', broken: true } as const],
+        { kind: 'too-old', component: 'runc', version: '1', minimum: '2', because: 'x' },
+      ),
     }),
   ),
   coordinator: fc.oneof(

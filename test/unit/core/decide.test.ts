@@ -20,7 +20,7 @@ const common: readonly Fault[] = [
   [{ offered: perLane(() => false) }, {}, { kind: 'lane-not-offered' }],
   [{}, offPolicy(), { kind: 'lane-off' }],
   [{}, { draining: true }, { kind: 'drained' }],
-  [{ engine: { kind: 'unfit', detail: 'no limits' } }, {}, { kind: 'engine-unfit', detail: 'no limits' }],
+  [{ engine: { kind: 'unfit', why: { kind: 'no-limits' } } }, {}, { kind: 'engine-unfit', why: { kind: 'no-limits' } }],
   [{ freeDiskBytes: 1 }, {}, { kind: 'disk-low', freeBytes: 1, neededBytes: 2 * GIB }],
   [{}, { schedule: { ...closed } }, { kind: 'schedule-closed', opensAt: NOW + 3_600_000 }],
   [{ onBattery: true }, {}, { kind: 'on-battery' }],

@@ -39,7 +39,7 @@ describe('the sandbox of every launch', () => {
       },
     });
     expect(Object.keys(spec.HostConfig)).not.toEqual(expect.arrayContaining(['Binds', 'Mounts', 'Devices', 'CapAdd']));
-    expect(spec.HostConfig.Tmpfs['/tmp']).toMatch(/^rw,noexec,nosuid,nodev,size=\d+,mode=1777$/);
+    expect(spec.HostConfig.Tmpfs['/tmp']).toMatch(/^rw,noexec,nosuid,nodev,size=\d+,nr_inodes=\d+,mode=1777$/);
     expect(spec.Env).toEqual(expect.arrayContaining(['LD_PRELOAD=', 'LD_LIBRARY_PATH=']));
   });
   test('never exceeds the share nor the workload, and has no swap', () => {
