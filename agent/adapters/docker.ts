@@ -45,6 +45,8 @@ export function dockerContainers(options: {
   const docker = connect();
   const engine = engineCheck(docker, options);
   const closers = new Set<() => void>();
+  /** Containers under gVisor that were started here. */
+  const gvisored = new Set<string>();
   const answered = <T>(answer: Promise<T>): Promise<T> => within(answerMs, answer).catch(engineFailure);
 
   const meter = cpuMeter(async (id) => {
@@ -89,11 +91,13 @@ export function dockerContainers(options: {
         opened.destroy();
       };
       closers.add(shut);
+      if (spec.HostConfig.Runtime === 'runsc') gvisored.add(container.id);
       meter.begins(container.id, (spec.Labels[LABEL.device] ?? '0x') as Address);
       const window = hasDoor(spec) ? inputWindow() : null;
       const exited = ended(container, opened).finally(() => {
         closers.delete(shut);
         window?.close();
+        gvisored.delete(container.id);
         meter.ended(container.id);
       });
       exited.catch(() => undefined);
@@ -224,7 +228,12 @@ export function dockerContainers(options: {
     // 500 is how older engines say "is not paused".
     thaw: (id) => settled(() => docker.getContainer(id).unpause(), [404, 409, 500]),
     setLimits: (id, limits) => settled(() => docker.getContainer(id).update(limits), [404, 409]),
-    remove: (id) => settled(() => docker.getContainer(id).remove({ force: true, v: true }), [404, 409]),
+    async remove(id) {
+      const container = docker.getContainer(id);
+      // gVisor hears of no kill while it is frozen: the engine gives up on it after ten seconds.
+      if (gvisored.delete(id)) await settled(() => container.unpause(), [404, 409, 500]).catch(() => undefined);
+      await settled(() => container.remove({ force: true, v: true }), [404, 409]);
+    },
     cpuSeconds: meter.seconds,
     close: () => {
       for (const close of [...closers]) close();

@@ -20,6 +20,7 @@ const TOOLS = /** @type {const} */ ([
   ['xdotool', 'xdotool'],
   ['import', 'imagemagick'],
   ['ffmpeg', 'ffmpeg'],
+  ['runsc', 'runsc'],
 ]);
 
 /**

@@ -38,9 +38,10 @@ function withoutDoor({ Entrypoint: _door, ...spec }: ContainerSpec): ContainerSp
 }
 
 /** Jobs that try what they should not, through the agent's own runner on the real engine. */
-export async function deedStage() {
+export async function deedStage(options: { readonly socketPath?: string; readonly runtime?: 'runsc' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'idlemesh-deeds-'));
-  const containers = dockerContainers({ log: () => undefined });
+  const { socketPath, ...runtime } = options;
+  const containers = dockerContainers({ log: () => undefined, ...(socketPath === undefined ? {} : { socketPath }) });
   const workspace = folderWorkspace(join(folder, 'workspace'));
   const [image, profile, door] = await Promise.all([
     buildImage(join(import.meta.dirname, '../images/deed'), 'idlemesh/test-deed:0.1.0'),
@@ -96,7 +97,7 @@ export async function deedStage() {
       },
       ...{
         entry,
-        launch: { door: deed.door ?? door },
+        launch: { door: deed.door ?? door, ...runtime },
         share: { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512, ...deed.share },
       },
       ...{ deaths: 0, finish: async () => undefined },
