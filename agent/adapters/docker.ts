@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
@@ -19,6 +20,8 @@ import { inputWindow } from './docker-window.ts';
 const ANSWER_TIMEOUT_MS = 20_000;
 /** A connection that died unnoticed never tells of a container's end: the engine is asked this often while one runs. */
 const WATCH_MS = 30_000;
+/** And this often once its door has shut: most often it has ended, and its end is on the way. */
+const SHUT_MS = 2_000;
 /** In a second. */
 const NANOSECONDS = 1e9;
 const EVENTS_BACKOFF_MS = { first: 500, last: 30_000 } as const;
@@ -127,7 +130,9 @@ export function dockerContainers(options: {
     const over = new AbortController();
     try {
       const waiting = container.wait() as Promise<{ readonly StatusCode: number }>;
-      const { StatusCode: code } = await Promise.race([waiting, lost(container, over.signal)]).catch(engineFailure);
+      const { StatusCode: code } = await Promise.race([waiting, lost(container, door, over.signal)]).catch(
+        engineFailure,
+      );
       // A killed child leaves exit code 0: only this flag tells that memory ran out.
       const state = await within(answerMs, container.inspect()).catch(() => null);
       return { code, outOfMemory: state?.State.OOMKilled === true };
@@ -140,16 +145,20 @@ export function dockerContainers(options: {
     }
   }
 
-  /** Rejects when the container has ended and a whole turn later nobody has been told. */
-  async function lost(container: Docker.Container, over: AbortSignal): Promise<never> {
+  /** Rejects when the container has ended, or nothing answers and its door is shut, and a whole turn later nobody has been told. */
+  async function lost(container: Docker.Container, door: Duplex, over: AbortSignal): Promise<never> {
+    const shut = door.closed ? Promise.resolve() : once(door, 'close', { signal: over }).catch(() => undefined);
     for (let gone = false; ; ) {
-      await delay(watchMs, undefined, { signal: over, ref: false });
+      const turn = delay(door.closed ? Math.min(watchMs, SHUT_MS) : watchMs, undefined, { signal: over, ref: false });
+      await (door.closed ? turn : Promise.race([turn, shut]));
+      over.throwIfAborted();
       if (gone) fail('ENGINE_AWAY', 'the connection to Docker was lost without a word');
       const status = await within(answerMs, container.inspect()).then(
         ({ State }) => State.Status,
         (error: unknown) => (statusOf(error) === 404 ? 'gone' : 'unknown'),
       );
-      gone = ['gone', 'exited', 'dead'].includes(status);
+      // An engine that dies takes its word with it: it will tell of no end.
+      gone = ['gone', 'exited', 'dead'].includes(status) || (status === 'unknown' && door.closed);
     }
   }
 

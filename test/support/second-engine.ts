@@ -10,8 +10,8 @@ import { until } from './wait.ts';
 const run = promisify(execFile);
 
 /**
- * A Docker engine of the test's own, beside the machine's: other folders, another socket, and a network namespace of its own, so that it
- * cannot touch the first one's bridge. With gVisor among its runtimes. Root only, as engines are.
+ * A Docker engine of the test’s own, beside the machine’s: other folders, another socket, and namespaces of its own, so that it
+ * cannot touch the first one’s bridge, and leaves no mounts behind. With gVisor among its runtimes. Root only, as engines are.
  */
 export class SecondEngine {
   readonly #folder = mkdtempSync(join(tmpdir(), 'idlemesh-engine-'));
@@ -25,7 +25,19 @@ export class SecondEngine {
     rmSync(at('docker.pid'), { force: true });
     const log = openSync(at('log'), 'a');
     const words = [
-      ...['--net', 'dockerd', '--config-file', at('daemon.json'), '--data-root', at('data'), '--exec-root', at('exec')],
+      ...[
+        '--net',
+        '--mount',
+        '--propagation',
+        'private',
+        'dockerd',
+        '--config-file',
+        at('daemon.json'),
+        '--data-root',
+        at('data'),
+        '--exec-root',
+        at('exec'),
+      ],
       ...['--host', `unix://${this.socketPath}`, '--pidfile', at('docker.pid'), '--iptables=false'],
     ];
     this.#child = spawn('unshare', words, { stdio: ['ignore', log, log] });
