@@ -49,8 +49,8 @@ static void kernel_log(const char *id)
 static void ports(const char *id)
 {
 #if defined(__x86_64__)
-	did(id, ioperm(0x80, 1, 1), "reach the hardware's ports (ioperm)");
-	did(id, iopl(3), "reach the hardware's ports (iopl)");
+	asked(id, ioperm(0x80, 1, 1), "reach the hardware's ports (ioperm)");
+	asked(id, iopl(3), "reach the hardware's ports (iopl)");
 #else
 	report(id, UNAVAILABLE, "not on this processor", "reach the hardware's ports");
 #endif
