@@ -73,7 +73,9 @@ export function probeHost({ log }: { readonly log: Log }): ProbeHost {
   return {
     async aims() {
       const all = Object.entries(networkInterfaces()).flatMap(([name, found]) =>
-        (found ?? []).filter(({ internal }) => !internal).map((each) => ({ ...each, name })),
+        (found ?? [])
+          .filter(({ internal, address }) => !internal && !address.startsWith('fe80'))
+          .map((each) => ({ ...each, name })),
       );
       const four = all.filter(({ family }) => family === 'IPv4');
       const lan = four.filter(({ name }) => !/^(docker|br-|veth)/.test(name));

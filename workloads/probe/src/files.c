@@ -127,7 +127,8 @@ static void unmask(const char *id)
 {
 	static const char *const PATHS[] = { "/proc/sys", "/proc/kcore", "/sys/firmware", NULL };
 	for (const char *const *path = PATHS; *path != NULL; path++)
-		asked(id, umount2(*path, MNT_DETACH), "unmount %s", *path);
+		if (access(*path, F_OK) == 0)
+			asked(id, umount2(*path, MNT_DETACH), "unmount %s", *path);
 }
 
 static void pivot(const char *id)

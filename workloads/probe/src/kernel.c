@@ -103,7 +103,6 @@ static void watch_files(const char *id)
 {
 	ASKED(id, fanotify_init, FAN_CLASS_CONTENT, O_RDONLY);
 	ASKED(id, acct, "/nowhere");
-	ASKED(id, quotactl, 0, NULL, 0, NULL);
 }
 
 static void own_filter(const char *id)

@@ -17,6 +17,7 @@
 
 static struct target targets[MAX_TARGETS];
 static size_t target_count;
+int first_process;
 
 const struct target *next_target(const char *word, size_t *from)
 {
@@ -141,6 +142,7 @@ static void work(const char *suite)
 
 int main(void)
 {
+	first_process = getpid();
 	read_input();
 	const char *suite = value_of("suite");
 	if (strcmp(suite, "stubborn") == 0)

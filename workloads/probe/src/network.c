@@ -61,6 +61,24 @@ static int connected(int file, const struct sockaddr *address, socklen_t length)
 	return error;
 }
 
+static enum outcome outcome_of(int error)
+{
+	switch (error) {
+	case 0:
+	/* Said by who is there. */
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EPIPE:
+		return ESCAPED;
+	/* There was a way, and nobody at its end: it says nothing about a machine that is there. */
+	case EHOSTUNREACH:
+	case ETIMEDOUT:
+		return UNAVAILABLE;
+	default:
+		return BLOCKED;
+	}
+}
+
 static void tcp(const char *id, const char *host, long port)
 {
 	union address address;
@@ -78,14 +96,7 @@ static void tcp(const char *id, const char *host, long port)
 		error = errno;
 	close(file);
 	const char *name = error == 0 ? "connected" : strerrorname_np(error);
-	enum outcome outcome = ESCAPED;
-	/* No way out at all. */
-	if (error == ENETUNREACH || error == EPERM || error == EACCES || error == EADDRNOTAVAIL)
-		outcome = BLOCKED;
-	/* There was a way, and nobody at its end: it says nothing about a machine that is there. */
-	if (error == EHOSTUNREACH || error == ETIMEDOUT)
-		outcome = UNAVAILABLE;
-	report(id, outcome, name, "connect to %s port %ld (TCP)", host, port);
+	report(id, outcome_of(error), name, "connect to %s port %ld (TCP)", host, port);
 }
 
 static void udp(const char *id, const char *host, long port, const void *data, size_t bytes, const char *what)
@@ -294,10 +305,9 @@ static void vsock(const char *id)
 		report(id, UNAVAILABLE, "EAFNOSUPPORT", "connect to the virtual machine's host (vsock)");
 		return;
 	}
-	long result = file < 0 ? -1 : connect(file, (struct sockaddr *)&host, sizeof host);
-	if (file >= 0 && errno == EINPROGRESS)
-		result = 0;
-	did(id, result, "connect to the virtual machine's host (vsock)");
+	int error = file < 0 ? errno : connected(file, (struct sockaddr *)&host, sizeof host);
+	report(id, outcome_of(error), error == 0 ? "connected" : strerrorname_np(error),
+	       "connect to the virtual machine's host (vsock)");
 }
 
 /* A route to an address kept for documentation (RFC 5737), through the loopback; taken away again. */

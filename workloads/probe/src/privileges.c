@@ -1,6 +1,5 @@
 #define _GNU_SOURCE
 #include "probe.h"
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -153,7 +152,8 @@ static void take_file(const char *id)
 		did(id, syscall(SYS_pidfd_getfd, process, STDIN_FILENO, 0), "take an open file of another process (pidfd)");
 }
 
-static pid_t parent_of(pid_t process)
+/* Source of the fields: proc(5), /proc/pid/stat. */
+static pid_t parent_of(pid_t process, char *state)
 {
 	char path[64], text[512];
 	pid_t parent = 0;
@@ -163,32 +163,34 @@ static pid_t parent_of(pid_t process)
 	/* The name in brackets may hold anything. */
 	const char *rest = strrchr(text, ')');
 	if (rest != NULL)
-		sscanf(rest, ") %*c %d", &parent);
+		sscanf(rest, ") %c %d", state, &parent);
 	return parent;
 }
 
-/* Strangers are those who do not descend from the first process of the probe; an engine's own init may be above it. */
+static bool descends(pid_t process, pid_t from)
+{
+	char state;
+	while (process > 0 && process != from)
+		process = parent_of(process, &state);
+	return process == from;
+}
+
+/* Strangers are those who neither descend from the probe nor started it; what has ended and lies about is nobody. */
 static void other_processes(const char *id)
 {
 	DIR *folder = opendir("/proc");
-	pid_t first = getppid();
 	int strangers = 0;
-	while (first > 1 && parent_of(first) > 1)
-		first = parent_of(first);
-	if (getppid() != 1 && parent_of(getppid()) > 1)
-		first = parent_of(getppid());
 	if (folder == NULL) {
 		did(id, -1, "see other processes");
 		return;
 	}
 	for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
+		char state = 'Z';
 		pid_t process = atoi(entry->d_name);
-		pid_t at = process;
-		while (at > 1 && at != first)
-			at = parent_of(at);
-		if (at != first && !(process == 1 && parent_of(first) <= 1))
+		if (process <= 0)
+			continue;
+		parent_of(process, &state);
+		if (state != 'Z' && !descends(process, first_process) && !descends(first_process, process))
 			strangers++;
 	}
 	closedir(folder);

@@ -25,6 +25,9 @@ extern const struct probe privilege_probes[];
 extern const struct probe kernel_probes[];
 extern const struct probe limit_probes[];
 
+/* The process that the container was started with, or the one that its init started. */
+extern int first_process;
+
 /* A line of the input: what to aim at. `word` names its kind; unused fields are empty or 0. */
 struct target {
 	char word[24];
