@@ -11,7 +11,7 @@ import {
   SUITES,
   type Suite,
 } from '../core/proof.ts';
-import { containerSpec, LABEL, type Share } from '../core/sandbox.ts';
+import { type ContainerSpec, containerSpec, LABEL, type Share } from '../core/sandbox.ts';
 import type { ContainerRun, LaidBait, Ports } from './ports.ts';
 
 /** Each launch. The slowest, which fills every limit, takes about ten seconds on a small share of a slow machine. */
@@ -61,9 +61,10 @@ export async function prove(options: ProveOptions, onProgress: (progress: Progre
         onProgress({ suite, results });
       };
       onProgress({ suite, results });
-      const launch = await start(options, suite, (spec) => probeInput(suite, aims, bait, ceilingOf(spec, entry)));
+      const launch = await start(options, suite);
       ids.push(launch.run.containerId);
       try {
+        await say(launch, probeInput(suite, aims, bait, ceilingOf(launch.spec, entry)));
         await WATCH[suite](launch, add);
       } finally {
         launch.cancel();
@@ -79,17 +80,14 @@ export async function prove(options: ProveOptions, onProgress: (progress: Progre
 
 type Launch = {
   readonly run: ContainerRun;
+  readonly spec: ContainerSpec;
   readonly suite: Suite;
   readonly ports: ProvePorts;
   readonly cancel: () => void;
 };
 type Add = (result: ProbeResult) => void;
 
-async function start(
-  { ports, entry, share, device, instance, owns }: ProveOptions,
-  suite: Suite,
-  input: (spec: ReturnType<typeof containerSpec>) => string,
-): Promise<Launch> {
+async function start({ ports, entry, share, device, instance, owns }: ProveOptions, suite: Suite): Promise<Launch> {
   const lease = ports.random.hex32();
   owns(lease);
   const spec = containerSpec(entry, share, { lease, device, instance }, ports.seccompProfile);
@@ -99,11 +97,13 @@ async function start(
   });
   // Both streams must be read: one that is not stalls the other.
   void drain(run.stdout).catch(() => undefined);
-  const text = input(spec);
-  const header = JSON.stringify({ params: { suite }, inputBytes: text.length });
-  await run.write(new TextEncoder().encode(`${header}\n${text}`));
-  return { run, suite, ports, cancel };
+  return { run, spec, suite, ports, cancel };
 }
+
+const say = ({ run, suite }: Launch, input: string): Promise<void> => {
+  const header = JSON.stringify({ params: { suite }, inputBytes: input.length });
+  return run.write(new TextEncoder().encode(`${header}\n${input}`));
+};
 
 async function drain(stream: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const _ of stream);

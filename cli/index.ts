@@ -213,12 +213,13 @@ program
   .addOption(catalogueOption())
   .addOption(logOption())
   .action(async (options) => {
+    const text = textIn(languageOf('system', Intl.DateTimeFormat().resolvedOptions().locale));
     const found = await proveHere({
       dataDir: options.data,
       catalogue: await loadCatalogue(options.catalogue),
       log: stderrLog(options.log),
+      onSuite: (suite) => say(`${text.window.proof.suites[suite]} …`),
     });
-    const text = textIn(languageOf('system', Intl.DateTimeFormat().resolvedOptions().locale));
     if (options.json) answer(found);
     else for (const line of proofLines(found, text)) process.stdout.write(`${line}\n`);
     if (!holds(found)) process.exitCode = 1;

@@ -9,8 +9,9 @@ import { systemRandom } from '../agent/adapters/random.ts';
 import { systemSensors } from '../agent/adapters/sensors.ts';
 import { createProver } from '../agent/prover.ts';
 import type { Catalogue } from '../core/catalogue.ts';
+import { asFailure, fail } from '../core/errors.ts';
 import type { Address } from '../core/primitives.ts';
-import { holds, PROBE_GROUPS, PROBES, type Proof } from '../core/proof.ts';
+import { holds, PROBE_GROUPS, PROBES, type Proof, type Suite } from '../core/proof.ts';
 import { shareFrom } from '../core/sandbox.ts';
 import { defaultSettings, parseSettings, type Settings } from '../core/settings.ts';
 import type { Text } from '../core/text/en.ts';
@@ -25,13 +26,14 @@ export type ProveHereOptions = {
   readonly dataDir: string;
   readonly catalogue: Catalogue;
   readonly log: Logger;
-  readonly onAttempt?: (tried: number) => void;
+  readonly onSuite: (suite: Suite) => void;
 };
 
 /** Tries to break out of the sandbox on this machine, without an agent. Throws as `createProver` and SETTINGS_BROKEN. */
-export async function proveHere({ dataDir, catalogue, log, onAttempt }: ProveHereOptions): Promise<Proof> {
+export async function proveHere({ dataDir, catalogue, log, onSuite }: ProveHereOptions): Promise<Proof> {
   const { limits } = await settingsIn(dataDir);
   const containers = dockerContainers({ log });
+  let told: Suite | null = null;
   try {
     const engine = await containers.check();
     const machine = await systemSensors({ idle: null, folder: dataDir }).machine();
@@ -47,7 +49,11 @@ export async function proveHere({ dataDir, catalogue, log, onAttempt }: ProveHer
       engine: () => engine,
       catalogue: () => catalogue,
       share: () => shareFrom(limits, machine),
-      changed: () => onAttempt?.(prover.view().running?.tried ?? 0),
+      changed: () => {
+        const suite = prover.view().running?.suite ?? null;
+        if (suite !== null && suite !== told) onSuite(suite);
+        told = suite;
+      },
     });
     return await prover.prove();
   } finally {
@@ -56,8 +62,14 @@ export async function proveHere({ dataDir, catalogue, log, onAttempt }: ProveHer
 }
 
 async function settingsIn(dataDir: string): Promise<Settings> {
-  const text = await readIfThere(join(dataDir, 'settings.json'));
-  return text === null ? defaultSettings() : parseSettings(JSON.parse(text));
+  const path = join(dataDir, 'settings.json');
+  const text = await readIfThere(path);
+  if (text === null) return defaultSettings();
+  try {
+    return parseSettings(JSON.parse(text));
+  } catch (error) {
+    return fail('SETTINGS_BROKEN', `${path} cannot be read: ${asFailure(error).message}; correct it`, {}, error);
+  }
 }
 
 /** What an earlier doctor left when it was killed. One that still runs has somebody at its door. */
