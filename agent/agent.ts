@@ -318,6 +318,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       unsubscribeSettings();
       cancelTick();
       slow.close();
+      prover.close();
       await soon(ports, farewell());
       senses.close();
       engine.close();

@@ -35,13 +35,15 @@ export type ProveOptions = {
   readonly engine: string;
   /** Its containers bear this instead of a lease: they are no work, and no orphans either. */
   readonly owns: (leaseId: Hex32) => void;
+  /** Nobody waits for it any more: it throws CANCELLED instead of launching again. */
+  readonly cancelled: () => boolean;
 };
 
 export type Progress = { readonly suite: Suite; readonly results: readonly ProbeResult[] };
 
 /**
  * Tries to break out of the sandbox, under the very launch that work gets: the same `containerSpec`, the owner's own share,
- * the same seccomp profile. Only the label says that it is no work. Throws ENGINE_AWAY and NOT_FOUND.
+ * the same seccomp profile. Only the label says that it is no work. Throws ENGINE_AWAY, NOT_FOUND and CANCELLED.
  */
 export async function prove(options: ProveOptions, onProgress: (progress: Progress) => void): Promise<Proof> {
   const { ports, entry } = options;
@@ -61,6 +63,7 @@ export async function prove(options: ProveOptions, onProgress: (progress: Progre
         onProgress({ suite, results });
       };
       onProgress({ suite, results });
+      if (options.cancelled()) fail('CANCELLED', 'the application ends');
       const launch = await start(options, suite);
       ids.push(launch.run.containerId);
       try {
@@ -71,6 +74,7 @@ export async function prove(options: ProveOptions, onProgress: (progress: Progre
         await containers.remove(launch.run.containerId);
       }
     }
+    if (options.cancelled()) fail('CANCELLED', 'the application ends');
     results.push(contact(bait), await leftBehind(options, ids));
   } finally {
     bait.close();

@@ -20,6 +20,8 @@ export type Prover = {
   readonly others: (containers: readonly ObservedContainer[]) => readonly ObservedContainer[];
   /** Reads what the last proof came to, in this run or an earlier one. */
   readonly open: () => Promise<void>;
+  /** One under way is given up, and no other begins. */
+  readonly close: () => void;
 };
 
 type ProverOptions = {
@@ -42,6 +44,7 @@ export function createProver(options: ProverOptions): Prover {
   const leases = new Set<Hex32>();
   let last: Proof | null = null;
   let running: ProofView['running'] = null;
+  let closed = false;
 
   async function run(startedAt: number): Promise<Proof> {
     const engine = options.engine();
@@ -50,12 +53,15 @@ export function createProver(options: ProverOptions): Prover {
     const owns = (lease: Hex32): void => void leases.add(lease);
     const entry = probeIn(options.catalogue());
     const share = options.share();
-    return prove({ ports, entry, share, device, instance, engine: engine.version, owns }, ({ suite, results }) => {
-      const tried = results.filter(({ outcome }) => outcome !== 'unavailable').length;
-      const escaped = results.filter(({ outcome }) => outcome === 'escaped').length;
-      running = { startedAt, suite, tried, escaped };
-      changed();
-    });
+    return prove(
+      { ports, entry, share, device, instance, engine: engine.version, owns, cancelled: () => closed },
+      ({ suite, results }) => {
+        const tried = results.filter(({ outcome }) => outcome !== 'unavailable').length;
+        const escaped = results.filter(({ outcome }) => outcome === 'escaped').length;
+        running = { startedAt, suite, tried, escaped };
+        changed();
+      },
+    );
   }
 
   return {
@@ -94,6 +100,9 @@ export function createProver(options: ProverOptions): Prover {
     }),
     leaks: () => (last?.escaped ?? 0) > 0,
     others: (containers) => containers.filter(({ leaseId }) => !leases.has(leaseId)),
+    close() {
+      closed = true;
+    },
     async open() {
       last = await ports.proofs.load();
       changed();

@@ -158,7 +158,7 @@ export function ProofPanel() {
       </div>
       <p className="meaning">{words.meaning}</p>
       <FailureNotice title={words.failed} failure={failure ?? unread} onDismiss={dismiss} />
-      <div aria-live="polite">
+      <div className="proof-state" aria-live="polite">
         {running === null ? null : (
           <div className="proof-running">
             <p>

@@ -28,6 +28,10 @@ const OTHER_SCENES = [
   ['confirming', 'wallet'],
   ['done', 'wallet'],
   ['failed', 'wallet'],
+  ['proven', 'proof'],
+  ['proving', 'proof'],
+  ['leaked', 'proof'],
+  ['leaked', 'overview'],
 ] as const;
 
 let app: FakeApp;

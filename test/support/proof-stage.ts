@@ -68,7 +68,7 @@ export async function proofStage() {
               run: (spec: ContainerSpec): Promise<ContainerRun> => containers.run(relax(spec, relaxed)),
             },
           },
-          ...{ entry, device, instance: 'proof', engine: 'test', owns: () => undefined },
+          ...{ entry, device, instance: 'proof', engine: 'test', owns: () => undefined, cancelled: () => false },
           share: { cpuCores: 0.5, memoryBytes: 2 ** 30, pids: 512 },
         },
         () => undefined,

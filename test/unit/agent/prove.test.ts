@@ -25,6 +25,7 @@ type Change = {
   readonly heard?: number;
   /** Its containers end before anything was said to them. */
   readonly deaf?: boolean;
+  readonly cancelled?: boolean;
   /** It runs out of memory as a whole. */
   readonly outOfMemory?: boolean;
 };
@@ -75,7 +76,15 @@ async function proved(
             },
           },
         },
-        ...{ entry: PROBE, share, device, instance: 'one', engine: '1', owns: () => undefined },
+        ...{
+          entry: PROBE,
+          share,
+          device,
+          instance: 'one',
+          engine: '1',
+          owns: () => undefined,
+          cancelled: () => change.cancelled ?? false,
+        },
       },
       () => undefined,
     ),
@@ -149,4 +158,10 @@ test('a proof that fails leaves nothing behind either', async () => {
   await expect(proved({ deaf: true }, containers)).rejects.toMatchObject({ code: 'CANCELLED' });
   expect(containers.started).toHaveLength(1);
   expect(containers.jobs()).toEqual([]);
+});
+
+test('one that nobody waits for any more launches nothing', async () => {
+  const containers = new FakeContainers();
+  await expect(proved({ cancelled: true }, containers)).rejects.toMatchObject({ code: 'CANCELLED' });
+  expect(containers.started).toEqual([]);
 });
