@@ -1,4 +1,4 @@
-import { type Catalogue, workIn } from '../core/catalogue.ts';
+import type { Catalogue } from '../core/catalogue.ts';
 import { type Decision, decide, freshMemory } from '../core/decide.ts';
 import { asFailure } from '../core/errors.ts';
 import { type Policy, policyOf } from '../core/policy.ts';
@@ -12,12 +12,14 @@ import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
 import { removeAll, soon, sweep } from './ending.ts';
 import { createEngineWatch } from './engine-watch.ts';
+import { helloOf } from './hello.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
 import { createNotice } from './notice.ts';
-import { attentionFor, gives, nextChange, takes, thresholdsOf } from './pace.ts';
+import { attentionFor, BLIND_MS, gives, HEAL_MS, nextChange, takes, thresholdsOf } from './pace.ts';
 import type { Ledger, Ports } from './ports.ts';
+import { createProver } from './prover.ts';
 import { createReporting } from './reporting.ts';
 import { createSenses } from './senses.ts';
 import { createSession } from './session.ts';
@@ -28,10 +30,6 @@ import { createWallet } from './wallet.ts';
 /** Work that rests longer than this gives its memory back and goes on from its last checkpoint later. */
 const RELEASE_AFTER_MS = 10 * 60_000;
 const SLOTS: PerLane<number> = { cpu: 1, gpu: 1, bandwidth: 0, storage: 0 };
-/** The world is looked at as a whole this often even when nothing says so: a lost event heals itself. */
-const HEAL_MS = 60_000;
-/** After a round that failed. */
-const BLIND_MS = 1_000;
 /** A work force that was too slow to freeze is told of for this long. */
 const TOLD_MS = 10 * 60_000;
 
@@ -102,15 +100,9 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     books,
     changed: () => wake(),
     hello: () => {
-      const states = ['held', 'finished', 'accepted', 'reported'] as const;
-      const leases = (books.ledger()?.leases(states) ?? []).map((record) => record.lease.leaseId).slice(-1000);
-      helloLeases = new Set(leases);
-      return {
-        agent: options.version,
-        platform: `${ports.platform}`,
-        workloads: workIn(catalogue).map(({ id, image }) => ({ id, image })),
-        leases,
-      };
+      const hello = helloOf(options.version, ports.platform, catalogue, books.ledger());
+      helloLeases = new Set(hello.leases);
+      return hello;
     },
     onMessage: (message) => receive(message),
     onLeave: () => {
@@ -136,7 +128,11 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   });
   const mirror = createMirror(ports, picture);
   const book = createSwitchBook(ports);
-  const commands = createCommands({ ports, books, wallet, programs: senses.programs, wake: () => wake() });
+  const prover = createProver({
+    ...{ ports, device: vault.device, instance, engine: engine.state, share, changed: () => wake() },
+    catalogue: () => catalogue,
+  });
+  const commands = createCommands({ ports, books, wallet, prover, programs: senses.programs, wake: () => wake() });
 
   /** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
   function coordinatorState(): CoordinatorState {
@@ -148,6 +144,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const known = (): Omit<Signals, 'now' | 'timeZone' | keyof Readings> => ({
     settingsOk: settings.current().kind === 'ok',
     ledgerWritable: books.fault() === null,
+    sandboxLeaks: prover.leaks(),
     engine: engine.state(),
     coordinator: coordinatorState(),
     leases: jobs.counts(),
@@ -215,7 +212,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     // The defaults that stand in for a broken file name no network of the owner's.
     if (state.kind === 'ok') session.use(state.settings.coordinatorUrl);
     const policy = policyOf(state.settings);
-    const containers = await engine.look();
+    const containers = prover.others(await engine.look());
     await attend(policy, Object.keys(state.settings.gpus));
     // What the owner has said meanwhile counts, and may need to be looked at otherwise.
     if (!alive || settings.current() !== state) return wake();
@@ -291,6 +288,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       ...{ version: options.version, settings: state, signals, memory, machine },
       decision: last?.decision ?? decide(signals, policyOf(state.settings), memory),
       sensors: senses.views(),
+      proof: prover.view(),
       slow: slow.now(),
       ledgerFault: books.fault(),
       vaultFault: session.vaultFault(),
@@ -304,7 +302,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   return {
     async start() {
-      await ports.workspace.prepare();
+      await Promise.all([ports.workspace.prepare(), prover.open()]);
       machine = await ports.sensors.machine();
       catalogue = await ports.catalogue.load();
       alive = true;
@@ -320,6 +318,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       unsubscribeSettings();
       cancelTick();
       slow.close();
+      prover.close();
       await soon(ports, farewell());
       senses.close();
       engine.close();

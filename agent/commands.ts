@@ -6,18 +6,20 @@ import { applyPatch, type Settings } from '../core/settings.ts';
 import type { Agent } from './api.ts';
 import type { Books } from './books.ts';
 import type { Ports, Process } from './ports.ts';
+import type { Prover } from './prover.ts';
 import type { Wallet } from './wallet.ts';
 
 type CommandOptions = {
   readonly ports: Pick<Ports, 'clock' | 'settings' | 'history'>;
   readonly books: Books;
   readonly wallet: Wallet;
+  readonly prover: Pick<Prover, 'prove' | 'last'>;
   readonly programs: () => readonly Process[];
   readonly wake: () => void;
 };
 
 /** The owner's commands: each changes the settings or starts something, and answers at once. */
-export function createCommands({ ports, books, wallet, programs, wake }: CommandOptions): Agent['commands'] {
+export function createCommands({ ports, books, wallet, prover, programs, wake }: CommandOptions): Agent['commands'] {
   const { clock, settings } = ports;
 
   async function acknowledge<T>(work: () => T | Promise<T>): Promise<Outcome<T>> {
@@ -56,6 +58,8 @@ export function createCommands({ ports, books, wallet, programs, wake }: Command
         wallet.withdraw(recipient as Address | null);
         return null;
       }),
+    prove: () => acknowledge(prover.prove),
+    lastProof: () => acknowledge(prover.last),
     earnings: (query) => acknowledge(() => books.ledger()?.entries(query) ?? { entries: [], more: false }),
     dailyEarnings: ({ days }) =>
       acknowledge(() => books.ledger()?.daily(days, clock.now(), clock.utcOffsetMinutes()) ?? []),

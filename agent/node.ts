@@ -11,6 +11,8 @@ import { historyFile } from './adapters/history.ts';
 import { ledgerFiles } from './adapters/ledger.ts';
 import { takeLock } from './adapters/lock.ts';
 import { fileNetworks } from './adapters/networks.ts';
+import { probeHost } from './adapters/probe-host.ts';
+import { proofFile } from './adapters/proofs.ts';
 import { systemRandom } from './adapters/random.ts';
 import { systemSensors } from './adapters/sensors.ts';
 import { openSettings } from './adapters/settings.ts';
@@ -56,6 +58,8 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         openLedger: ledgerFiles(dataDir),
         history: historyFile(join(dataDir, 'history.db'), { log, now: systemClock.now }),
         workspace: folderWorkspace(join(dataDir, 'workspace')),
+        probeHost: probeHost({ log }),
+        proofs: proofFile(dataDir, log),
         catalogue: { load: () => loadCatalogue(options.catalogueFile) },
         platform: `${process.platform}-${process.arch}`,
       },

@@ -6,12 +6,18 @@ import { scheduleAt } from '../core/schedule.ts';
 import type { Signals } from '../core/signals.ts';
 import type { Attention } from './ports.ts';
 
+/** The world is looked at as a whole this often even when nothing says so: a lost event heals itself. */
+export const HEAL_MS = 60_000;
+/** After a round that failed. */
+export const BLIND_MS = 1_000;
+
 /**
  * Holds that no sensor can end: while all lanes have one of these, nothing need be looked at. `ledger-unwritable` is none of them:
  * its usual cause is a full disk, and the owner must soon be told of that.
  */
 const NOT_SENSED: ReadonlySet<Reason['kind']> = new Set([
   'settings-broken',
+  'sandbox-leaks',
   'paused',
   'lane-not-offered',
   'lane-off',

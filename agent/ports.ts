@@ -3,6 +3,7 @@ import type { EngineFacts } from '../core/engine-gates.ts';
 import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
+import type { Aims, Bait, Proof } from '../core/proof.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
 import type { ContainerLimits, ContainerSpec, Door } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
@@ -355,6 +356,26 @@ export type NetworkMemory = {
   readonly save: (url: string, network: NetworkInfo) => Promise<void>;
 };
 
+/** What listens on the machine while the probe runs. */
+export type LaidBait = Bait & {
+  /** How often somebody who knew the token got there. */
+  readonly heard: () => number;
+  readonly close: () => void;
+};
+
+/** The machine, as what the probe should not reach. */
+export type ProbeHost = {
+  readonly aims: () => Promise<Aims>;
+  readonly lay: (token: string) => Promise<LaidBait>;
+};
+
+export type ProofStore = {
+  /** null: never proven, or no longer readable. */
+  readonly load: () => Promise<Proof | null>;
+  /** Throws DISK_FULL. */
+  readonly save: (proof: Proof) => Promise<void>;
+};
+
 /** Everything the agent is made of; only composition roots know the real ones. */
 export type Ports = {
   readonly clock: Clock;
@@ -371,6 +392,8 @@ export type Ports = {
   readonly workspace: Workspace;
   readonly networks: NetworkMemory;
   readonly catalogue: CatalogueSource;
+  readonly probeHost: ProbeHost;
+  readonly proofs: ProofStore;
   /** Operating system and architecture, such as "linux-x64". */
   readonly platform: string;
   /** JSON text of the seccomp profile. */

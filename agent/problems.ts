@@ -22,7 +22,8 @@ export function problemsOf({ settings, ledger, signals, policy, url, chain, vaul
   }
   if (ledger !== null) problems.push({ kind: 'ledger-unwritable', detail: ledger });
   if (vault !== null) problems.push({ kind: 'vault-unreadable', detail: vault });
-  const { engine, coordinator, freeDiskBytes } = signals;
+  const { engine, coordinator, freeDiskBytes, sandboxLeaks } = signals;
+  if (sandboxLeaks) problems.push({ kind: 'sandbox-leaks' });
   if (engine.kind === 'absent') problems.push({ kind: 'engine-absent', detail: engine.detail });
   if (engine.kind === 'forbidden') problems.push({ kind: 'engine-forbidden', detail: engine.detail });
   if (engine.kind === 'unfit') problems.push({ kind: 'engine-unfit', why: engine.why });

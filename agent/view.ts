@@ -17,6 +17,7 @@ type Palette = {
   readonly memory: Memory;
   readonly machine: Snapshot['machine'];
   readonly sensors: Snapshot['sensors'];
+  readonly proof: Snapshot['proof'];
   /** Work was ended because the engine was too slow to freeze it. */
   readonly slow: { readonly detail: string; readonly at: number } | null;
   readonly ledgerFault: string | null;
@@ -50,6 +51,7 @@ export function paint(from: Palette): Picture {
       return own === undefined ? [] : [{ id, name, decision: own, heldSince: memory.gpus[id]?.heldSince ?? null }];
     }),
     sensors: from.sensors,
+    proof: from.proof,
     problems,
     running: from.running,
     earnings: {

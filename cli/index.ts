@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { asFailure } from '../core/errors.ts';
 import { parseTokens } from '../core/money.ts';
-import { languageOf } from '../core/text/index.ts';
+import { holds } from '../core/proof.ts';
+import { languageOf, textIn } from '../core/text/index.ts';
 import { openHeadlessAgent } from './agent.ts';
 import { loadCatalogue } from './catalogue.ts';
 import { Consumer } from './consumer.ts';
@@ -16,6 +17,7 @@ import { createLiveView } from './live.ts';
 import { stderrLog } from './log.ts';
 import { defaultDataDir, practiceCataloguePath, transcodeImage } from './paths.ts';
 import { PRACTICE_DEPOSIT, PRACTICE_LEASE_MS, startPractice } from './practice.ts';
+import { proofLines, proveHere } from './prove.ts';
 import { submit } from './submit.ts';
 import { version } from './version.ts';
 
@@ -200,6 +202,27 @@ program
     const consumer = await Consumer.connect(options.coordinator, key);
     await depositTokens(consumer.network, key, amount);
     say(`deposited ${tokens} ${consumer.network.tokenSymbol}; the coordinator books it within seconds`);
+  });
+
+program
+  .command('doctor')
+  .description('look at what this machine shares with: tries to break out of the sandbox')
+  .requiredOption('--prove', 'try to break out; ends with status 1 when anything got out')
+  .option('--json', 'print every attempt as one JSON object', false)
+  .option('--data <dir>', 'whose limits hold', defaultDataDir('agent'))
+  .addOption(catalogueOption())
+  .addOption(logOption())
+  .action(async (options) => {
+    const text = textIn(languageOf('system', Intl.DateTimeFormat().resolvedOptions().locale));
+    const found = await proveHere({
+      dataDir: options.data,
+      catalogue: await loadCatalogue(options.catalogue),
+      log: stderrLog(options.log),
+      onSuite: (suite) => say(`${text.window.proof.suites[suite]} …`),
+    });
+    if (options.json) answer(found);
+    else for (const line of proofLines(found, text)) process.stdout.write(`${line}\n`);
+    if (!holds(found)) process.exitCode = 1;
   });
 
 program

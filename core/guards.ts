@@ -9,6 +9,8 @@ import type { GpuReading, Sensed, SensorName, Signals } from './signals.ts';
 export type Reason =
   | { readonly kind: 'settings-broken' }
   | { readonly kind: 'ledger-unwritable' }
+  /** The last proof got out of the sandbox. */
+  | { readonly kind: 'sandbox-leaks' }
   | { readonly kind: 'paused'; readonly until: UnixMs | 'resumed' }
   | { readonly kind: 'lane-not-offered' }
   | { readonly kind: 'lane-off' }
@@ -113,6 +115,7 @@ const gpuBusy: Guard = ({ gpu, unit: { gpuBusyPercent: limit }, gpuLoad }) => {
 const GUARDS: readonly Guard[] = [
   ({ signals }) => (signals.settingsOk ? null : { kind: 'settings-broken' }),
   ({ signals }) => (signals.ledgerWritable ? null : { kind: 'ledger-unwritable' }),
+  ({ signals }) => (signals.sandboxLeaks ? { kind: 'sandbox-leaks' } : null),
   ({ signals, policy: { pausedUntil: until } }) =>
     until === null || (until !== 'resumed' && until <= signals.now) ? null : { kind: 'paused', until },
   ({ lane, signals }) => (signals.offered[lane] ? null : { kind: 'lane-not-offered' }),

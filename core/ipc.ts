@@ -5,6 +5,7 @@ import type { Amount } from './money.ts';
 import type { PauseChoice } from './policy.ts';
 import type { Hex32, Lane, UnixMs } from './primitives.ts';
 import { address, unixMs } from './primitives.ts';
+import type { Proof } from './proof.ts';
 import { type SettingsPatch, settingsPatch } from './settings.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -68,6 +69,10 @@ export type Commands = {
   switches(query: SwitchQuery): Promise<Outcome<SwitchPage>>;
   /** Programs with the owner's name on them that run now, to choose a game from. */
   runningApps(argument: null): Promise<Outcome<readonly RunningApp[]>>;
+  /** Tries to break out of the sandbox; answers when it is done, minutes later on a slow machine. Progress is in the snapshot. */
+  prove(argument: null): Promise<Outcome<Proof>>;
+  /** What the last proof tried, one by one; null: there was none. */
+  lastProof(argument: null): Promise<Outcome<Proof | null>>;
   /** Opens one of our documents in the browser; the argument is a name, never an address. */
   openHelp(topic: 'docker' | 'wallet' | 'practice'): Promise<Outcome<null>>;
 };
@@ -89,6 +94,8 @@ export const commandArguments = {
     limit: z.number().int().min(1).max(200),
   }),
   runningApps: z.null(),
+  prove: z.null(),
+  lastProof: z.null(),
   openHelp: z.enum(['docker', 'wallet', 'practice']),
 } as const satisfies { readonly [Name in CommandName]: z.ZodType<Parameters<Commands[Name]>[0]> };
 

@@ -85,6 +85,8 @@ export type Signals = Readings & {
   /** False after a write to the device's own ledger failed, until one succeeds. */
   readonly ledgerWritable: boolean;
   readonly settingsOk: boolean;
+  /** The last proof got out of the sandbox; until the next one says otherwise. */
+  readonly sandboxLeaks: boolean;
   readonly engine: EngineState;
   readonly coordinator: CoordinatorState;
   /** Leases in hand that are not finished. */

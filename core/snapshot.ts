@@ -3,6 +3,7 @@ import type { Unfitness } from './engine-gates.ts';
 import type { WireFailure } from './errors.ts';
 import type { Amount } from './money.ts';
 import type { Address, Hex32, Known, Lane, PerLane, UnixMs } from './primitives.ts';
+import type { ProofView } from './proof.ts';
 import type { Settings } from './settings.ts';
 import type { CoordinatorState, EngineState, SensorName } from './signals.ts';
 
@@ -19,6 +20,8 @@ export type Presence = 'sharing' | 'waiting' | 'paused' | 'attention';
 export type Problem =
   | { readonly kind: 'settings-broken'; readonly path: string; readonly detail: string }
   | { readonly kind: 'ledger-unwritable'; readonly detail: string }
+  /** The last proof got out of the sandbox. */
+  | { readonly kind: 'sandbox-leaks' }
   | { readonly kind: 'engine-absent'; readonly detail: string }
   | { readonly kind: 'engine-forbidden'; readonly detail: string }
   | { readonly kind: 'engine-unfit'; readonly why: Unfitness }
@@ -123,6 +126,7 @@ export type Snapshot = {
   readonly lanes: readonly LaneView[];
   readonly gpus: readonly GpuView[];
   readonly sensors: readonly SensorView[];
+  readonly proof: ProofView;
   readonly problems: readonly Problem[];
   readonly running: readonly RunningJob[];
   readonly earnings: Earnings;

@@ -34,6 +34,8 @@ export function closedAgent(closed: Closed): Agent {
       dailyEarnings: refuse,
       switches: refuse,
       runningApps: refuse,
+      prove: refuse,
+      lastProof: refuse,
     },
   };
 }
@@ -60,6 +62,7 @@ const closedSnapshot = (closed: Closed): Snapshot => ({
   reason: null,
   gpus: [],
   sensors: [],
+  proof: { running: null, last: null },
   lanes: LANES.map((lane) => ({
     lane,
     decision: { kind: 'hold', reason: { kind: 'lane-not-offered' } },

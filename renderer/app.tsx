@@ -12,6 +12,7 @@ import { Earnings } from './views/earnings.tsx';
 import { Limits } from './views/limits.tsx';
 import { Opening } from './views/opening.tsx';
 import { Overview } from './views/overview.tsx';
+import { ProofPage } from './views/proof.tsx';
 import { SettingsView } from './views/settings.tsx';
 import { WalletPage } from './views/wallet.tsx';
 
@@ -21,6 +22,7 @@ const PAGES: Readonly<Record<View, () => React.JSX.Element>> = {
   limits: Limits,
   activity: Activity,
   wallet: WalletPage,
+  proof: ProofPage,
   settings: SettingsView,
 };
 

@@ -6,7 +6,7 @@ import type { Text } from '../core/text/en.ts';
 import type { Language } from '../core/text/index.ts';
 import type { Format } from './format.ts';
 
-export const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'settings'] as const;
+export const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'proof', 'settings'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** What every view is a function of. */

@@ -12,6 +12,7 @@ import './styles/history.css';
 import './styles/wallet.css';
 import './styles/sharing.css';
 import './styles/activity.css';
+import './styles/proof.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { Bridge } from '../core/ipc.ts';

@@ -33,6 +33,7 @@ export function groupOf(state: State): Group {
       return 'machine';
     case 'settings-broken':
     case 'ledger-unwritable':
+    case 'sandbox-leaks':
     case 'engine-unchecked':
     case 'engine-absent':
     case 'engine-forbidden':

@@ -32,7 +32,14 @@ CREATE INDEX IF NOT EXISTS switches_by_time ON switches (at);
 
 /** A file of another version may tell of reasons that this one has no sentence for. */
 const REASONS: Readonly<Record<Reason['kind'], true>> = {
-  ...{ 'settings-broken': true, 'ledger-unwritable': true, paused: true, 'lane-not-offered': true, 'lane-off': true },
+  ...{
+    'settings-broken': true,
+    'ledger-unwritable': true,
+    'sandbox-leaks': true,
+    paused: true,
+    'lane-not-offered': true,
+    'lane-off': true,
+  },
   ...{ 'no-gpu': true, drained: true, 'engine-unchecked': true, 'engine-absent': true, 'engine-forbidden': true },
   ...{ 'engine-unfit': true, 'disk-low': true, 'schedule-closed': true, 'on-battery': true, metered: true },
   ...{ 'too-hot': true, game: true, fullscreen: true, 'gpu-memory': true, 'gpu-busy': true, media: true },

@@ -10,6 +10,8 @@ function cause(value: Reason): string {
       return 'the settings file cannot be read';
     case 'ledger-unwritable':
       return 'earnings cannot be written to disk';
+    case 'sandbox-leaks':
+      return 'a test got out of the sandbox';
     case 'paused':
       return 'you paused';
     case 'lane-off':

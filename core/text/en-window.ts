@@ -1,3 +1,4 @@
+import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
 import { enWords } from './en-words.ts';
 import { gibibytes } from './format.ts';
@@ -5,6 +6,7 @@ import { gibibytes } from './format.ts';
 export const enWindow = {
   ...enWords,
   ...enSharing,
+  proof: enProof,
   frame: {
     navigation: 'Views',
     overview: 'Overview',
@@ -12,6 +14,7 @@ export const enWindow = {
     limits: 'Limits',
     activity: 'Activity',
     wallet: 'Wallet',
+    proof: 'Proof',
     settings: 'Settings',
     skip: 'Skip to content',
     opening: 'Waking up',
@@ -67,6 +70,7 @@ export const enWindow = {
     reset: 'Start from the defaults',
     resetHint: 'Your file is kept beside it.',
     dockerHelp: 'How to set up Docker',
+    proveAgain: 'See what got out',
     walletHelp: 'About the wallet',
     changeDisk: 'Change the limit',
     changeCoordinator: 'Check the address',

@@ -2,6 +2,7 @@ import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import { enUnfit } from './en-engine.ts';
+import { enProof } from './en-proof.ts';
 import { enDisturbances as disturbances, enSensors as sensorNames } from './en-sensing.ts';
 import { enWindow } from './en-window.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
@@ -17,6 +18,8 @@ function reason(value: Reason, at: Moment): string {
       return 'Resting: the settings file cannot be read';
     case 'ledger-unwritable':
       return 'Resting: earnings cannot be written to disk';
+    case 'sandbox-leaks':
+      return 'Resting: a test got out of the sandbox';
     case 'paused':
       return value.until === 'resumed'
         ? 'Paused until you resume'
@@ -88,6 +91,11 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
       return {
         title: 'Earnings cannot be written to disk',
         advice: `${value.detail}. Free some space. Nothing earned is lost, and sharing resumes by itself.`,
+      };
+    case 'sandbox-leaks':
+      return {
+        title: 'A test got out of the sandbox',
+        advice: enProof.advice,
       };
     case 'engine-absent':
       return {

@@ -9,6 +9,8 @@ function cause(value: Reason): string {
       return '設定ファイルを読めない';
     case 'ledger-unwritable':
       return '収益をディスクに記録できない';
+    case 'sandbox-leaks':
+      return '隔離の検査に失敗';
     case 'paused':
       return '一時停止の操作';
     case 'lane-off':

@@ -1,11 +1,13 @@
 import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
+import { jaProof } from './ja-proof.ts';
 import { jaSharing } from './ja-sharing.ts';
 import { jaWords } from './ja-words.ts';
 
 export const jaWindow: typeof enWindow = {
   ...jaWords,
   ...jaSharing,
+  proof: jaProof,
   frame: {
     navigation: '画面',
     overview: '概要',
@@ -13,6 +15,7 @@ export const jaWindow: typeof enWindow = {
     limits: '制限',
     activity: '記録',
     wallet: 'ウォレット',
+    proof: '検査',
     settings: '設定',
     skip: '本文へ移動',
     opening: '起動しています',
@@ -67,6 +70,7 @@ export const jaWindow: typeof enWindow = {
     reset: '初期設定に戻す',
     resetHint: '元のファイルは隣に残ります。',
     dockerHelp: 'Dockerの準備方法',
+    proveAgain: '何が脱出したかを見る',
     walletHelp: 'ウォレットについて',
     changeDisk: '制限を変更',
     changeCoordinator: 'アドレスを確認',

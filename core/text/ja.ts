@@ -4,6 +4,7 @@ import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
 import { jaUnfit } from './ja-engine.ts';
+import { jaProof } from './ja-proof.ts';
 import { jaDisturbances as disturbances, jaSensors as sensorNames } from './ja-sensing.ts';
 import { jaWindow } from './ja-window.ts';
 
@@ -15,6 +16,8 @@ function reason(value: Reason, at: Moment): string {
       return '休止中：設定ファイルを読み込めません';
     case 'ledger-unwritable':
       return '休止中：収益をディスクに記録できません';
+    case 'sandbox-leaks':
+      return '休止中：検査プログラムが隔離から脱出しました';
     case 'paused':
       return value.until === 'resumed'
         ? '再開するまで一時停止中'
@@ -85,6 +88,11 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
       return {
         title: '収益をディスクに記録できません',
         advice: `${value.detail}。空き容量を増やしてください。収益は失われず、共有は自動で再開します。`,
+      };
+    case 'sandbox-leaks':
+      return {
+        title: '検査プログラムが隔離から脱出しました',
+        advice: jaProof.advice,
       };
     case 'engine-absent':
       return {

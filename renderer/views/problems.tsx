@@ -21,6 +21,8 @@ function useRemedy(problem: Problem, run: ReturnType<typeof useCommand>['run']):
     case 'engine-forbidden':
     case 'engine-unfit':
       return { label: words.dockerHelp, act: () => void run(() => commands.openHelp('docker')) };
+    case 'sandbox-leaks':
+      return { label: words.proveAgain, act: () => go('proof') };
     case 'disk-low':
       return { label: words.changeDisk, act: () => go('limits') };
     case 'coordinator-away':

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { barriers } from './support/barriers.ts';
 import { FakeApp, SHOTS } from './support/fake-app.ts';
 
-const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'settings'] as const;
+const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'proof', 'settings'] as const;
 type View = (typeof VIEWS)[number];
 const WIDTHS = [1040, 420] as const;
 const LANGUAGES = ['en', 'ja'] as const;
@@ -28,6 +28,10 @@ const OTHER_SCENES = [
   ['confirming', 'wallet'],
   ['done', 'wallet'],
   ['failed', 'wallet'],
+  ['proven', 'proof'],
+  ['proving', 'proof'],
+  ['leaked', 'proof'],
+  ['leaked', 'overview'],
 ] as const;
 
 let app: FakeApp;

@@ -8,6 +8,7 @@ import type {
   RunningApp,
   SwitchEntry,
 } from '../../core/ipc.ts';
+import type { Proof } from '../../core/proof.ts';
 import { applyPatch } from '../../core/settings.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 
@@ -22,6 +23,7 @@ export class FakeBridge implements Bridge {
   /** What began and stopped, newest first. */
   switched: readonly SwitchEntry[] = [];
   apps: readonly RunningApp[] = [];
+  proof: Proof = { startedAt: 0, finishedAt: 0, engine: '', image: '', results: [], tried: 0, escaped: 0, missing: [] };
   daily: (days: number) => DailyEarnings = () => [];
   #current: Snapshot;
   #refusal: Outcome<never> | null = null;
@@ -52,6 +54,8 @@ export class FakeBridge implements Bridge {
         const older = this.switched.filter((entry) => before === null || entry.id < before);
         return { entries: older.slice(0, limit), more: older.length > limit };
       }),
+      prove: this.#command('prove', () => this.proof),
+      lastProof: this.#command('lastProof', () => this.proof),
       runningApps: this.#command('runningApps', () => this.apps),
       updateSettings: this.#command('updateSettings', (patch) => {
         this.#change({ settings: applyPatch(this.#current.settings, patch) });

@@ -60,6 +60,7 @@ export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot 
     })),
     gpus: [],
     sensors: [],
+    proof: { running: null, last: null },
     problems: [],
     running: [
       job(now),

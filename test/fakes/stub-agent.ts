@@ -23,6 +23,7 @@ export function snapshotOf(changes: Partial<Snapshot> = {}): Snapshot {
     })),
     gpus: [],
     sensors: [],
+    proof: { running: null, last: null },
     problems: [],
     running: [],
     earnings: { verifying: 0n, credited: 0n, today: 0n, published: 'unknown', claimed: 'unknown', jobsToday: 0 },
@@ -99,6 +100,8 @@ export class StubAgent implements Agent {
     },
     switches: async () => succeeded({ entries: [], more: false }),
     runningApps: async () => succeeded([]),
+    prove: async () => failed(new Failure('ENGINE_AWAY', 'the stub has no engine')),
+    lastProof: async () => succeeded(null),
     resetSettings: async () => {
       this.#settle(defaultSettings());
       return succeeded(null);

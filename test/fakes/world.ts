@@ -14,6 +14,7 @@ import { FakeContainers } from './containers.ts';
 import { FakeHistory } from './history.ts';
 import { FakeDisk, FakeLedger } from './ledger.ts';
 import { FakeNetwork } from './network.ts';
+import { FakeProbeHost, FakeProofs } from './proof.ts';
 import { FakeNetworkMemory, FakeSensors, FakeSettings, FakeVault, FakeWorkspace } from './small.ts';
 
 const MIB = 1024 * 1024;
@@ -47,6 +48,8 @@ export class World {
   readonly #lives: { alive: boolean }[] = [];
   readonly history: FakeHistory;
   readonly workspace: FakeWorkspace;
+  readonly probeHost = new FakeProbeHost();
+  readonly proofs: FakeProofs;
   /** The one workload of the catalogue. */
   entry: CatalogueEntry;
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
@@ -59,6 +62,7 @@ export class World {
     this.disk = before?.disk ?? new FakeDisk();
     this.vault = before?.vault ?? new FakeVault();
     this.networks = before?.networks ?? new FakeNetworkMemory();
+    this.proofs = before?.proofs ?? new FakeProofs();
     this.history = before?.history ?? new FakeHistory();
     this.workspace = new FakeWorkspace(before?.workspace.path ?? mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
     this.entry = before?.entry ?? ENTRY;
@@ -82,6 +86,7 @@ export class World {
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
       catalogue: { load: async () => ({ version: 1, entries: [this.entry] }) },
+      ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ seccompProfile: '{}', platform: 'test' },
     };
   }

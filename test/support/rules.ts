@@ -31,6 +31,7 @@ export const calm = (change: Partial<Signals> = {}): Signals => ({
   freeDiskBytes: 100 * GIB,
   ledgerWritable: true,
   settingsOk: true,
+  sandboxLeaks: false,
   engine: { kind: 'ready', version: '1' },
   coordinator: { kind: 'connected', since: 0 },
   leases: perLane(() => 0),

@@ -11,6 +11,7 @@ export const reasonsAt = (
 ): { readonly [Kind in Reason['kind']]: Extract<Reason, { readonly kind: Kind }> } => ({
   'settings-broken': { kind: 'settings-broken' },
   'ledger-unwritable': { kind: 'ledger-unwritable' },
+  'sandbox-leaks': { kind: 'sandbox-leaks' },
   paused: { kind: 'paused', until: now + 50 * MINUTE_MS },
   'lane-off': { kind: 'lane-off' },
   'lane-not-offered': { kind: 'lane-not-offered' },
@@ -46,6 +47,7 @@ export const PROBLEM: { readonly [Kind in Problem['kind']]: Extract<Problem, { r
     detail: 'limits.cpuPercent: expected number',
   },
   'ledger-unwritable': { kind: 'ledger-unwritable', detail: 'no space left on device' },
+  'sandbox-leaks': { kind: 'sandbox-leaks' },
   'engine-absent': { kind: 'engine-absent', detail: 'nothing answers at /var/run/docker.sock' },
   'engine-forbidden': { kind: 'engine-forbidden', detail: 'connect EACCES /var/run/docker.sock' },
   'engine-unfit': { kind: 'engine-unfit', why: { kind: 'no-limit', of: 'memory' } },

@@ -4,6 +4,8 @@ import { dockerContainers } from '../../../agent/adapters/docker.ts';
 import { historyFile } from '../../../agent/adapters/history.ts';
 import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
 import { fileLog } from '../../../agent/adapters/log.ts';
+import { probeHost } from '../../../agent/adapters/probe-host.ts';
+import { proofFile } from '../../../agent/adapters/proofs.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
 import { systemSensors } from '../../../agent/adapters/sensors.ts';
 import { folderWorkspace } from '../../../agent/adapters/workspace.ts';
@@ -76,6 +78,8 @@ const agent = createAgent(
     openLedger: ledgerFiles(start.folder),
     history: historyFile(join(start.folder, 'history.db'), { log, now: clock.now }),
     workspace: folderWorkspace(join(start.folder, 'workspace')),
+    probeHost: probeHost({ log }),
+    proofs: proofFile(start.folder, log),
     catalogue: { load: async () => catalogue.parse(JSON.parse(await readFile(start.catalogueFile, 'utf8'))) },
     platform: `${process.platform}-${process.arch}`,
   },

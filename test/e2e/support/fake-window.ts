@@ -1,9 +1,11 @@
 import { parseTokens } from '../../../core/money.ts';
+import type { Proof } from '../../../core/proof.ts';
 import type { Settings } from '../../../core/settings.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
 import { FakeBridge } from '../../fakes/bridge.ts';
 import { APPS, busyMachine, daily, history, snapshot, switches, wallet, withdrawals } from '../../fakes/snapshots.ts';
+import { attempt, proofWith } from '../../support/proof.ts';
 import { PROBLEMS } from '../../support/situations.ts';
 
 /** Bundled and run in the page before the window's own script: puts a fake application where the preload would. */
@@ -33,6 +35,32 @@ const fresh = {
 const withdrawal = (at: number) =>
   ({ wallet: wallet({ withdrawal: withdrawals(now)[at] ?? { kind: 'idle' } }) }) as const;
 
+const PROOFS: Readonly<Record<string, Proof>> = {
+  proven: proofWith(
+    [
+      ...['192.168.1.1', '192.168.1.254'].map((host) =>
+        attempt('gateway', { tried: `connect to ${host} port 80 (TCP)` }),
+      ),
+      attempt('vsock', { outcome: 'unavailable', detail: 'EAFNOSUPPORT' }),
+    ],
+    now - 3_600_000,
+  ),
+  leaked: proofWith(
+    [
+      attempt('internet', { outcome: 'escaped', tried: 'connect to 1.1.1.1 port 443 (TCP)', detail: 'connected' }),
+      attempt('internet', { tried: 'connect to 8.8.8.8 port 53 (TCP)', detail: 'ENETUNREACH' }),
+      attempt('modules', { outcome: 'unavailable', tried: 'init_module', detail: 'ENOSYS' }),
+    ],
+    now - 60_000,
+  ),
+};
+const proofView = (scene: string): Snapshot['proof'] => {
+  const found = PROOFS[scene];
+  if (found === undefined) return { running: null, last: null };
+  const { finishedAt, tried, escaped, missing } = found;
+  return { running: null, last: { finishedAt, tried, escaped, missing: missing.length } };
+};
+
 const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
   sharing: {},
   waiting: {
@@ -61,6 +89,17 @@ const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
     running: [],
     wallet: null,
   },
+  proven: { proof: proofView('proven') },
+  leaked: {
+    presence: 'attention',
+    reason: { kind: 'sandbox-leaks' },
+    problems: [{ kind: 'sandbox-leaks' }],
+    running: [],
+    proof: proofView('leaked'),
+  },
+  proving: {
+    proof: { running: { startedAt: now - 4_000, suite: 'limits', tried: 143, escaped: 0 }, last: null },
+  },
   busy: busyMachine(now),
   signing: withdrawal(1),
   confirming: withdrawal(3),
@@ -74,6 +113,7 @@ window.showScene = async ({ scene, language, theme }) => {
   bridge.history = empty ? [] : history(now, 57);
   bridge.switched = empty ? [] : switches(now);
   bridge.apps = APPS;
+  bridge.proof = PROOFS[scene] ?? bridge.proof;
   bridge.daily = (days) => daily(now, days, empty ? 0n : 100n);
   // Commands of the window have pushed newer ones since the last scene.
   const { rev } = await bridge.snapshot();

@@ -7,7 +7,7 @@ import { snapshotIn } from './device.ts';
 import { until } from './until.ts';
 
 const FOLDER = join(ROOT, 'test-results', 'screens');
-const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'settings'] as const;
+const VIEWS = ['overview', 'earnings', 'limits', 'activity', 'wallet', 'proof', 'settings'] as const;
 const LOOKS = [
   { name: 'light-en', theme: 'light', language: 'en', width: 1120, height: 800 },
   { name: 'dark-en', theme: 'dark', language: 'en', width: 1120, height: 800 },

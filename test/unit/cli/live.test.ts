@@ -17,6 +17,7 @@ const snapshot = (over: Partial<Snapshot> = {}): Snapshot => ({
   lanes: Object.values(perLane((lane) => ({ lane, decision: { kind: 'run' as const }, heldSince: null }))),
   gpus: [],
   sensors: [],
+  proof: { running: null, last: null },
   problems: [],
   running: [],
   earnings: {

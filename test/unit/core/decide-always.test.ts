@@ -42,6 +42,7 @@ const anySignals: fc.Arbitrary<Signals> = fc.record({
   ...SENSORS,
   ledgerWritable: often,
   settingsOk: often,
+  sandboxLeaks: often.map((well) => !well),
   engine: fc.oneof(
     { arbitrary: fc.constant({ kind: 'ready', version: '1' } as const), weight: 6 },
     fc.constant({ kind: 'unchecked' } as const),

@@ -16,6 +16,7 @@ type Fault = readonly [Partial<Signals>, Partial<Policy>, Reason];
 const common: readonly Fault[] = [
   [{ settingsOk: false }, {}, { kind: 'settings-broken' }],
   [{ ledgerWritable: false }, {}, { kind: 'ledger-unwritable' }],
+  [{ sandboxLeaks: true }, {}, { kind: 'sandbox-leaks' }],
   [{}, { pausedUntil: NOW + 1 }, { kind: 'paused', until: NOW + 1 }],
   [{ offered: perLane(() => false) }, {}, { kind: 'lane-not-offered' }],
   [{}, offPolicy(), { kind: 'lane-off' }],

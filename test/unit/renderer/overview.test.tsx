@@ -15,9 +15,12 @@ const LANGUAGES = ['en', 'ja'] as const;
 
 const REASONS = reasonsAt(NOW);
 
-const REMEDIES: { readonly [Kind in Problem['kind']]: 'resetSettings' | 'openHelp' | 'limits' | 'settings' | null } = {
+const REMEDIES: {
+  readonly [Kind in Problem['kind']]: 'resetSettings' | 'openHelp' | 'limits' | 'settings' | 'proof' | null;
+} = {
   'settings-broken': 'resetSettings',
   'ledger-unwritable': null,
+  'sandbox-leaks': 'proof',
   'engine-absent': 'openHelp',
   'engine-forbidden': 'openHelp',
   'engine-unfit': 'openHelp',
