@@ -1,4 +1,4 @@
-import type { Catalogue } from '../core/catalogue.ts';
+import { EMPTY_CATALOGUE } from '../core/catalogue.ts';
 import { type Decision, decide, freshMemory } from '../core/decide.ts';
 import { asFailure } from '../core/errors.ts';
 import { type Policy, policyOf } from '../core/policy.ts';
@@ -45,7 +45,7 @@ type Judgement = { readonly signals: Signals; readonly decision: Decision };
 export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const { clock, log, vault, settings } = ports;
   const instance = ports.random.hex32();
-  let catalogue: Catalogue = { version: 1, entries: [] };
+  let catalogue = EMPTY_CATALOGUE;
   let machine = { cpuCores: 0, memoryBytes: 0 };
   const slots: PerLane<number> = { ...SLOTS, ...options.slots };
   let memory = freshMemory();

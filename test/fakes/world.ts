@@ -20,7 +20,14 @@ import { FakeNetworkMemory, FakeSensors, FakeSettings, FakeVault, FakeWorkspace 
 const MIB = 1024 * 1024;
 export const IMAGE = `sha256:${'ab'.repeat(32)}`;
 export const ENTRY: CatalogueEntry = {
-  ...{ id: 'transcode', version: '0.1.0', lane: 'cpu', title: { en: 'Transcode', ja: '変換' }, image: IMAGE },
+  ...{
+    id: 'transcode',
+    version: '0.1.0',
+    lane: 'cpu',
+    title: { en: 'Transcode', ja: '変換' },
+    image: IMAGE,
+    pull: null,
+  },
   limits: {
     ...{ cpuCores: 4, memoryBytes: 1024 * MIB, pids: 64, scratchBytes: 512 * MIB, seconds: 60 },
     ...{ maxInputBytes: 256 * MIB, maxOutputBytes: 1 * MIB },
@@ -85,7 +92,7 @@ export class World {
       random: { hex32: randomHex32 },
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
-      catalogue: { load: async () => ({ version: 1, entries: [this.entry] }) },
+      catalogue: { load: async () => ({ version: 1, minimums: [], entries: [this.entry] }) },
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ seccompProfile: '{}', platform: 'test' },
     };

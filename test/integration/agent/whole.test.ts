@@ -28,13 +28,16 @@ let idle = 3_600_000;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'idlemesh-whole-'));
   workload = await transcodeWorkload();
-  const { image, ...manifest } = workload;
+  const { image, pull, ...manifest } = workload;
   catalogueFile = join(folder, 'catalogue.json');
-  const entries = [await doorEntry(), { ...encodeManifest(manifest), image }];
+  const entries = [await doorEntry(), { ...encodeManifest(manifest), image, pull }];
   await writeFile(catalogueFile, JSON.stringify({ version: 1, entries }));
   await makeClip(join(folder, 'clip.mp4'), 4, '1280x720');
   clip = await readFile(join(folder, 'clip.mp4'));
-  network = await TestNetwork.start({ catalogue: { version: 1, entries: [workload] }, port: await freePort() });
+  network = await TestNetwork.start({
+    catalogue: { version: 1, minimums: [], entries: [workload] },
+    port: await freePort(),
+  });
 }, 120_000);
 
 afterEach(async () => {

@@ -13,7 +13,7 @@ beforeEach(() => {
   const ports = world.ports.bind(world);
   world.ports = () => ({
     ...ports(),
-    catalogue: { load: async () => ({ version: 1, entries: [{ ...ENTRY, control: true }] }) },
+    catalogue: { load: async () => ({ version: 1, minimums: [], entries: [{ ...ENTRY, control: true }] }) },
     openLedger: () => {
       const ledger = new FakeLedger(world.disk);
       const leases = ledger.leases;
