@@ -5,7 +5,7 @@ import { type Policy, policyOf } from '../core/policy.ts';
 import type { Lane, PerLane } from '../core/primitives.ts';
 import { type Action, reconcile } from '../core/reconcile.ts';
 import { shareFrom } from '../core/sandbox.ts';
-import type { CoordinatorState, Readings, Signals } from '../core/signals.ts';
+import type { Readings, Signals } from '../core/signals.ts';
 import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
@@ -13,6 +13,7 @@ import { dayStartOf } from './day.ts';
 import { removeAll, soon, sweep } from './ending.ts';
 import { createEngineWatch } from './engine-watch.ts';
 import { helloOf } from './hello.ts';
+import { createImageKeeper } from './image-keeper.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
@@ -22,8 +23,9 @@ import type { Ledger, Ports } from './ports.ts';
 import { createProver } from './prover.ts';
 import { createReporting } from './reporting.ts';
 import { createSenses } from './senses.ts';
-import { createSession } from './session.ts';
+import { createSession, reportable } from './session.ts';
 import { createSwitchBook, switchesOf } from './switches.ts';
+import { createTick } from './tick.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
@@ -58,9 +60,6 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   /** The last round failed. */
   let blind = false;
   let looping: Promise<void> | null = null;
-  let cancelTick = (): void => undefined;
-  /** When the next tick comes. */
-  let due = Number.POSITIVE_INFINITY;
   let unsubscribeSettings = (): void => undefined;
 
   const changed = (): void => mirror.changed();
@@ -83,7 +82,13 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     changed: () => wake(),
   });
   const wallet = createWallet({ ports, network, link, changed });
-  const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => catalogue, wake: () => wake() });
+  const images = createImageKeeper({
+    ...{ ports, catalogue: () => catalogue, changed, wake: () => wake() },
+    inUse: () => jobs.running().map(({ image }) => image),
+  });
+  const engine = createEngineWatch({
+    ...{ ports, images, device: vault.device, catalogue: () => catalogue, wake: () => wake() },
+  });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
@@ -118,7 +123,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     welcomed: () => {
       asked = {};
     },
-    mayRun: (lane) => last?.decision.begins[lane] === true,
+    mayRun: ({ lane, image }) => last?.decision.begins[lane] === true && !images.lacks(image),
     wake: () => wake(),
   });
   const senses = createSenses({
@@ -127,6 +132,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     changed: () => sensed(),
   });
   const mirror = createMirror(ports, picture);
+  const tick = createTick(clock, () => wake());
   const book = createSwitchBook(ports);
   const prover = createProver({
     ...{ ports, device: vault.device, instance, engine: engine.state, share, changed: () => wake() },
@@ -134,21 +140,14 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   });
   const commands = createCommands({ ports, books, wallet, prover, programs: senses.programs, wake: () => wake() });
 
-  /** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
-  function coordinatorState(): CoordinatorState {
-    const fault = reporting.fault();
-    const state = session.state();
-    return fault !== null && state.kind === 'connected' ? { kind: 'refused', detail: fault } : state;
-  }
-
   const known = (): Omit<Signals, 'now' | 'timeZone' | keyof Readings> => ({
     settingsOk: settings.current().kind === 'ok',
     ledgerWritable: books.fault() === null,
     sandboxLeaks: prover.leaks(),
     engine: engine.state(),
-    coordinator: coordinatorState(),
+    coordinator: reportable(session.state(), reporting.fault()),
     leases: jobs.counts(),
-    offered: engine.offered(),
+    ...{ offered: engine.offered(), fetching: engine.fetching() },
   });
 
   const signalsNow = (): Signals => ({
@@ -167,8 +166,13 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     const before = last?.decision ?? null;
     memory = decision.memory;
     last = { signals, decision };
-    jobs.allow(decision, share());
+    enforce(decision, signals);
     return book.add(switchesOf(before, decision, signals.now));
+  }
+
+  function enforce(decision: Decision, { freeDiskBytes }: Signals): void {
+    jobs.allow(decision, share());
+    images.allow(decision.fetches, freeDiskBytes);
   }
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
@@ -179,7 +183,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       // Only a round gives: what was read before the sensors rested may be long untrue, and a round looks first.
       if (gives(last.decision, judgement.decision)) {
         // What it takes does not wait for that.
-        jobs.allow(takes(last.decision, judgement.decision), share());
+        enforce(takes(last.decision, judgement.decision), judgement.signals);
         wake();
         return;
       }
@@ -196,6 +200,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   function lose(error: unknown): void {
     log('error', 'round-failed', { detail: asFailure(error).message });
     if (!blind) jobs.releaseAll().catch(() => undefined);
+    images.halt();
     blind = true;
     changed();
   }
@@ -203,7 +208,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   /** Looks as closely as the decision needs; what was not looked at before is read before it counts. */
   async function attend(policy: Policy, gpus: readonly string[]): Promise<void> {
     const { signals, decision } = judge(policy);
-    const attention = attentionFor(decision, jobs.running().length > 0);
+    const attention = attentionFor(decision, jobs.running().length > 0 || images.busy());
     await senses.attend(attention, thresholdsOf(policy, gpus, signals.locked === true));
   }
 
@@ -250,8 +255,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   }
 
   async function loop(): Promise<void> {
-    cancelTick();
-    due = Number.POSITIVE_INFINITY;
+    tick.clear();
     while (alive && dirty) {
       dirty = false;
       await round().catch(lose);
@@ -263,22 +267,14 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   function schedule(): void {
     const now = clock.now();
     if (last === null || blind) {
-      tickAt(now + (blind ? BLIND_MS : HEAL_MS));
+      tick.by(now + (blind ? BLIND_MS : HEAL_MS));
       return;
     }
     const at = nextChange({
       ...{ now, decision: last.decision, signals: last.signals, policy: policyOf(settings.current().settings) },
       ...{ deadlines: jobs.held().map(({ deadline }) => deadline), releaseAfterMs: RELEASE_AFTER_MS },
     });
-    tickAt(Math.min(now + HEAL_MS, at));
-  }
-
-  /** A tick that comes sooner stays: what is due must not be put off by what is told in between. */
-  function tickAt(at: number): void {
-    if (at >= due) return;
-    cancelTick();
-    due = at;
-    cancelTick = clock.after(Math.max(1, at - clock.now()), wake);
+    tick.by(Math.min(now + HEAL_MS, at));
   }
 
   function picture(): Picture {
@@ -294,7 +290,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       vaultFault: session.vaultFault(),
       url: session.url(),
       network: network(),
-      running: jobs.running(),
+      ...{ running: jobs.running(), images: images.views() },
       totals: books.ledger()?.totals(dayStartOf(clock.now(), clock.utcOffsetMinutes())) ?? null,
       wallet,
     });
@@ -316,7 +312,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     async stop() {
       alive = false;
       unsubscribeSettings();
-      cancelTick();
+      tick.clear();
       slow.close();
       prover.close();
       await soon(ports, farewell());
@@ -341,7 +337,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function farewell(): Promise<void> {
     // At once: a round that waits for an engine that hangs must not keep work running, nor leases from others.
     jobs.giveBack();
-    await Promise.all([looping, session.close(), jobs.releaseAll()]);
+    await Promise.all([looping, session.close(), jobs.releaseAll(), images.close()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
     await sweep(ports, books.ledger());
   }

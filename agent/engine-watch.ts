@@ -1,10 +1,11 @@
 import { type Catalogue, systemImage, workIn } from '../core/catalogue.ts';
 import { type GvisorChoice, runtimeFor, unfitness } from '../core/engine-gates.ts';
 import { asFailure, Failure, isFailure } from '../core/errors.ts';
-import type { Address, PerLane } from '../core/primitives.ts';
+import type { Address, Lane, PerLane } from '../core/primitives.ts';
 import { perLane } from '../core/primitives.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
-import type { EngineState } from '../core/signals.ts';
+import type { EngineState, Signals } from '../core/signals.ts';
+import type { ImageKeeper } from './image-keeper.ts';
 import type { Ports, Unsubscribe } from './ports.ts';
 
 const BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
@@ -27,6 +28,7 @@ export type Launch = {
 export type EngineWatch = {
   readonly state: () => EngineState;
   readonly offered: () => PerLane<boolean>;
+  readonly fetching: () => Signals['fetching'];
   /** Its containers of this device; none while it is not ready. Never throws. */
   readonly look: () => Promise<readonly ObservedContainer[]>;
   readonly launch: () => Launch;
@@ -39,10 +41,11 @@ type EngineWatchOptions = {
   readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'settings'>;
   readonly device: Address;
   readonly catalogue: () => Catalogue;
+  readonly images: ImageKeeper;
   readonly wake: () => void;
 };
 
-export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatchOptions): EngineWatch {
+export function createEngineWatch({ ports, device, catalogue, images, wake }: EngineWatchOptions): EngineWatch {
   const { clock, log, containers } = ports;
   const gvisor = (): GvisorChoice => ports.settings.current().settings.engine.gvisor;
   let state: EngineState = { kind: 'unchecked' };
@@ -50,7 +53,6 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   let wait: number = BACKOFF_MS.first;
   let cancel = (): void => undefined;
   let cancelImages = (): void => undefined;
-  let present: ReadonlySet<string> = new Set();
   let imagesDue = true;
   /** A look that nobody waits for any more is still unanswered: the next one waits for its end, and the rounds do not. */
   let hanging = false;
@@ -108,22 +110,10 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     wait = Math.min(wait * 2, BACKOFF_MS.last);
   }
 
-  async function usable(image: string): Promise<boolean> {
-    try {
-      return await containers.hasImage(image);
-    } catch (error) {
-      if (!isFailure(error, 'REFUSED')) throw error;
-      log('warn', 'image-refused', { image, detail: error.message });
-      return false;
-    }
-  }
-
   async function findImages(): Promise<void> {
-    const wanted = catalogue().entries.map((entry) => entry.image);
-    const found = await Promise.all(wanted.map(async (image) => ((await usable(image)) ? [image] : [])));
-    present = new Set(found.flat());
+    const all = await images.look();
     imagesDue = false;
-    if (present.size === new Set(wanted).size && wanted.length > 0) return;
+    if (all) return;
     cancelImages();
     cancelImages = clock.after(IMAGES_AGAIN_MS, () => {
       imagesDue = true;
@@ -171,12 +161,9 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
       return { door: systemImage(catalogue(), 'door') ?? '', ...(gvisored ? { runtime: 'runsc' } : {}) };
     },
     // What an engine that is away would offer is unknown: then its absence is the reason, not the lane.
-    offered: () =>
-      perLane((lane) =>
-        workIn(catalogue()).some(
-          (entry) => entry.lane === lane && (state.kind !== 'ready' || present.has(entry.image)),
-        ),
-      ),
+    offered: () => (state.kind === 'ready' ? images.offered() : perLane((lane) => worksOn(catalogue(), lane))),
+    // What an engine that is away lacks is unknown, and its absence the reason.
+    fetching: () => (state.kind === 'ready' ? images.fetching() : perLane(() => null)),
     async look() {
       try {
         return await observe();
@@ -205,3 +192,5 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     },
   };
 }
+
+const worksOn = (list: Catalogue, lane: Lane): boolean => workIn(list).some((entry) => entry.lane === lane);

@@ -7,7 +7,9 @@ import { rpcChain } from './adapters/chain.ts';
 import { systemClock } from './adapters/clock.ts';
 import { coordinatorDirectory } from './adapters/coordinator.ts';
 import { dockerContainers } from './adapters/docker.ts';
+import { dockerImages } from './adapters/docker-images.ts';
 import { historyFile } from './adapters/history.ts';
+import { imageRecordFile } from './adapters/image-record.ts';
 import { ledgerFiles } from './adapters/ledger.ts';
 import { takeLock } from './adapters/lock.ts';
 import { fileNetworks } from './adapters/networks.ts';
@@ -53,6 +55,8 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
           ourCpuSeconds: () => containers.cpuSeconds(vault.device),
         }),
         containers,
+        images: dockerImages({ log }),
+        imageRecord: imageRecordFile(join(dataDir, 'images.json')),
         directory: coordinatorDirectory({ log }),
         networks: fileNetworks(dataDir),
         openLedger: ledgerFiles(dataDir),

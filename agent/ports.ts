@@ -18,6 +18,7 @@ import type {
   OwnerProof,
   Verdict,
 } from '../core/wire.ts';
+import type { ImageRecord, Images } from './image-ports.ts';
 
 /** What the agent needs of the world, in our words. Each port has one adapter per library and one fake. */
 
@@ -385,6 +386,8 @@ export type Ports = {
   readonly sensors: Sensors;
   readonly settings: SettingsStore;
   readonly containers: Containers;
+  readonly images: Images;
+  readonly imageRecord: ImageRecord;
   readonly directory: CoordinatorDirectory;
   readonly chain: Chain;
   readonly openLedger: LedgerFactory;

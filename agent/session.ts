@@ -198,3 +198,7 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
     close: leave,
   };
 }
+
+/** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
+export const reportable = (state: CoordinatorState, fault: string | null): CoordinatorState =>
+  fault !== null && state.kind === 'connected' ? { kind: 'refused', detail: fault } : state;

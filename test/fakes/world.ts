@@ -12,6 +12,7 @@ import { FakeChain } from './chain.ts';
 import { FakeClock } from './clock.ts';
 import { FakeContainers } from './containers.ts';
 import { FakeHistory } from './history.ts';
+import { FakeImageRecord, FakeImages } from './images.ts';
 import { FakeDisk, FakeLedger } from './ledger.ts';
 import { FakeNetwork } from './network.ts';
 import { FakeProbeHost, FakeProofs } from './proof.ts';
@@ -47,6 +48,8 @@ export class World {
   readonly sensors = new FakeSensors();
   readonly settings = new FakeSettings();
   readonly containers: FakeContainers;
+  readonly images: FakeImages;
+  readonly imageRecord: FakeImageRecord;
   readonly chain: FakeChain;
   readonly network: FakeNetwork;
   readonly disk: FakeDisk;
@@ -64,6 +67,8 @@ export class World {
   constructor(before?: World) {
     this.clock = new FakeClock(before?.clock.now());
     this.containers = before?.containers ?? new FakeContainers();
+    this.images = before?.images ?? new FakeImages(this.containers);
+    this.imageRecord = before?.imageRecord ?? new FakeImageRecord();
     this.chain = before?.chain ?? new FakeChain();
     this.network = before?.network ?? new FakeNetwork(this.chain, this.clock.now);
     this.disk = before?.disk ?? new FakeDisk();
@@ -98,8 +103,8 @@ export class World {
     };
   }
   #shared() {
-    const { clock, vault, sensors, containers, chain, workspace, networks } = this;
-    return { clock, vault, sensors, containers, chain, workspace, networks };
+    const { clock, vault, sensors, containers, images, imageRecord, chain, workspace, networks } = this;
+    return { clock, vault, sensors, containers, images, imageRecord, chain, workspace, networks };
   }
   async start(options: Partial<AgentOptions> = {}): Promise<Agent> {
     const life = { alive: true };

@@ -36,6 +36,7 @@ export const calm = (change: Partial<Signals> = {}): Signals => ({
   coordinator: { kind: 'connected', since: 0 },
   leases: perLane(() => 0),
   offered: perLane(() => true),
+  fetching: perLane(() => null),
   ...change,
 });
 

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import { dockerImages } from '../../../agent/adapters/docker-images.ts';
 import { historyFile } from '../../../agent/adapters/history.ts';
+import { imageRecordFile } from '../../../agent/adapters/image-record.ts';
 import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
 import { fileLog } from '../../../agent/adapters/log.ts';
 import { probeHost } from '../../../agent/adapters/probe-host.ts';
@@ -73,6 +75,8 @@ const agent = createAgent(
     ...{ clock, vault, chain, settings, sensors, log, seccompProfile },
     random: systemRandom,
     containers: dockerContainers({ log }),
+    images: dockerImages({ log }),
+    imageRecord: imageRecordFile(join(start.folder, 'images.json')),
     directory: network,
     networks: new FakeNetworkMemory(),
     openLedger: ledgerFiles(start.folder),

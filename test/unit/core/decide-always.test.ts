@@ -63,6 +63,7 @@ const anySignals: fc.Arbitrary<Signals> = fc.record({
   ),
   leases: fc.nat(2).map((count) => perLane(() => count)),
   offered: often.map((yes) => perLane(() => yes)),
+  fetching: often.map((yes) => perLane(() => (yes ? null : { percent: 5 }))),
 });
 const rules = fc.record({
   idleAfterSeconds: fc.integer({ min: 10, max: 600 }),
