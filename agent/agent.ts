@@ -11,9 +11,8 @@ import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
 import { removeAll, soon, sweep } from './ending.ts';
-import { createEngineWatch } from './engine-watch.ts';
 import { helloOf } from './hello.ts';
-import { createImageKeeper } from './image-keeper.ts';
+import { createHousekeeping } from './housekeeping.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
@@ -82,12 +81,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     changed: () => wake(),
   });
   const wallet = createWallet({ ports, network, link, changed });
-  const images = createImageKeeper({
-    ...{ ports, catalogue: () => catalogue, changed, wake: () => wake() },
-    inUse: () => jobs.running().map(({ image }) => image),
-  });
-  const engine = createEngineWatch({
-    ...{ ports, images, device: vault.device, catalogue: () => catalogue, wake: () => wake() },
+  const { engine, images, janitor } = createHousekeeping({
+    ...{ ports, instance, catalogue: () => catalogue, jobs: () => jobs, changed, wake: () => wake() },
   });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
@@ -337,7 +332,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function farewell(): Promise<void> {
     // At once: a round that waits for an engine that hangs must not keep work running, nor leases from others.
     jobs.giveBack();
-    await Promise.all([looping, session.close(), jobs.releaseAll(), images.close()]);
+    await Promise.all([looping, session.close(), jobs.releaseAll(), images.close(), janitor.close()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
     await sweep(ports, books.ledger());
   }

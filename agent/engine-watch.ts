@@ -6,6 +6,7 @@ import { perLane } from '../core/primitives.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
 import type { EngineState, Signals } from '../core/signals.ts';
 import type { ImageKeeper } from './image-keeper.ts';
+import type { Janitor } from './janitor.ts';
 import type { Ports, Unsubscribe } from './ports.ts';
 
 const BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
@@ -42,10 +43,18 @@ type EngineWatchOptions = {
   readonly device: Address;
   readonly catalogue: () => Catalogue;
   readonly images: ImageKeeper;
+  readonly janitor: Pick<Janitor, 'consider' | 'due'>;
   readonly wake: () => void;
 };
 
-export function createEngineWatch({ ports, device, catalogue, images, wake }: EngineWatchOptions): EngineWatch {
+export function createEngineWatch({
+  ports,
+  device,
+  catalogue,
+  images,
+  janitor,
+  wake,
+}: EngineWatchOptions): EngineWatch {
   const { clock, log, containers } = ports;
   const gvisor = (): GvisorChoice => ports.settings.current().settings.engine.gvisor;
   let state: EngineState = { kind: 'unchecked' };
@@ -73,7 +82,7 @@ export function createEngineWatch({ ports, device, catalogue, images, wake }: En
   async function tryGvisor(): Promise<void> {
     const door = systemImage(catalogue(), 'door');
     const offered = containers.facts()?.runtimes.includes('runsc') === true;
-    if (works !== null || !offered || gvisor() === 'never' || door === null || !present.has(door)) return;
+    if (works !== null || !offered || gvisor() === 'never' || door === null || images.lacks(door)) return;
     works = await containers.runsUnder('runsc', door, device);
     log(works ? 'info' : 'warn', 'gvisor', { works });
   }
@@ -101,6 +110,7 @@ export function createEngineWatch({ ports, device, catalogue, images, wake }: En
       if (before !== 'ready') {
         imagesDue = true;
         works = null;
+        janitor.due();
       }
       return;
     }
@@ -130,7 +140,9 @@ export function createEngineWatch({ ports, device, catalogue, images, wake }: En
   async function ask(): Promise<readonly ObservedContainer[]> {
     if (imagesDue) await findImages();
     await tryGvisor();
-    return containers.list(device);
+    const list = await containers.list(device);
+    janitor.consider();
+    return list;
   }
 
   async function inTime<T>(answer: Promise<T>): Promise<T> {
@@ -183,6 +195,7 @@ export function createEngineWatch({ ports, device, catalogue, images, wake }: En
     doubt() {
       due = true;
       imagesDue = true;
+      janitor.due();
       wake();
     },
     close() {

@@ -155,6 +155,7 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
       minFreeBytes: policyOf(settings.current().settings).minFreeDiskBytes,
       usedBytes: shelf.usedBytes(),
       budgetBytes: budget(),
+      unpackedBytes: sizes.get(entry.image) ?? null,
     });
     if (room !== null) return room;
     return mayFetch(entry) ? null : { kind: 'waiting' };

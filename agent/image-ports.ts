@@ -1,4 +1,5 @@
 import type { PullSource } from '../core/catalogue.ts';
+import type { Belonging } from '../core/leftovers.ts';
 import type { UnixMs } from '../core/primitives.ts';
 
 /** An image that the engine holds. */
@@ -56,3 +57,11 @@ export type ImageRecord = {
 
 export const nameOf = ({ repository, digest }: Pick<PullSource, 'repository' | 'digest'>): string =>
   `${repository}@${digest}`;
+
+/** What bears our label on the engine. Both throw ENGINE_AWAY. */
+export type Premises = {
+  /** Of every device; of volumes and networks only those that no container has. */
+  readonly list: () => Promise<readonly Belonging[]>;
+  /** Gone already, or used after all, is success. */
+  readonly remove: (thing: Pick<Belonging, 'kind' | 'id'>) => Promise<void>;
+};

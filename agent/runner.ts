@@ -40,7 +40,7 @@ export type Runner = {
 type BlobLink = Pick<CoordinatorLink, 'download' | 'upload'>;
 
 type RunnerOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile' | 'home'>;
   readonly link: () => BlobLink | null;
   readonly key: Pick<DeviceKey, 'address'>;
   readonly instance: string;
@@ -202,7 +202,9 @@ export function startRunner(options: RunnerOptions): Runner {
 
   async function runContainer(folder: string, input: string, output: string): Promise<Output | Ending> {
     const { leaseId, params, inputBytes } = lease;
-    const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
+    const { home } = ports;
+    const own = { lease: leaseId, device: options.key.address, instance: options.instance };
+    const labels = { ...own, ...(home === undefined ? {} : { home }) };
     limited = share;
     const { door: image, ...runtime } = options.launch;
     const grants = { door: await containers.door(entry.image, image, labels.device), ...runtime };

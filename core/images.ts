@@ -10,10 +10,9 @@ import type { Lane, UnixMs } from './primitives.ts';
 const PEAK = 4;
 /** What stays of it. */
 const UNPACKED = 3;
-/** Of the compressed size: what is left in one piece must not fill the disk to the owner's last byte. */
 const MIB = 1024 * 1024;
 
-export const peakBytes = (compressed: number): number => compressed * PEAK;
+const peakBytes = (compressed: number): number => compressed * PEAK;
 const keptBytes = (compressed: number): number => compressed * UNPACKED;
 
 /** Why an image that is wanted is not fetched now. */
@@ -69,16 +68,19 @@ type Room = {
   /** Of the images that this device has fetched. */
   readonly usedBytes: number;
   readonly budgetBytes: number;
+  /** Unpacked, where it was here before; null: not known. */
+  readonly unpackedBytes?: number | null;
 };
 
 /** What of the disk is in the way of fetching so many compressed bytes; null: nothing. */
 export function roomFor(compressed: number, room: Room): ImageObstacle | null {
-  const { freeBytes, minFreeBytes, usedBytes, budgetBytes } = room;
+  const { freeBytes, minFreeBytes, usedBytes, budgetBytes, unpackedBytes } = room;
   const needed = peakBytes(compressed);
   if (freeBytes !== null && freeBytes - needed < minFreeBytes) {
     return { kind: 'disk', neededBytes: needed + minFreeBytes, freeBytes };
   }
-  const after = usedBytes + keptBytes(compressed);
+  // What went because it was too much must not be fetched again for looking smaller than it is.
+  const after = usedBytes + Math.max(keptBytes(compressed), unpackedBytes ?? 0);
   return after > budgetBytes ? { kind: 'budget', neededBytes: after, budgetBytes } : null;
 }
 

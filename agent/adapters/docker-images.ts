@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
 import type { PullSource } from '../../core/catalogue.ts';
 import { asFailure, Failure, fail, isFailure } from '../../core/errors.ts';
 import { faultText, type ImageConfig, imageFaults } from '../../core/image-rules.ts';
 import { type HeldImage, type Images, nameOf } from '../image-ports.ts';
 import type { Log } from '../ports.ts';
-import { connect, engineFailure, statusOf, within } from './docker-connection.ts';
+import { engineClient } from './docker-check.ts';
+import { engineFailure, statusOf, within } from './docker-connection.ts';
 import { errorIn, pullFailure, pullMeter } from './docker-pull.ts';
 import { type Credentials, registryCredentials, registryOf } from './registry-credentials.ts';
 
@@ -23,11 +25,13 @@ export function dockerImages(options: {
   readonly socketPath?: string;
   readonly answerMs?: number;
   readonly silenceMs?: number;
+  /** The connection of `dockerContainers`, which finds the engine. */
+  readonly docker?: Docker;
   readonly credentials?: (registry: string) => Promise<Credentials | null>;
 }): Images {
   const { log, answerMs = ANSWER_TIMEOUT_MS, silenceMs = SILENCE_MS } = options;
   const credentials = options.credentials ?? registryCredentials({ log });
-  const docker = connect(options.socketPath);
+  const docker = options.docker ?? engineClient(options);
 
   async function inspect(name: string): Promise<(HeldImage & { readonly config: ImageConfig }) | null> {
     try {

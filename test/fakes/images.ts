@@ -4,10 +4,12 @@ import {
   type ImageRecord,
   type Images,
   nameOf,
+  type Premises,
   type PullProgress,
 } from '../../agent/image-ports.ts';
 import type { PullSource } from '../../core/catalogue.ts';
 import { Failure, fail } from '../../core/errors.ts';
+import type { Belonging, Life } from '../../core/leftovers.ts';
 import type { FakeContainers } from './containers.ts';
 
 type Pull = {
@@ -84,5 +86,24 @@ export class FakeImageRecord implements ImageRecord {
   save = async (images: readonly FetchedImage[]): Promise<void> => {
     if (this.unwritable) fail('DISK_FULL', 'no space left on device');
     this.images = images;
+  };
+}
+
+/** Things of ours on an engine, beside the containers of jobs. */
+export class FakePremises implements Premises {
+  things: readonly Belonging[] = [];
+  readonly lives = new Map<string, Life>();
+  listed = 0;
+  readonly #engine: Pick<FakeContainers, 'state'>;
+  constructor(engine: Pick<FakeContainers, 'state'>) {
+    this.#engine = engine;
+  }
+  list = async (): Promise<readonly Belonging[]> => {
+    if (this.#engine.state.kind !== 'ready') fail('ENGINE_AWAY', 'the engine is away');
+    this.listed += 1;
+    return this.things;
+  };
+  remove: Premises['remove'] = async ({ id }) => {
+    this.things = this.things.filter((thing) => thing.id !== id);
   };
 }

@@ -12,7 +12,7 @@ import { FakeChain } from './chain.ts';
 import { FakeClock } from './clock.ts';
 import { FakeContainers } from './containers.ts';
 import { FakeHistory } from './history.ts';
-import { FakeImageRecord, FakeImages } from './images.ts';
+import { FakeImageRecord, FakeImages, FakePremises } from './images.ts';
 import { FakeDisk, FakeLedger } from './ledger.ts';
 import { FakeNetwork } from './network.ts';
 import { FakeProbeHost, FakeProofs } from './proof.ts';
@@ -50,6 +50,7 @@ export class World {
   readonly containers: FakeContainers;
   readonly images: FakeImages;
   readonly imageRecord: FakeImageRecord;
+  readonly premises: FakePremises;
   readonly chain: FakeChain;
   readonly network: FakeNetwork;
   readonly disk: FakeDisk;
@@ -68,6 +69,7 @@ export class World {
     this.clock = new FakeClock(before?.clock.now());
     this.containers = before?.containers ?? new FakeContainers();
     this.images = before?.images ?? new FakeImages(this.containers);
+    this.premises = before?.premises ?? new FakePremises(this.containers);
     this.imageRecord = before?.imageRecord ?? new FakeImageRecord();
     this.chain = before?.chain ?? new FakeChain();
     this.network = before?.network ?? new FakeNetwork(this.chain, this.clock.now);
@@ -99,7 +101,8 @@ export class World {
       directory: this.network,
       catalogue: { load: async () => ({ version: 1, minimums: [], entries: [this.entry] }) },
       ...{ probeHost: this.probeHost, proofs: this.proofs },
-      ...{ seccompProfile: '{}', platform: 'test' },
+      ...{ premises: this.premises, lives: (home) => this.premises.lives.get(home) ?? 'unknown' },
+      ...{ seccompProfile: '{}', platform: 'test', home: 'home of the test' },
     };
   }
   #shared() {

@@ -49,7 +49,7 @@ export async function proofStage() {
     seccompProfile(),
     readFile(join(folder, 'manifest.json'), 'utf8'),
   ]);
-  const entry: CatalogueEntry = { ...workloadManifest.parse(JSON.parse(text)), image };
+  const entry: CatalogueEntry = { ...workloadManifest.parse(JSON.parse(text)), image, pull: null };
   const device = randomAddress();
   const host = probeHost({ log: () => undefined });
 

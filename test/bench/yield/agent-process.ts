@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
 import { dockerImages } from '../../../agent/adapters/docker-images.ts';
+import { dockerPremises } from '../../../agent/adapters/docker-premises.ts';
 import { historyFile } from '../../../agent/adapters/history.ts';
 import { imageRecordFile } from '../../../agent/adapters/image-record.ts';
 import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
@@ -76,6 +77,8 @@ const agent = createAgent(
     random: systemRandom,
     containers: dockerContainers({ log }),
     images: dockerImages({ log }),
+    premises: dockerPremises(),
+    lives: () => 'unknown',
     imageRecord: imageRecordFile(join(start.folder, 'images.json')),
     directory: network,
     networks: new FakeNetworkMemory(),

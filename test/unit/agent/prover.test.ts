@@ -26,7 +26,7 @@ function stage(change: { readonly engine?: EngineState; readonly entries?: reado
     },
     ...{ device, instance: 'one', changed: () => undefined },
     engine: () => change.engine ?? { kind: 'ready', version: '1' },
-    catalogue: () => ({ version: 1, entries: [...(change.entries ?? [ENTRY, PROBE])] }),
+    catalogue: () => ({ version: 1, minimums: [], entries: [...(change.entries ?? [ENTRY, PROBE])] }),
     share: () => ({ cpuCores: 1, memoryBytes: 2 ** 28, pids: 64 }),
   });
   return { prover, containers, proofs, clock, device };

@@ -46,6 +46,7 @@ describe('room', () => {
   });
   test('must fit what the owner gives to images', () => {
     expect(roomFor(GIB, { ...room, usedBytes: 7 * GIB })).toBeNull();
+    expect(roomFor(GIB, { ...room, usedBytes: 6 * GIB, unpackedBytes: 5 * GIB })?.kind).toBe('budget');
     expect(roomFor(GIB, { ...room, usedBytes: 7 * GIB + 1 })).toMatchObject({ kind: 'budget', budgetBytes: 10 * GIB });
   });
 });
