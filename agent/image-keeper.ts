@@ -287,13 +287,13 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
     },
     views: () =>
       catalogue().entries.map((entry): ImageView => {
-        const { id, version, image, pull } = entry;
+        const { id, version, title, image, pull } = entry;
         const here = present.has(image);
         const fetching = current?.entry.image === image ? current : null;
         const obstacle = here || fetching !== null ? null : obstacleOf(entry);
         const refused = obstacle?.kind === 'refused';
         return {
-          ...{ workload: id, version, image, obstacle, ours: shelf.has(image) },
+          ...{ workload: id, version, title, image, obstacle, ours: shelf.has(image) },
           state: here ? 'present' : fetching !== null ? 'fetching' : refused ? 'refused' : 'missing',
           bytes: here ? (sizes.get(image) ?? null) : (pull?.bytes ?? null),
           doneBytes: fetching === null ? 0 : Math.min(pull?.bytes ?? 0, doneOf(fetching)),

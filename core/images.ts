@@ -32,6 +32,7 @@ export type ImageObstacle =
 export type ImageView = {
   readonly workload: string;
   readonly version: string;
+  readonly title: CatalogueEntry['title'];
   readonly image: string;
   readonly state: 'present' | 'fetching' | 'missing' | 'refused';
   /** On disk when it is present, else compressed; null: not known. */

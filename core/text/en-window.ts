@@ -1,3 +1,4 @@
+import { enImages } from './en-images.ts';
 import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
 import { enWords } from './en-words.ts';
@@ -7,6 +8,7 @@ export const enWindow = {
   ...enWords,
   ...enSharing,
   proof: enProof,
+  ...enImages,
   frame: {
     navigation: 'Views',
     overview: 'Overview',

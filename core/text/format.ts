@@ -26,3 +26,7 @@ export function duration(ms: number, language: 'en' | 'ja'): string {
 }
 
 export const gibibytes = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+
+/** Never as nothing: what is smaller than a MiB is one. */
+export const mebibytes = (bytes: number): string =>
+  bytes < 1024 ** 3 ? `${Math.max(1, Math.round(bytes / 1024 ** 2))} MiB` : gibibytes(bytes);

@@ -1,5 +1,6 @@
 import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
+import { jaImages } from './ja-images.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaSharing } from './ja-sharing.ts';
 import { jaWords } from './ja-words.ts';
@@ -8,6 +9,7 @@ export const jaWindow: typeof enWindow = {
   ...jaWords,
   ...jaSharing,
   proof: jaProof,
+  ...jaImages,
   frame: {
     navigation: '画面',
     overview: '概要',

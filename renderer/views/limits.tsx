@@ -3,6 +3,7 @@ import { useSetting } from '../hooks.ts';
 import { Dial } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 import { Games } from './games.tsx';
+import { Images } from './images.tsx';
 import { GiveBack } from './rules.tsx';
 import { Hours } from './schedule.tsx';
 import { Sensors } from './sensors.tsx';
@@ -87,8 +88,9 @@ export function Limits() {
       <Hours />
       <div className="columns">
         <Games />
-        <Sensors />
+        <Images />
       </div>
+      <Sensors />
     </div>
   );
 }
