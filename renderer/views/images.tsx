@@ -1,9 +1,9 @@
-import { ProgressBar } from 'react-aria-components';
 import type { ImageView } from '../../core/images.ts';
 import { useFrame } from '../frame.ts';
 import { useSetting } from '../hooks.ts';
 import { Dial } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
+import { Progress } from '../parts/progress.tsx';
 
 const BUDGET = { min: 1024, max: 102_400, step: 1024 } as const;
 
@@ -22,16 +22,7 @@ function Image({ image }: { readonly image: ImageView }) {
         {state === 'present' && !image.ours ? ` · ${words.yours}` : null}
       </p>
       {state === 'fetching' && bytes !== null ? (
-        <ProgressBar className="progress" value={doneBytes} maxValue={bytes} aria-label={words.progress(name)}>
-          {({ percentage, valueText }) => (
-            <>
-              <div className="progress-track">
-                <div className="progress-fill" style={{ width: `${percentage ?? 0}%` }} />
-              </div>
-              <span className="progress-said">{valueText}</span>
-            </>
-          )}
-        </ProgressBar>
+        <Progress label={words.progress(name)} part={bytes > 0 ? doneBytes / bytes : 0} />
       ) : null}
       {obstacle === null ? null : <p className="meaning">{words.obstacle(obstacle, format.time)}</p>}
     </li>

@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { dockerImages } from '../../../agent/adapters/docker-images.ts';
 import { nameOf, type PullProgress } from '../../../agent/image-ports.ts';
-import { engine } from '../../e2e/support/engine.ts';
+import { ENGINE_SOCKET, engine } from '../../e2e/support/engine.ts';
 import { READER, type Registry, type Served, startNarrows, startRegistry } from '../../support/registry.ts';
 import { until } from '../../support/wait.ts';
 
@@ -151,6 +155,42 @@ describe('a fetch that is given up', () => {
       code: 'CANCELLED',
     });
     expect(await images.find(image.image)).toBeNull();
+  });
+
+  test('with its engine says so, and leaves no image', async () => {
+    const image = await served({ layerBytes: [4 * MIB] });
+    const narrows = await startNarrows(registry.port, 64 * 1024);
+    const folder = mkdtempSync(join(tmpdir(), 'idlemesh-pull-'));
+    const path = join(folder, 'engine.sock');
+    const sockets = new Set<Socket>();
+    const between = createServer((client) => {
+      const behind = connect(ENGINE_SOCKET);
+      for (const socket of [client, behind]) sockets.add(socket.on('error', () => undefined));
+      client.pipe(behind).pipe(client);
+    }).listen(path);
+    try {
+      const through = { ...image, repository: image.repository.replace(registry.host, narrows.host) };
+      made.push(nameOf(through));
+      const far = dockerImages({ log: () => undefined, credentials: async () => null, socketPath: path });
+      let begun = false;
+      const pulling = far.pull(through, [image.image], {
+        ...quiet,
+        onProgress: () => {
+          begun = true;
+        },
+      });
+      pulling.catch(() => undefined);
+      await until('the download has begun', () => begun);
+      for (const socket of sockets) socket.destroy();
+      await expect(pulling).rejects.toMatchObject({ code: 'ENGINE_AWAY' });
+      narrows.cut();
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      expect(await images.find(image.image)).toBeNull();
+    } finally {
+      between.close();
+      narrows.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test('ends by itself when the registry says nothing any more', async () => {
