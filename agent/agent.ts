@@ -10,6 +10,7 @@ import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
+import { examine } from './doctor.ts';
 import { removeAll, soon, sweep } from './ending.ts';
 import { createEngineWatch } from './engine-watch.ts';
 import { helloOf } from './hello.ts';
@@ -21,6 +22,7 @@ import { attentionFor, BLIND_MS, gives, HEAL_MS, nextChange, takes, thresholdsOf
 import type { Ledger, Ports } from './ports.ts';
 import { createProver } from './prover.ts';
 import { createReporting } from './reporting.ts';
+import { createRounds } from './rounds.ts';
 import { createSenses } from './senses.ts';
 import { createSession } from './session.ts';
 import { createSwitchBook, switchesOf } from './switches.ts';
@@ -52,17 +54,12 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let last: Judgement | null = null;
   let asked: Partial<Record<Lane, number>> = {};
   let helloLeases: ReadonlySet<string> = new Set();
-  let alive = false;
-  /** Another round is wanted. */
-  let dirty = false;
   /** The last round failed. */
   let blind = false;
-  let looping: Promise<void> | null = null;
-  let cancelTick = (): void => undefined;
-  /** When the next tick comes. */
-  let due = Number.POSITIVE_INFINITY;
   let unsubscribeSettings = (): void => undefined;
 
+  const rounds = createRounds({ clock, round: () => round(), failed: (error) => lose(error), next: () => nextRound() });
+  const { wake } = rounds;
   const changed = (): void => mirror.changed();
   const share = () => shareFrom(settings.current().settings.limits, machine);
   const opened = (ledger: Ledger): void => void sweep(ports, ledger);
@@ -71,7 +68,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const network = () => session.network();
   const key = () => session.key();
   const send: typeof session.send = (message) => session.send(message);
-  const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: () => wake(), opened });
+  const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: wake, opened });
   const reporting = createReporting({
     clock,
     log,
@@ -80,10 +77,10 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     network,
     key,
     send,
-    changed: () => wake(),
+    changed: wake,
   });
   const wallet = createWallet({ ports, network, link, changed });
-  const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => catalogue, wake: () => wake() });
+  const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => catalogue, wake: wake });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
@@ -93,12 +90,12 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     catalogue: () => catalogue,
     declined: (lane) => delete asked[lane],
     ...{ doubtEngine: engine.doubt, launch: engine.launch },
-    wake: () => wake(),
+    wake: wake,
   });
   const session = createSession({
     ports,
     books,
-    changed: () => wake(),
+    changed: wake,
     hello: () => {
       const hello = helloOf(options.version, ports.platform, catalogue, books.ledger());
       helloLeases = new Set(hello.leases);
@@ -119,7 +116,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       asked = {};
     },
     mayRun: (lane) => last?.decision.begins[lane] === true,
-    wake: () => wake(),
+    wake: wake,
   });
   const senses = createSenses({
     ...{ clock, log, sources: ports.sensors.sources },
@@ -129,10 +126,14 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const mirror = createMirror(ports, picture);
   const book = createSwitchBook(ports);
   const prover = createProver({
-    ...{ ports, device: vault.device, instance, engine: engine.state, share, changed: () => wake() },
+    ...{ ports, device: vault.device, instance, engine: engine.state, share, changed: wake },
     catalogue: () => catalogue,
   });
-  const commands = createCommands({ ports, books, wallet, prover, programs: senses.programs, wake: () => wake() });
+  const doctor = () =>
+    examine({ ports, engine, catalogue: () => catalogue, coordinator: coordinatorState, skewMs: session.heardSkew });
+  const commands = createCommands({
+    ...{ ports, books, wallet, prover, programs: senses.programs, examine: doctor, wake: wake },
+  });
 
   /** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
   function coordinatorState(): CoordinatorState {
@@ -173,7 +174,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
   function sensed(): void {
-    if (!alive || last === null || blind) return;
+    if (!rounds.alive() || last === null || blind) return;
     try {
       const judgement = judge(policyOf(settings.current().settings));
       // Only a round gives: what was read before the sensors rested may be long untrue, and a round looks first.
@@ -184,7 +185,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
         return;
       }
       if (rule(judgement)) wake();
-      else if (looping === null) schedule();
+      else rounds.reconsider();
     } catch (error) {
       lose(error);
       wake();
@@ -215,7 +216,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     const containers = prover.others(await engine.look());
     await attend(policy, Object.keys(state.settings.gpus));
     // What the owner has said meanwhile counts, and may need to be looked at otherwise.
-    if (!alive || settings.current() !== state) return wake();
+    if (!rounds.alive() || settings.current() !== state) return wake();
     const judgement = judge(policy);
     rule(judgement);
     const actions = reconcile(judgement.decision, {
@@ -240,45 +241,15 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     );
   }
 
-  function wake(): void {
-    dirty = true;
-    if (!alive || looping !== null) return;
-    looping = loop().finally(() => {
-      looping = null;
-      if (dirty) wake();
-    });
-  }
-
-  async function loop(): Promise<void> {
-    cancelTick();
-    due = Number.POSITIVE_INFINITY;
-    while (alive && dirty) {
-      dirty = false;
-      await round().catch(lose);
-    }
-    if (alive) schedule();
-  }
-
   /** The next round comes when time alone changes something; all else says so itself. */
-  function schedule(): void {
+  function nextRound(): number {
     const now = clock.now();
-    if (last === null || blind) {
-      tickAt(now + (blind ? BLIND_MS : HEAL_MS));
-      return;
-    }
+    if (last === null || blind) return now + (blind ? BLIND_MS : HEAL_MS);
     const at = nextChange({
       ...{ now, decision: last.decision, signals: last.signals, policy: policyOf(settings.current().settings) },
       ...{ deadlines: jobs.held().map(({ deadline }) => deadline), releaseAfterMs: RELEASE_AFTER_MS },
     });
-    tickAt(Math.min(now + HEAL_MS, at));
-  }
-
-  /** A tick that comes sooner stays: what is due must not be put off by what is told in between. */
-  function tickAt(at: number): void {
-    if (at >= due) return;
-    cancelTick();
-    due = at;
-    cancelTick = clock.after(Math.max(1, at - clock.now()), wake);
+    return Math.min(now + HEAL_MS, at);
   }
 
   function picture(): Picture {
@@ -305,18 +276,16 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       await Promise.all([ports.workspace.prepare(), prover.open()]);
       machine = await ports.sensors.machine();
       catalogue = await ports.catalogue.load();
-      alive = true;
       unsubscribeSettings = settings.onChange(() => {
         // Who says "pause" waits for no engine either.
         sensed();
         wake();
       });
-      wake();
+      rounds.start();
     },
     async stop() {
-      alive = false;
+      rounds.stop();
       unsubscribeSettings();
-      cancelTick();
       slow.close();
       prover.close();
       await soon(ports, farewell());
@@ -341,7 +310,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function farewell(): Promise<void> {
     // At once: a round that waits for an engine that hangs must not keep work running, nor leases from others.
     jobs.giveBack();
-    await Promise.all([looping, session.close(), jobs.releaseAll()]);
+    await Promise.all([rounds.current(), session.close(), jobs.releaseAll()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
     await sweep(ports, books.ledger());
   }

@@ -10,6 +10,7 @@ import { dockerContainers } from './adapters/docker.ts';
 import { historyFile } from './adapters/history.ts';
 import { ledgerFiles } from './adapters/ledger.ts';
 import { takeLock } from './adapters/lock.ts';
+import { machineFacts } from './adapters/machine-facts.ts';
 import { fileNetworks } from './adapters/networks.ts';
 import { probeHost } from './adapters/probe-host.ts';
 import { proofFile } from './adapters/proofs.ts';
@@ -53,6 +54,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
           ourCpuSeconds: () => containers.cpuSeconds(vault.device),
         }),
         containers,
+        machineFacts,
         directory: coordinatorDirectory({ log }),
         networks: fileNetworks(dataDir),
         openLedger: ledgerFiles(dataDir),

@@ -1,9 +1,11 @@
+import { enDoctor } from './en-doctor.ts';
 import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
 import { enWords } from './en-words.ts';
 import { gibibytes } from './format.ts';
 
 export const enWindow = {
+  doctor: enDoctor,
   ...enWords,
   ...enSharing,
   proof: enProof,

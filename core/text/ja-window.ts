@@ -1,10 +1,12 @@
 import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
+import { jaDoctor } from './ja-doctor.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaSharing } from './ja-sharing.ts';
 import { jaWords } from './ja-words.ts';
 
 export const jaWindow: typeof enWindow = {
+  doctor: jaDoctor,
   ...jaWords,
   ...jaSharing,
   proof: jaProof,
