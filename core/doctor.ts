@@ -1,4 +1,4 @@
-import type { EngineFacts, GvisorChoice } from './engine-gates.ts';
+import type { EngineFacts, GvisorChoice, Unfitness } from './engine-gates.ts';
 import type { Known, UnixMs } from './primitives.ts';
 import type { CoordinatorState, EngineState, Sensed } from './signals.ts';
 
@@ -53,7 +53,7 @@ export type Diagnosis =
   | { readonly kind: 'engine-missing'; readonly platform: MachineFacts['platform'] }
   | { readonly kind: 'engine-stopped'; readonly platform: MachineFacts['platform']; readonly desktop: boolean }
   | { readonly kind: 'engine-forbidden'; readonly detail: string }
-  | { readonly kind: 'engine-unfit'; readonly why: Extract<EngineState, { kind: 'unfit' }>['why'] }
+  | { readonly kind: 'engine-unfit'; readonly why: Unfitness }
   | { readonly kind: 'virtualisation-on' }
   | { readonly kind: 'virtualisation-off'; readonly platform: MachineFacts['platform'] }
   | { readonly kind: 'wsl-ready' }

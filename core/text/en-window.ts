@@ -16,7 +16,7 @@ export const enWindow = {
     limits: 'Limits',
     activity: 'Activity',
     wallet: 'Wallet',
-    proof: 'Proof',
+    proof: 'Safety',
     settings: 'Settings',
     skip: 'Skip to content',
     opening: 'Waking up',

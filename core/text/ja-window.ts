@@ -17,7 +17,7 @@ export const jaWindow: typeof enWindow = {
     limits: '制限',
     activity: '記録',
     wallet: 'ウォレット',
-    proof: '検査',
+    proof: '安全',
     settings: '設定',
     skip: '本文へ移動',
     opening: '起動しています',
