@@ -1,3 +1,4 @@
+import { plainText } from './plain-text.ts';
 import { LABEL } from './sandbox.ts';
 
 /** What an image says of itself that no launch can take back. */
@@ -40,7 +41,7 @@ export function imageFaults(config: ImageConfig): readonly ImageFault[] {
 
 /** For logs and for the coordinator; a name of the image's choice is cut. */
 export function faultText(fault: ImageFault): string {
-  const some = (names: readonly string[]): string => names.slice(0, 3).join(', ').slice(0, 120);
+  const some = (names: readonly string[]): string => plainText(names.slice(0, 3).join(', ').slice(0, 120));
   switch (fault.kind) {
     case 'volumes':
       return `the image wants volumes of its own (${some(fault.names)})`;
