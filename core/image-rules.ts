@@ -51,8 +51,7 @@ const NOT_PLAIN = 2 ** 31 + 2 ** 27 + 2 ** 26 + 2 ** 25 + 2 ** 24 + 2 ** 21 + 2 
 export const listFault = (
   path: string,
   { mode, size }: { readonly mode: number; readonly size: number },
-): ImageFault | null =>
-  (mode & NOT_PLAIN) === 0 && size <= MAX_LIST_BYTES ? null : { kind: 'accounts', path };
+): ImageFault | null => ((mode & NOT_PLAIN) === 0 && size <= MAX_LIST_BYTES ? null : { kind: 'accounts', path });
 
 /** For logs and for the coordinator; a name of the image's choice is cut. */
 export function faultText(fault: ImageFault): string {

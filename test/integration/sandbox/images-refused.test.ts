@@ -85,7 +85,9 @@ describe('an image is refused', () => {
     'that has %s where the engine itself reads accounts: it would be held up for ever',
     async (_what, name, run) => {
       const image = await hostileImage(`accounts-${name}`, [`RUN ${run}`]);
-      expect(await refusalOf(image)).toMatch(/^the image has something else than a plain file at \/etc\/(passwd|group)$/);
+      expect(await refusalOf(image)).toMatch(
+        /^the image has something else than a plain file at \/etc\/(passwd|group)$/,
+      );
     },
     60_000,
   );
@@ -101,9 +103,19 @@ describe('an image is refused', () => {
 describe('an image that cannot be started is the job’s failure and not the engine’s, and leaves nothing', () => {
   test.each<[string, string, readonly string[], RegExp]>([
     ['whose program is not there', 'no-program', ['ENTRYPOINT ["/none"]'], /program cannot be started/],
-    ['whose program is none', 'no-binary', ['RUN echo junk >/junk', 'ENTRYPOINT ["/junk"]'], /program cannot be started/],
+    [
+      'whose program is none',
+      'no-binary',
+      ['RUN echo junk >/junk', 'ENTRYPOINT ["/junk"]'],
+      /program cannot be started/,
+    ],
     ['that names no program', 'no-entry', ['ENTRYPOINT []'], /names no program|program cannot be started/],
-    ['whose /tmp leads to the runtime’s files', 'tmp-link', ['RUN rm -rf /tmp && ln -s /proc/self/fd/7 /tmp'], /the engine refused/],
+    [
+      'whose /tmp leads to the runtime’s files',
+      'tmp-link',
+      ['RUN rm -rf /tmp && ln -s /proc/self/fd/7 /tmp'],
+      /the engine refused/,
+    ],
     ['whose /tmp is a file', 'tmp-file', ['RUN rm -rf /tmp && echo x >/tmp'], /the engine refused/],
   ])(
     '%s',

@@ -37,7 +37,11 @@ test('a program with capabilities of its own has none', async () => {
   // The kernel does not even run it: it cannot have what it says it must.
   expect(await saidBy(image, ask)).toMatch(/Operation not permitted$/);
   const weaker = {
-    HostConfig: { SecurityOpt: ['seccomp=unconfined'], CapDrop: ['ALL'], CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL'] },
+    HostConfig: {
+      SecurityOpt: ['seccomp=unconfined'],
+      CapDrop: ['ALL'],
+      CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL'],
+    },
   };
   const got = await unprotected(stage.containers, { image, script: `${ask} >&2`, weaker });
   expect(got).toMatch(/^CapEff:\s*0*[1-9a-f]/);
@@ -100,8 +104,16 @@ test('files where our own places are, and links that lead there, are covered', a
 }, 60_000);
 
 test('nothing of the machine is in the container’s names', async () => {
-  const image = await hostileImage('expose', ['EXPOSE 22 80', 'ONBUILD RUN false', 'STOPSIGNAL SIGCONT', 'USER nobody']);
-  const said = await saidBy(image, 'cat /proc/sys/kernel/hostname /etc/hostname; cat /etc/resolv.conf /etc/hosts | wc -c; ls /sys/class/net');
+  const image = await hostileImage('expose', [
+    'EXPOSE 22 80',
+    'ONBUILD RUN false',
+    'STOPSIGNAL SIGCONT',
+    'USER nobody',
+  ]);
+  const said = await saidBy(
+    image,
+    'cat /proc/sys/kernel/hostname /etc/hostname; cat /etc/resolv.conf /etc/hosts | wc -c; ls /sys/class/net',
+  );
   expect(said).toMatch(/^idlemesh idlemesh( cat: .*?)*? 0 lo$/);
 }, 60_000);
 
