@@ -5,7 +5,7 @@ import type { ContainerRun, Containers } from '../../agent/ports.ts';
 import { type ContainerSpec, containerSpec } from '../../core/sandbox.ts';
 import { answeringEngine, callEngine } from '../../scripts/lib/engine.mjs';
 import { buildImage } from './build-image.ts';
-import { type DeedStage, MIB } from './deed.ts';
+import { deedStage, MIB } from './deed.ts';
 import { randomAddress, randomHex32 } from './random.ts';
 import { seccompProfile } from './transcode.ts';
 
@@ -76,25 +76,33 @@ export async function unprotected(
   }
 }
 
-/** Somebody else's container on the same engine, who is to notice nothing. */
-export async function witness(stage: Pick<DeedStage, 'containers'>, image: string) {
-  const run = await stage.containers.run(await spec(image, {}));
-  const script = 'mkdir /tmp/mine; echo kept >/tmp/mine/file; while sleep 1; do cat /tmp/mine/file >&2; done';
+/** The stage of deeds, with somebody else's container beside it who is to notice nothing. */
+export async function hostileStage() {
+  const stage = await deedStage();
+  const other = await stage.containers.run(await spec(await hostileImage('plain', []), {}));
+  const script = 'while sleep 1; do :; done';
   const params = { deed: Buffer.from(script).toString('base64') };
-  await run.write(Buffer.from(`${JSON.stringify({ params, inputBytes: 0 })}\n`));
-  const before = await askEngine(`/containers/${run.containerId}/json`);
+  await other.write(Buffer.from(`${JSON.stringify({ params, inputBytes: 0 })}\n`));
+  const seen = async (): Promise<string> => {
+    const told = await askEngine(`/containers/${other.containerId}/json`);
+    return JSON.stringify([told?.['State'], told?.['Mounts'], told?.['RestartCount']]);
+  };
+  const before = await seen();
   return {
-    /** What is not as it was; empty: it has noticed nothing. */
-    async noticed(): Promise<readonly string[]> {
-      const now = await askEngine(`/containers/${run.containerId}/json`);
+    ...stage,
+    /** What is there that should not be, and who has noticed something; empty: nothing was harmed. */
+    async harmed(): Promise<readonly string[]> {
+      const left = await stage.left();
       return [
-        ...(JSON.stringify(now?.['State']) === JSON.stringify(before?.['State']) ? [] : ['its state']),
-        ...(JSON.stringify(now?.['Mounts']) === JSON.stringify(before?.['Mounts']) ? [] : ['its mounts']),
+        ...left.map(({ id }) => `${id} is left`),
+        ...((await seen()) === before ? [] : ['the other has noticed']),
       ];
     },
     async close(): Promise<void> {
-      await stage.containers.remove(run.containerId);
-      await run.exited.catch(() => undefined);
+      await stage.containers.remove(other.containerId);
+      await other.exited.catch(() => undefined);
+      await stage.close();
     },
   };
 }
+export type HostileStage = Awaited<ReturnType<typeof hostileStage>>;
