@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
 import { ACCOUNT_LISTS, faultText, listFault } from '../../core/image-rules.ts';
+import { objectIn } from '../frames.ts';
 import { engineFailure, statusOf, within } from './docker-connection.ts';
 
 /** The part of the archive stat that matters here (Engine API, "Get information about files in a container"). */
@@ -18,7 +19,9 @@ export function dockerLists(answerMs: number) {
     const asked = container.infoArchive({ path });
     const { headers } = (await within(answerMs, asked)) as unknown as { readonly headers: Record<string, string> };
     const stat = Buffer.from(headers['x-docker-container-path-stat'] ?? '', 'base64').toString('utf8');
-    const fault = listFault(path, fileStat.parse(JSON.parse(stat)));
+    const told = fileStat.safeParse(objectIn(stat));
+    if (!told.success) return fail('REFUSED', `the engine does not tell what lies at ${path}`);
+    const fault = listFault(path, told.data);
     if (fault !== null) fail('REFUSED', faultText(fault));
   }
 
