@@ -222,7 +222,7 @@ program
       onSuite: (suite) => say(`${text.window.proof.suites[suite]} …`),
     });
     if (options.json) answer(found);
-    else for (const line of proofLines(found, text)) process.stdout.write(`${line}\n`);
+    else for (const line of proofLines(found, text)) process.stdout.write(`${plainText(line)}\n`);
     if (!holds(found)) process.exitCode = 1;
   });
 
