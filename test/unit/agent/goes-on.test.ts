@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,6 +139,8 @@ test('files of what is not in work any more go when the books are open, and thos
   await writeFile(join(world.workspace.path, 'stray'), 'x');
   const agent = await world.start();
   await runs(agent);
+  // Nothing waits for them to go.
+  await until(() => readdirSync(world.workspace.path).length === 1, 'swept');
   expect(await readdir(world.workspace.path)).toEqual([id.slice(2)]);
   await agent.stop();
 });
