@@ -5,11 +5,12 @@ import { type Policy, policyOf } from '../core/policy.ts';
 import type { Lane, PerLane } from '../core/primitives.ts';
 import { type Action, reconcile } from '../core/reconcile.ts';
 import { shareFrom } from '../core/sandbox.ts';
-import type { Readings, Signals } from '../core/signals.ts';
+import type { CoordinatorState, Readings, Signals } from '../core/signals.ts';
 import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
 import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
+import { examine } from './doctor.ts';
 import { removeAll, soon, sweep } from './ending.ts';
 import { helloOf } from './hello.ts';
 import { createHousekeeping } from './housekeeping.ts';
@@ -21,10 +22,10 @@ import { attentionFor, BLIND_MS, gives, HEAL_MS, nextChange, takes, thresholdsOf
 import type { Ledger, Ports } from './ports.ts';
 import { createProver } from './prover.ts';
 import { createReporting } from './reporting.ts';
+import { createRounds } from './rounds.ts';
 import { createSenses } from './senses.ts';
-import { createSession, reportable } from './session.ts';
+import { createSession } from './session.ts';
 import { createSwitchBook, switchesOf } from './switches.ts';
-import { createTick } from './tick.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
@@ -53,14 +54,12 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let last: Judgement | null = null;
   let asked: Partial<Record<Lane, number>> = {};
   let helloLeases: ReadonlySet<string> = new Set();
-  let alive = false;
-  /** Another round is wanted. */
-  let dirty = false;
   /** The last round failed. */
   let blind = false;
-  let looping: Promise<void> | null = null;
   let unsubscribeSettings = (): void => undefined;
 
+  const rounds = createRounds({ clock, round: () => round(), failed: (error) => lose(error), next: () => nextRound() });
+  const { wake } = rounds;
   const changed = (): void => mirror.changed();
   const share = () => shareFrom(settings.current().settings.limits, machine);
   const opened = (ledger: Ledger): void => void sweep(ports, ledger);
@@ -69,7 +68,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const network = () => session.network();
   const key = () => session.key();
   const send: typeof session.send = (message) => session.send(message);
-  const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: () => wake(), opened });
+  const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: wake, opened });
   const reporting = createReporting({
     clock,
     log,
@@ -78,11 +77,11 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     network,
     key,
     send,
-    changed: () => wake(),
+    changed: wake,
   });
   const wallet = createWallet({ ports, network, link, changed });
   const { engine, images, janitor } = createHousekeeping({
-    ...{ ports, instance, catalogue: () => catalogue, jobs: () => jobs, changed, wake: () => wake() },
+    ...{ ports, instance, catalogue: () => catalogue, jobs: () => jobs, changed, wake },
   });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
@@ -93,12 +92,12 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     catalogue: () => catalogue,
     declined: (lane) => delete asked[lane],
     ...{ doubtEngine: engine.doubt, launch: engine.launch },
-    wake: () => wake(),
+    wake: wake,
   });
   const session = createSession({
     ports,
     books,
-    changed: () => wake(),
+    changed: wake,
     hello: () => {
       const hello = helloOf(options.version, ports.platform, catalogue, books.ledger());
       helloLeases = new Set(hello.leases);
@@ -119,7 +118,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       asked = {};
     },
     mayRun: ({ lane, image }) => last?.decision.begins[lane] === true && !images.lacks(image),
-    wake: () => wake(),
+    wake: wake,
   });
   const senses = createSenses({
     ...{ clock, log, sources: ports.sensors.sources },
@@ -127,20 +126,30 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     changed: () => sensed(),
   });
   const mirror = createMirror(ports, picture);
-  const tick = createTick(clock, () => wake());
   const book = createSwitchBook(ports);
   const prover = createProver({
-    ...{ ports, device: vault.device, instance, engine: engine.state, share, changed: () => wake() },
+    ...{ ports, device: vault.device, instance, engine, share, changed },
     catalogue: () => catalogue,
   });
-  const commands = createCommands({ ports, books, wallet, prover, programs: senses.programs, wake: () => wake() });
+  const doctor = () =>
+    examine({ ports, engine, catalogue: () => catalogue, coordinator: coordinatorState, skewMs: session.heardSkew });
+  const commands = createCommands({
+    ...{ ports, books, wallet, prover, programs: senses.programs, examine: doctor, wake: wake },
+  });
+
+  /** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
+  function coordinatorState(): CoordinatorState {
+    const fault = reporting.fault();
+    const state = session.state();
+    return fault !== null && state.kind === 'connected' ? { kind: 'refused', detail: fault } : state;
+  }
 
   const known = (): Omit<Signals, 'now' | 'timeZone' | keyof Readings> => ({
     settingsOk: settings.current().kind === 'ok',
     ledgerWritable: books.fault() === null,
     sandboxLeaks: prover.leaks(),
     engine: engine.state(),
-    coordinator: reportable(session.state(), reporting.fault()),
+    coordinator: coordinatorState(),
     leases: jobs.counts(),
     ...{ offered: engine.offered(), fetching: engine.fetching() },
   });
@@ -172,7 +181,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
   function sensed(): void {
-    if (!alive || last === null || blind) return;
+    if (!rounds.alive() || last === null || blind) return;
     try {
       const judgement = judge(policyOf(settings.current().settings));
       // Only a round gives: what was read before the sensors rested may be long untrue, and a round looks first.
@@ -183,7 +192,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
         return;
       }
       if (rule(judgement)) wake();
-      else if (looping === null) schedule();
+      else rounds.reconsider();
     } catch (error) {
       lose(error);
       wake();
@@ -215,7 +224,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     const containers = prover.others(await engine.look());
     await attend(policy, Object.keys(state.settings.gpus));
     // What the owner has said meanwhile counts, and may need to be looked at otherwise.
-    if (!alive || settings.current() !== state) return wake();
+    if (!rounds.alive() || settings.current() !== state) return wake();
     const judgement = judge(policy);
     rule(judgement);
     const actions = reconcile(judgement.decision, {
@@ -240,36 +249,15 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     );
   }
 
-  function wake(): void {
-    dirty = true;
-    if (!alive || looping !== null) return;
-    looping = loop().finally(() => {
-      looping = null;
-      if (dirty) wake();
-    });
-  }
-
-  async function loop(): Promise<void> {
-    tick.clear();
-    while (alive && dirty) {
-      dirty = false;
-      await round().catch(lose);
-    }
-    if (alive) schedule();
-  }
-
   /** The next round comes when time alone changes something; all else says so itself. */
-  function schedule(): void {
+  function nextRound(): number {
     const now = clock.now();
-    if (last === null || blind) {
-      tick.by(now + (blind ? BLIND_MS : HEAL_MS));
-      return;
-    }
+    if (last === null || blind) return now + (blind ? BLIND_MS : HEAL_MS);
     const at = nextChange({
       ...{ now, decision: last.decision, signals: last.signals, policy: policyOf(settings.current().settings) },
       ...{ deadlines: jobs.held().map(({ deadline }) => deadline), releaseAfterMs: RELEASE_AFTER_MS },
     });
-    tick.by(Math.min(now + HEAL_MS, at));
+    return Math.min(now + HEAL_MS, at);
   }
 
   function picture(): Picture {
@@ -282,9 +270,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       proof: prover.view(),
       slow: slow.now(),
       ledgerFault: books.fault(),
-      vaultFault: session.vaultFault(),
-      url: session.url(),
-      network: network(),
+      ...{ vaultFault: session.vaultFault(), url: session.url(), network: network() },
       ...{ running: jobs.running(), images: images.views() },
       totals: books.ledger()?.totals(dayStartOf(clock.now(), clock.utcOffsetMinutes())) ?? null,
       wallet,
@@ -296,18 +282,16 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       await Promise.all([ports.workspace.prepare(), prover.open()]);
       machine = await ports.sensors.machine();
       catalogue = await ports.catalogue.load();
-      alive = true;
       unsubscribeSettings = settings.onChange(() => {
         // Who says "pause" waits for no engine either.
         sensed();
         wake();
       });
-      wake();
+      rounds.start();
     },
     async stop() {
-      alive = false;
+      rounds.stop();
       unsubscribeSettings();
-      tick.clear();
       slow.close();
       prover.close();
       await soon(ports, farewell());
@@ -332,7 +316,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function farewell(): Promise<void> {
     // At once: a round that waits for an engine that hangs must not keep work running, nor leases from others.
     jobs.giveBack();
-    await Promise.all([looping, session.close(), jobs.releaseAll(), images.close(), janitor.close()]);
+    await Promise.all([rounds.current(), session.close(), jobs.releaseAll(), images.close(), janitor.close()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
     await sweep(ports, books.ledger());
   }

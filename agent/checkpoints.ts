@@ -7,6 +7,8 @@ import { framesOf } from './frames.ts';
 
 /** Room for a head, which is written after the bytes it tells of: until then there is nothing there that reads as one. */
 const HEAD_BYTES = 256;
+/** Each is brought to the disk by itself: work that hands out nothing without end would keep the disk from its owner. */
+const MAX_CHECKPOINTS = 10_000;
 
 /** What is written piece by piece. */
 export type Sink = {
@@ -25,7 +27,7 @@ export type Checkpoints = {
   readonly bytes: number;
   /** What the work had reached with the last of them, 0 to 1. */
   readonly progress: number;
-  /** A frame of `bytes` bytes follows; it counts from its `end` on. Throws WORKLOAD_FAILED past the bound. */
+  /** A frame of `bytes` bytes follows; it counts from its `end` on. Throws WORKLOAD_FAILED past a bound. */
   readonly next: (bytes: number) => Sink;
   /** Keeps none of them any longer, nor any more: their room is wanted. False: there is no room to be had. */
   readonly makeRoom: () => Promise<boolean>;
@@ -53,6 +55,7 @@ export async function openCheckpoints(options: {
   const log: FileHandle = await open(path, 'r+');
   let end = kept.bytes;
   let broken = false;
+  const admit = within(maxBytes, kept);
 
   async function unlessBroken(step: () => Promise<void>): Promise<void> {
     if (broken) return;
@@ -69,9 +72,7 @@ export async function openCheckpoints(options: {
   return {
     ...{ path, bytes: kept.bytes, progress: kept.progress },
     next(bytes) {
-      if (end + HEAD_BYTES + bytes > maxBytes) {
-        fail('WORKLOAD_FAILED', `its checkpoints are larger than ${maxBytes} bytes`);
-      }
+      admit(bytes);
       const start = end;
       let at = start + HEAD_BYTES;
       const hash = createHash('sha256');
@@ -101,13 +102,30 @@ export async function openCheckpoints(options: {
   };
 }
 
-/** For a disk that keeps none: they are read past. */
-export const NO_CHECKPOINTS: Checkpoints = {
-  ...{ path: '', bytes: 0, progress: 0 },
-  next: () => ({ write: async () => undefined, end: async () => undefined }),
-  makeRoom: async () => false,
-  close: async () => undefined,
-};
+/** For a disk that keeps none: they are read past, within the same bounds. */
+export function noCheckpoints(maxBytes: number): Checkpoints {
+  const admit = within(maxBytes, { bytes: 0, count: 0 });
+  return {
+    ...{ path: '', bytes: 0, progress: 0 },
+    next(bytes) {
+      admit(bytes);
+      return { write: async () => undefined, end: async () => undefined };
+    },
+    makeRoom: async () => false,
+    close: async () => undefined,
+  };
+}
+
+/** Counts what work hands out on top of what it had, kept or not: its fate is not the disk's. Throws WORKLOAD_FAILED past a bound. */
+function within(maxBytes: number, had: { readonly bytes: number; readonly count: number }): (bytes: number) => void {
+  let { bytes: taken, count } = had;
+  return (bytes) => {
+    const more = taken + HEAD_BYTES + bytes;
+    if (more > maxBytes) fail('WORKLOAD_FAILED', `its checkpoints are larger than ${maxBytes} bytes`);
+    if (count >= MAX_CHECKPOINTS) fail('WORKLOAD_FAILED', `it handed out more than ${MAX_CHECKPOINTS} checkpoints`);
+    [taken, count] = [more, count + 1];
+  };
+}
 
 /**
  * Takes the checkpoints away from work that failed with them: they may be what it failed of. False: it has been given that
@@ -133,8 +151,10 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array, at: number):
 }
 
 /** Length of the frames at the beginning of a file that are whole and as they were written. */
-async function wholeFrames(path: string): Promise<{ readonly bytes: number; readonly progress: number }> {
-  let whole = { bytes: 0, progress: 0 };
+async function wholeFrames(
+  path: string,
+): Promise<{ readonly bytes: number; readonly count: number; readonly progress: number }> {
+  let whole = { bytes: 0, count: 0, progress: 0 };
   let hash = createHash('sha256');
   let head: { readonly bytes: number; readonly sha256: string; readonly progress: number } | null = null;
   try {
@@ -145,7 +165,8 @@ async function wholeFrames(path: string): Promise<{ readonly bytes: number; read
         hash = createHash('sha256');
       } else if (part.kind === 'body') hash.update(part.chunk);
       else if (head !== null && hash.digest('hex') === head.sha256) {
-        whole = { bytes: whole.bytes + HEAD_BYTES + head.bytes, progress: head.progress };
+        const { bytes, count } = whole;
+        whole = { bytes: bytes + HEAD_BYTES + head.bytes, count: count + 1, progress: head.progress };
       } else break;
     }
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { Diagnosed } from '../core/doctor.ts';
 import { failed, type Outcome, succeeded } from '../core/errors.ts';
 import { runningApps } from '../core/games.ts';
 import { pauseEnd } from '../core/policy.ts';
@@ -14,12 +15,14 @@ type CommandOptions = {
   readonly books: Books;
   readonly wallet: Wallet;
   readonly prover: Pick<Prover, 'prove' | 'last'>;
+  readonly examine: () => Promise<Diagnosed>;
   readonly programs: () => readonly Process[];
   readonly wake: () => void;
 };
 
 /** The owner's commands: each changes the settings or starts something, and answers at once. */
-export function createCommands({ ports, books, wallet, prover, programs, wake }: CommandOptions): Agent['commands'] {
+export function createCommands(options: CommandOptions): Agent['commands'] {
+  const { ports, books, wallet, prover, programs, wake } = options;
   const { clock, settings } = ports;
 
   async function acknowledge<T>(work: () => T | Promise<T>): Promise<Outcome<T>> {
@@ -46,6 +49,7 @@ export function createCommands({ ports, books, wallet, prover, programs, wake }:
     resume: () => sharing({ pausedUntil: null, draining: false }),
     finishThenStop: () => sharing({ draining: true }),
     switches: (query) => acknowledge(() => ports.history.page(query)),
+    doctor: () => acknowledge(options.examine),
     runningApps: () => acknowledge(() => runningApps(programs(), settings.current().settings.games)),
     updateSettings: (patch) => change((current) => applyPatch(current, patch)),
     resetSettings: () =>

@@ -1,4 +1,5 @@
 import type { Failure } from '../core/errors.ts';
+import { plainText } from '../core/plain-text.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Said } from './job-io.ts';
 
@@ -19,7 +20,8 @@ export type Ending =
 
 export const failed = (detail: string): Ending => ({
   ...{ kind: 'declined', reason: 'failed' },
-  detail: detail.slice(0, DETAIL_CHARACTERS),
+  // It may be the job's own words: they go to logs, to the network and to whoever ordered it.
+  detail: plainText(detail.slice(0, DETAIL_CHARACTERS)),
 });
 
 /** What a container's end means after `deaths` earlier ones from outside; null: it has succeeded. */

@@ -15,6 +15,7 @@ import { homeOf, livesAt } from './adapters/home.ts';
 import { imageRecordFile } from './adapters/image-record.ts';
 import { ledgerFiles } from './adapters/ledger.ts';
 import { takeLock } from './adapters/lock.ts';
+import { machineFacts } from './adapters/machine-facts.ts';
 import { fileNetworks } from './adapters/networks.ts';
 import { probeHost } from './adapters/probe-host.ts';
 import { proofFile } from './adapters/proofs.ts';
@@ -62,6 +63,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         images: dockerImages({ log, docker }),
         imageRecord: imageRecordFile(join(dataDir, 'images.json')),
         ...{ premises: dockerPremises({ docker }), lives: livesAt, home: homeOf(resolve(dataDir, 'lock')) },
+        machineFacts,
         directory: coordinatorDirectory({ log }),
         networks: fileNetworks(dataDir),
         openLedger: ledgerFiles(dataDir),

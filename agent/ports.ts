@@ -1,4 +1,5 @@
 import type { Catalogue } from '../core/catalogue.ts';
+import type { MachineFacts } from '../core/doctor.ts';
 import type { EngineFacts } from '../core/engine-gates.ts';
 import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
 import type { Life } from '../core/leftovers.ts';
@@ -403,6 +404,8 @@ export type Ports = {
   readonly catalogue: CatalogueSource;
   readonly probeHost: ProbeHost;
   readonly proofs: ProofStore;
+  /** Asks the system itself: slow, and never throws. */
+  readonly machineFacts: () => Promise<MachineFacts>;
   /** Operating system and architecture, such as "linux-x64". */
   readonly platform: string;
   /** JSON text of the seccomp profile. */

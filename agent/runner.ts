@@ -7,7 +7,7 @@ import { containerSpec, coresOf, limitUpdate, type Share } from '../core/sandbox
 import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
-import { type Checkpoints, checkpointsIn, forsake, NO_CHECKPOINTS, openCheckpoints } from './checkpoints.ts';
+import { type Checkpoints, checkpointsIn, forsake, noCheckpoints, openCheckpoints } from './checkpoints.ts';
 import type { Launch } from './engine-watch.ts';
 import { type Ending, endingOf, failed, judge } from './job-ending.ts';
 import { collect, feed, holds, listen, type Output } from './job-io.ts';
@@ -183,16 +183,17 @@ export function startRunner(options: RunnerOptions): Runner {
 
   async function checkpointsOf(folder: string): Promise<Checkpoints | null> {
     if (!entry.checkpoint) return null;
+    const maxBytes = CHECKPOINTS_TO_OUTPUT * entry.limits.maxOutputBytes;
     const failed = (error: unknown): void =>
       log('warn', 'checkpoints-not-kept', { leaseId: lease.leaseId, detail: asFailure(error).message });
     const checkpoints = await openCheckpoints({
       path: checkpointsIn(folder),
-      maxBytes: CHECKPOINTS_TO_OUTPUT * entry.limits.maxOutputBytes,
+      maxBytes,
       progress: () => progress,
       failed,
     }).catch((error: unknown) => {
       failed(error);
-      return NO_CHECKPOINTS;
+      return noCheckpoints(maxBytes);
     });
     restored = checkpoints.bytes > 0;
     progress = checkpoints.progress;

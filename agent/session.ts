@@ -23,6 +23,8 @@ export type Session = {
   readonly network: () => NetworkInfo | null;
   /** The network's clock minus this device's, ms: deadlines are of the former. 0 until it has been asked. */
   readonly skew: () => number;
+  /** The same; null until it has been asked. */
+  readonly heardSkew: () => number | null;
   /** The clocks seem to differ by something else by now: asks again. */
   readonly doubtSkew: () => void;
   readonly key: () => DeviceKey | null;
@@ -48,7 +50,7 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
   const { clock, log, vault, directory } = ports;
   let url = '';
   let network: NetworkInfo | null = null;
-  let skew = 0;
+  let skew: number | null = null;
   let key: DeviceKey | null = null;
   let link: CoordinatorLink | null = null;
   let standing: CoordinatorState = { kind: 'connecting' };
@@ -180,7 +182,7 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
       void leave();
       url = next;
       network = null;
-      skew = 0;
+      skew = null;
       key = null;
       wait = BACKOFF_MS.first;
       books.close();
@@ -188,7 +190,8 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
     },
     url: () => url,
     network: () => network,
-    skew: () => skew,
+    skew: () => skew ?? 0,
+    heardSkew: () => skew,
     doubtSkew: () => void learnAgain(generation),
     key: () => key,
     link: () => link,
@@ -198,7 +201,3 @@ export function createSession({ ports, books, hello, onMessage, onLeave, changed
     close: leave,
   };
 }
-
-/** The link's own state, unless the books disagree: work that could never be reported is not taken on. */
-export const reportable = (state: CoordinatorState, fault: string | null): CoordinatorState =>
-  fault !== null && state.kind === 'connected' ? { kind: 'refused', detail: fault } : state;

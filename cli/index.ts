@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { asFailure } from '../core/errors.ts';
 import { parseTokens } from '../core/money.ts';
+import { plainJson, plainText } from '../core/plain-text.ts';
 import { holds } from '../core/proof.ts';
 import { languageOf, textIn } from '../core/text/index.ts';
 import { openHeadlessAgent } from './agent.ts';
@@ -21,8 +22,8 @@ import { proofLines, proveHere } from './prove.ts';
 import { submit } from './submit.ts';
 import { version } from './version.ts';
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
-const answer = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+const say = (line: string): void => void process.stderr.write(`${plainText(line)}\n`);
+const answer = (value: unknown): void => void process.stdout.write(`${plainJson(JSON.stringify(value))}\n`);
 
 /** Fires once on the first request to stop; a second one ends the process at once. */
 function stopSignal(): AbortSignal {
@@ -221,7 +222,7 @@ program
       onSuite: (suite) => say(`${text.window.proof.suites[suite]} …`),
     });
     if (options.json) answer(found);
-    else for (const line of proofLines(found, text)) process.stdout.write(`${line}\n`);
+    else for (const line of proofLines(found, text)) process.stdout.write(`${plainText(line)}\n`);
     if (!holds(found)) process.exitCode = 1;
   });
 

@@ -1,4 +1,5 @@
 import { formatTokens } from '../core/money.ts';
+import { plainText } from '../core/plain-text.ts';
 import type { LaneView, Snapshot } from '../core/snapshot.ts';
 import { type Language, textIn } from '../core/text/index.ts';
 import { laneLines } from '../core/text/lanes.ts';
@@ -48,7 +49,7 @@ export function liveLines(snapshot: Snapshot, language: Language, utcOffsetMinut
       `  ${text.terminal.owner}: ${snapshot.wallet.owner}`,
     );
   }
-  return lines;
+  return lines.map(plainText);
 }
 
 const clip = (line: string, columns: number): string =>
@@ -72,12 +73,13 @@ function briefLine(snapshot: Snapshot, language: Language, utcOffsetMinutes: num
   const text = textIn(language);
   const { earnings, network, reason } = snapshot;
   const today = `${formatTokens(earnings.today, 6, 2)} ${network?.tokenSymbol ?? ''}`.trim();
-  return [
+  const said = [
     text.presence(snapshot.presence),
     ...(reason === null ? [] : [text.reason(reason, { now: snapshot.at, utcOffsetMinutes })]),
     ...snapshot.problems.map((problem) => text.problem(problem).title),
     `${text.terminal.today}: ${today} (${text.terminal.jobs(earnings.jobsToday)})`,
-  ].join(' · ');
+  ];
+  return plainText(said.join(' · '));
 }
 
 /** Draws in place on a terminal; elsewhere prints a line for each piece of news. */

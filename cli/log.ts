@@ -1,3 +1,5 @@
+import { plainJson } from '../core/plain-text.ts';
+
 export type Logger = (
   level: 'debug' | 'info' | 'warn' | 'error',
   event: string,
@@ -14,5 +16,5 @@ export const stderrLog =
     const text = JSON.stringify({ at: new Date().toISOString(), level, event, ...fields }, (_key, value: unknown) =>
       typeof value === 'bigint' ? value.toString() : value instanceof Error ? value.message : value,
     );
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${plainJson(text)}\n`);
   };

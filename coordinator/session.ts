@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
+import { plainText } from '../core/plain-text.ts';
 import { type Address, type Hex32, type Lane, perLane, sameAddress } from '../core/primitives.ts';
 import { reportHash } from '../core/typed-data.ts';
 import { type CoordinatorMessage, type DeviceMessage, deviceMessage, encodeWire } from '../core/wire.ts';
@@ -187,7 +188,9 @@ export class Session {
         const lane = this.#sent.get(lease.lease_id);
         if (lane !== undefined) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
         this.#sent.delete(lease.lease_id);
-        const why = message.detail === '' ? message.reason : `${message.reason}: ${message.detail}`;
+        // A stranger's words, for the consumer's terminal; a database may refuse some characters, too.
+        const detail = plainText(message.detail);
+        const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
         const loss = lossOf(message.reason);
         return this.#host.apply(await db.tx((sql) => settleLoss(sql, lease, why, loss, options, now)));
       }

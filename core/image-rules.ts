@@ -1,3 +1,4 @@
+import { plainText } from './plain-text.ts';
 import { LABEL } from './sandbox.ts';
 
 /** What an image says of itself that no launch can take back. */
@@ -9,7 +10,9 @@ export type ImageFault =
   /** What loaders read, on the machine too where a hook runs with the image's environment (CVE-2025-23266). */
   | { readonly kind: 'environment'; readonly names: readonly string[] }
   /** It would pass for something that we launched. */
-  | { readonly kind: 'labels'; readonly names: readonly string[] };
+  | { readonly kind: 'labels'; readonly names: readonly string[] }
+  /** The engine reads its lists of accounts itself, as root of the machine: a pipe there holds it up for ever, a device is opened. */
+  | { readonly kind: 'accounts'; readonly path: string };
 
 /** The configuration of an image as the Engine API's inspect answers it, the part that matters here. */
 export type ImageConfig = {
@@ -38,9 +41,21 @@ export function imageFaults(config: ImageConfig): readonly ImageFault[] {
   return faults;
 }
 
+/** What the engine reads in an image before anything of it runs. */
+export const ACCOUNT_LISTS = ['/etc/passwd', '/etc/group'] as const;
+const MAX_LIST_BYTES = 1024 * 1024;
+/** All that a file can be but plain: the type bits of Go's io/fs.FileMode, which is what the Engine API's archive stat tells. */
+const NOT_PLAIN = 2 ** 31 + 2 ** 27 + 2 ** 26 + 2 ** 25 + 2 ** 24 + 2 ** 21 + 2 ** 19;
+
+/** Whether the engine may read a list of accounts. Null: it may. */
+export const listFault = (
+  path: string,
+  { mode, size }: { readonly mode: number; readonly size: number },
+): ImageFault | null => ((mode & NOT_PLAIN) === 0 && size <= MAX_LIST_BYTES ? null : { kind: 'accounts', path });
+
 /** For logs and for the coordinator; a name of the image's choice is cut. */
 export function faultText(fault: ImageFault): string {
-  const some = (names: readonly string[]): string => names.slice(0, 3).join(', ').slice(0, 120);
+  const some = (names: readonly string[]): string => plainText(names.slice(0, 3).join(', ').slice(0, 120));
   switch (fault.kind) {
     case 'volumes':
       return `the image wants volumes of its own (${some(fault.names)})`;
@@ -50,5 +65,7 @@ export function faultText(fault: ImageFault): string {
       return `the image sets what loaders read (${some(fault.names)})`;
     case 'labels':
       return `the image bears labels of ours (${some(fault.names)})`;
+    case 'accounts':
+      return `the image has something else than a plain file at ${some([fault.path])}`;
   }
 }

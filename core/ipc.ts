@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Diagnosed } from './doctor.ts';
 import type { Outcome } from './errors.ts';
 import type { Reason } from './guards.ts';
 import type { Amount } from './money.ts';
@@ -73,6 +74,8 @@ export type Commands = {
   prove(argument: null): Promise<Outcome<Proof>>;
   /** What the last proof tried, one by one; null: there was none. */
   lastProof(argument: null): Promise<Outcome<Proof | null>>;
+  /** Looks at everything that sharing needs, anew. */
+  doctor(argument: null): Promise<Outcome<Diagnosed>>;
   /** Opens one of our documents in the browser; the argument is a name, never an address. */
   openHelp(topic: 'docker' | 'wallet' | 'practice'): Promise<Outcome<null>>;
 };
@@ -94,6 +97,7 @@ export const commandArguments = {
     limit: z.number().int().min(1).max(200),
   }),
   runningApps: z.null(),
+  doctor: z.null(),
   prove: z.null(),
   lastProof: z.null(),
   openHelp: z.enum(['docker', 'wallet', 'practice']),

@@ -136,6 +136,8 @@ export type ContainerSpec = {
 /** `nobody`: owns nothing in the image and nothing on the host. */
 const NOBODY = '65534:65534';
 
+/** Where NVIDIA's runtime is the engine's own, an image could ask it for every GPU: "empty" is its word for none. */
+const NO_NVIDIA = ['NVIDIA_VISIBLE_DEVICES=', 'NVIDIA_DRIVER_CAPABILITIES='] as const;
 const DOOR_FOLDER = '/run/door';
 const DOOR_PROGRAM = `${DOOR_FOLDER}/door`;
 /** Whether the first process of a launch is the supervisor. */
@@ -204,7 +206,10 @@ export function containerSpec(
     ...(grants.door === undefined ? {} : { Entrypoint: [DOOR_PROGRAM, ...grants.door.program] }),
     User: NOBODY,
     // Image environments have carried LD_PRELOAD into GPU hooks on the host (CVE-2025-23266): blank what loaders read.
-    Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'LD_AUDIT='],
+    Env: [
+      ...['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'LD_AUDIT='],
+      ...(grants.gpus?.some(({ kind }) => kind === 'nvidia') ? [] : NO_NVIDIA),
+    ],
     Labels: {
       [LABEL.role]: 'workload',
       [LABEL.lease]: labels.lease,

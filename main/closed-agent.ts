@@ -34,6 +34,7 @@ export function closedAgent(closed: Closed): Agent {
       dailyEarnings: refuse,
       switches: refuse,
       runningApps: refuse,
+      doctor: refuse,
       prove: refuse,
       lastProof: refuse,
     },

@@ -13,6 +13,7 @@ import './styles/wallet.css';
 import './styles/sharing.css';
 import './styles/activity.css';
 import './styles/proof.css';
+import './styles/doctor.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { Bridge } from '../core/ipc.ts';

@@ -11,6 +11,7 @@ import type { ContainerRun, Containers, Log } from '../ports.ts';
 import { engineCheck } from './docker-check.ts';
 import { connect, engineFailure, statusOf, within } from './docker-connection.ts';
 import { dockerDoors } from './docker-door.ts';
+import { dockerLists } from './docker-lists.ts';
 import { cpuMeter } from './docker-meter.ts';
 import { runtimeTrial } from './docker-runtime.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
@@ -52,6 +53,7 @@ export function dockerContainers(options: {
   const closers = new Set<() => void>();
   /** Containers under gVisor that were started here. */
   const gvisored = new Set<string>();
+  const lists = dockerLists(answerMs);
   const answered = <T>(answer: Promise<T>): Promise<T> => within(answerMs, answer).catch(engineFailure);
 
   const meter = cpuMeter(async (id) => {
@@ -86,6 +88,7 @@ export function dockerContainers(options: {
     let door: Duplex | null = null;
     const attach = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
     try {
+      await lists(container, spec.Image);
       // Attached before the start: nothing written in between is lost, and the door is ours from the first instant.
       const opened = (await answered(container.attach(attach))) as Duplex;
       door = opened;

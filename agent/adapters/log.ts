@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { plainJson } from '../../core/plain-text.ts';
 import type { Log } from '../ports.ts';
 
 const MAX_BYTES = 2 * 1024 * 1024;
@@ -23,7 +24,7 @@ export function fileLog(folder: string): Log {
         renameSync(path, `${path}.1`);
         bytes = 0;
       }
-      const line = `${JSON.stringify({ at: new Date().toISOString(), level, event, ...fields }, plain)}\n`;
+      const line = `${plainJson(JSON.stringify({ at: new Date().toISOString(), level, event, ...fields }, plain))}\n`;
       appendFileSync(path, line, { mode: 0o600 });
       bytes += Buffer.byteLength(line);
     } catch {}

@@ -1,3 +1,4 @@
+import { enDoctor } from './en-doctor.ts';
 import { enImages } from './en-images.ts';
 import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
@@ -5,6 +6,7 @@ import { enWords } from './en-words.ts';
 import { gibibytes } from './format.ts';
 
 export const enWindow = {
+  doctor: enDoctor,
   ...enWords,
   ...enSharing,
   proof: enProof,
@@ -16,7 +18,7 @@ export const enWindow = {
     limits: 'Limits',
     activity: 'Activity',
     wallet: 'Wallet',
-    proof: 'Proof',
+    proof: 'Safety',
     settings: 'Settings',
     skip: 'Skip to content',
     opening: 'Waking up',

@@ -8,8 +8,8 @@ export function jaUnfit(why: Unfitness): { readonly short: string; readonly advi
   switch (why.kind) {
     case 'remote':
       return {
-        short: '別のマシン上にあります',
-        advice: `Dockerの接続先が${why.url}になっています。DOCKER_HOSTを解除するか、ローカルのコンテキストを選ぶと（docker context use default）、自動で見つかります。リモートのエンジンは、そのマシンを共有してよい場合にだけ設定で許可してください。`,
+        short: '別の端末上にあります',
+        advice: `Dockerの接続先が${why.url}になっています。DOCKER_HOSTを解除するか、ローカルのコンテキストを選ぶと（docker context use default）、自動で見つかります。リモートのエンジンは、その端末を共有してよい場合にだけ設定で許可してください。`,
       };
     case 'windows-containers':
       return {

@@ -1,11 +1,13 @@
 import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
+import { jaDoctor } from './ja-doctor.ts';
 import { jaImages } from './ja-images.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaSharing } from './ja-sharing.ts';
 import { jaWords } from './ja-words.ts';
 
 export const jaWindow: typeof enWindow = {
+  doctor: jaDoctor,
   ...jaWords,
   ...jaSharing,
   proof: jaProof,
@@ -17,7 +19,7 @@ export const jaWindow: typeof enWindow = {
     limits: '制限',
     activity: '記録',
     wallet: 'ウォレット',
-    proof: '検査',
+    proof: '安全',
     settings: '設定',
     skip: '本文へ移動',
     opening: '起動しています',

@@ -20,7 +20,7 @@ function useRemedy(problem: Problem, run: ReturnType<typeof useCommand>['run']):
     case 'engine-absent':
     case 'engine-forbidden':
     case 'engine-unfit':
-      return { label: words.dockerHelp, act: () => void run(() => commands.openHelp('docker')) };
+      return { label: text.window.doctor.title, act: () => go('proof') };
     case 'sandbox-leaks':
       return { label: words.proveAgain, act: () => go('proof') };
     case 'disk-low':

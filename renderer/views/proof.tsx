@@ -14,6 +14,7 @@ import { useCommand } from '../hooks.ts';
 import { Act } from '../parts/act.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
+import { DoctorPanel } from './doctor.tsx';
 
 type Row = {
   readonly probe: ProbeId;
@@ -186,6 +187,7 @@ export function ProofPage() {
   return (
     <div className="page">
       <h1>{text.window.frame.proof}</h1>
+      <DoctorPanel />
       <ProofPanel />
     </div>
   );

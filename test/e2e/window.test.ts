@@ -32,6 +32,7 @@ const OTHER_SCENES = [
   ['proving', 'proof'],
   ['leaked', 'proof'],
   ['leaked', 'overview'],
+  ['problems', 'proof'],
 ] as const;
 
 let app: FakeApp;

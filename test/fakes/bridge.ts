@@ -1,3 +1,4 @@
+import type { Finding } from '../../core/doctor.ts';
 import { type Outcome, succeeded } from '../../core/errors.ts';
 import type {
   Bridge,
@@ -24,6 +25,7 @@ export class FakeBridge implements Bridge {
   switched: readonly SwitchEntry[] = [];
   apps: readonly RunningApp[] = [];
   proof: Proof = { startedAt: 0, finishedAt: 0, engine: '', image: '', results: [], tried: 0, escaped: 0, missing: [] };
+  findings: readonly Finding[] = [];
   daily: (days: number) => DailyEarnings = () => [];
   #current: Snapshot;
   #refusal: Outcome<never> | null = null;
@@ -56,6 +58,7 @@ export class FakeBridge implements Bridge {
       }),
       prove: this.#command('prove', () => this.proof),
       lastProof: this.#command('lastProof', () => this.proof),
+      doctor: this.#command('doctor', () => ({ at: 0, findings: this.findings })),
       runningApps: this.#command('runningApps', () => this.apps),
       updateSettings: this.#command('updateSettings', (patch) => {
         this.#change({ settings: applyPatch(this.#current.settings, patch) });

@@ -100,6 +100,7 @@ export class StubAgent implements Agent {
       return succeeded(null);
     },
     switches: async () => succeeded({ entries: [], more: false }),
+    doctor: async () => succeeded({ at: this.#now(), findings: [] }),
     runningApps: async () => succeeded([]),
     prove: async () => failed(new Failure('ENGINE_AWAY', 'the stub has no engine')),
     lastProof: async () => succeeded(null),

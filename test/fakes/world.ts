@@ -5,6 +5,7 @@ import { type AgentOptions, createAgent } from '../../agent/agent.ts';
 import type { Agent } from '../../agent/api.ts';
 import type { Ports } from '../../agent/ports.ts';
 import type { CatalogueEntry } from '../../core/catalogue.ts';
+import type { MachineFacts } from '../../core/doctor.ts';
 import type { Hex32 } from '../../core/primitives.ts';
 import type { Lease } from '../../core/wire.ts';
 import { randomHex32 } from '../support/random.ts';
@@ -40,6 +41,10 @@ export const ENTRY: CatalogueEntry = {
     price: { base: 10n, perInputMiB: 2n },
     params: { height: ['480', '720'] },
   },
+};
+
+const MACHINE: MachineFacts = {
+  ...{ platform: 'linux', installed: ['docker'], virtualisation: 'unneeded', wsl: 'unneeded', gpus: [] },
 };
 
 /** A whole device's surroundings, all fake. Agents come and go in it; disk, network and chain stay. */
@@ -99,6 +104,7 @@ export class World {
       random: { hex32: randomHex32 },
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
+      machineFacts: async () => MACHINE,
       catalogue: { load: async () => ({ version: 1, minimums: [], entries: [this.entry] }) },
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ premises: this.premises, lives: (home) => this.premises.lives.get(home) ?? 'unknown' },

@@ -125,6 +125,10 @@ export function violationsOf(body: unknown, allowed: Allowed = {}): readonly str
     texts(body['Env']).every((line) => !LOADER.test(line) || line.endsWith('=')),
     'the environment names something to load',
   );
+  demand(
+    (allowed.nvidia ?? []).length > 0 || texts(body['Env']).includes('NVIDIA_VISIBLE_DEVICES='),
+    'the image may ask a runtime for GPUs',
+  );
   demand(body['Tty'] === false, 'a terminal');
   const health = isBody(body['Healthcheck']) ? texts(body['Healthcheck']['Test']) : [];
   demand(health.length === 1 && health[0] === 'NONE', 'the engine enters it by itself');

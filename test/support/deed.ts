@@ -1,6 +1,6 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemClock } from '../../agent/adapters/clock.ts';
 import { dockerContainers } from '../../agent/adapters/docker.ts';
 import { folderWorkspace } from '../../agent/adapters/workspace.ts';
@@ -31,7 +31,7 @@ export type Deed = {
   readonly doorless?: true;
 };
 
-export type Done = { readonly ending: Ending; readonly output: Buffer | null };
+export type Done = { readonly ending: Ending; readonly output: Buffer | null; readonly files: readonly string[] };
 
 function withoutDoor({ Entrypoint: _door, ...spec }: ContainerSpec): ContainerSpec {
   return spec;
@@ -61,10 +61,15 @@ export async function deedStage(options: { readonly socketPath?: string; readonl
     const source = join(folder, `${leaseId}.input`);
     writeFileSync(source, input);
     let output: Buffer | null = null;
+    /** What lay in its folder when its result did. */
+    let files: readonly string[] = [];
     const link = {
       download: async (_sha256: Hex32, _bytes: number, path: string) => copyFileSync(source, path),
       upload: async (_sha256: Hex32, path: string) => {
         output = readFileSync(path);
+        files = readdirSync(dirname(path), { recursive: true, withFileTypes: true }).map(
+          (file) => `${file.isFile() ? 'file' : 'other'} ${file.name}`,
+        );
       },
     };
     const entry: CatalogueEntry = {
@@ -103,7 +108,7 @@ export async function deedStage(options: { readonly socketPath?: string; readonl
       ...{ deaths: 0, finish: async () => undefined },
       ...{ onProgress: () => undefined, changed: () => undefined, began: () => undefined },
     });
-    return { runner, done: runner.ended.then((ending) => ({ ending, output })) };
+    return { runner, done: runner.ended.then((ending) => ({ ending, output, files })) };
   }
 
   return {

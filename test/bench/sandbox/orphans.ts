@@ -26,7 +26,7 @@ export async function orphansAfter(
 ): Promise<Orphans> {
   let [running, frozen, launched] = [0, 0, 0];
   for (let kill = 0; kill < kills; kill++) {
-    const args = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'victim.ts')];
+    const args = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'victim-process.ts')];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     child.stdin.end(JSON.stringify(spec));
     const [said] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => [''])]);

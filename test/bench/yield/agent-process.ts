@@ -7,6 +7,7 @@ import { historyFile } from '../../../agent/adapters/history.ts';
 import { imageRecordFile } from '../../../agent/adapters/image-record.ts';
 import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
 import { fileLog } from '../../../agent/adapters/log.ts';
+import { machineFacts } from '../../../agent/adapters/machine-facts.ts';
 import { probeHost } from '../../../agent/adapters/probe-host.ts';
 import { proofFile } from '../../../agent/adapters/proofs.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
@@ -86,6 +87,7 @@ const agent = createAgent(
     history: historyFile(join(start.folder, 'history.db'), { log, now: clock.now }),
     workspace: folderWorkspace(join(start.folder, 'workspace')),
     probeHost: probeHost({ log }),
+    machineFacts,
     proofs: proofFile(start.folder, log),
     catalogue: { load: async () => catalogue.parse(JSON.parse(await readFile(start.catalogueFile, 'utf8'))) },
     platform: `${process.platform}-${process.arch}`,

@@ -1,3 +1,4 @@
+import type { Finding } from '../../../core/doctor.ts';
 import { parseTokens } from '../../../core/money.ts';
 import type { Proof } from '../../../core/proof.ts';
 import type { Settings } from '../../../core/settings.ts';
@@ -54,6 +55,25 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     now - 60_000,
   ),
 };
+const WELL: readonly Finding[] = [
+  {
+    ...{ check: 'engine', state: 'fine', kind: 'engine-ready', product: 'docker' },
+    ...{ version: '27.5.1', place: '/var/run/docker.sock' },
+  },
+  { check: 'gvisor', state: 'hint', kind: 'gvisor-not-offered' },
+  { check: 'gpu', state: 'fine', kind: 'gpu-served', makers: 'NVIDIA' },
+  { check: 'images', state: 'fine', kind: 'images-present', count: 4 },
+  { check: 'disk', state: 'fine', kind: 'disk-enough', freeBytes: 212 * 2 ** 30 },
+  { check: 'clock', state: 'fine', kind: 'clock-right' },
+  { check: 'coordinator', state: 'fine', kind: 'coordinator-connected' },
+];
+const ILL: readonly Finding[] = [
+  { check: 'engine', state: 'bad', kind: 'engine-missing', platform: 'linux' },
+  { check: 'virtualisation', state: 'bad', kind: 'virtualisation-off', platform: 'windows' },
+  { check: 'wsl', state: 'bad', kind: 'wsl-missing' },
+  { check: 'gpu', state: 'unknown', kind: 'not-known' },
+  { check: 'clock', state: 'hint', kind: 'clock-wrong', skewMs: 3_600_000 },
+];
 const proofView = (scene: string): Snapshot['proof'] => {
   const found = PROOFS[scene];
   if (found === undefined) return { running: null, last: null };
@@ -114,6 +134,7 @@ window.showScene = async ({ scene, language, theme }) => {
   bridge.switched = empty ? [] : switches(now);
   bridge.apps = APPS;
   bridge.proof = PROOFS[scene] ?? bridge.proof;
+  bridge.findings = scene === 'problems' ? ILL : WELL;
   bridge.daily = (days) => daily(now, days, empty ? 0n : 100n);
   // Commands of the window have pushed newer ones since the last scene.
   const { rev } = await bridge.snapshot();

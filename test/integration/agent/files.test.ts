@@ -166,6 +166,14 @@ test('the log is bounded and holds one JSON object a line', async () => {
   expect(JSON.parse(last)).toMatchObject({ level: 'info', event: 'event', amount: '5' });
 });
 
+test('the log obeys nobody whose words are in it', async () => {
+  const text = 'bad\u001b[2J\u009b31m\u202e\u0000\n{"level":"info"}';
+  fileLog(folder)('warn', 'event', { text });
+  const written = await readFile(join(folder, 'agent.log'), 'utf8');
+  expect(written).toMatch(/^[ -~]+\n$/);
+  expect(JSON.parse(written)).toMatchObject({ text });
+});
+
 test('idle time is since the newest read of a terminal, unknown without one', async () => {
   const now = 1_700_000_100_000;
   await writeFile(join(folder, '0'), '');

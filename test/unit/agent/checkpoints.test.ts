@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Checkpoints, forsake, openCheckpoints } from '../../../agent/checkpoints.ts';
+import { type Checkpoints, forsake, noCheckpoints, openCheckpoints } from '../../../agent/checkpoints.ts';
 import { framesOf } from '../../../agent/frames.ts';
 
 let folder: string;
@@ -130,5 +131,41 @@ describe('checkpoints', () => {
     expect(log.bytes).toBe(0);
     await log.close();
     expect(await forsake(folder)).toBe(false);
+  });
+});
+
+describe('checkpoints without end', () => {
+  const many = 10_000;
+
+  test('end at a number: each is brought to the disk by itself', () => {
+    const log = noCheckpoints(1e9);
+    for (let n = 0; n < many; n++) log.next(0);
+    expect(() => log.next(0)).toThrow(`it handed out more than ${many} checkpoints`);
+  });
+
+  test('end at it whenever they were handed out', async () => {
+    const head = { frame: 'checkpoint', bytes: 0, sha256: createHash('sha256').digest('hex'), progress: 0.5 };
+    await writeFile(path, `${JSON.stringify(head).padEnd(255)}\n`.repeat(many - 1));
+    const log = await opened(1e9);
+    await log.next(0).end();
+    expect(() => log.next(0)).toThrow(`it handed out more than ${many} checkpoints`);
+    await log.close();
+  });
+
+  test.each<[string, () => Promise<Checkpoints>]>([
+    ['that has broken', () => opened(10_000)],
+    ['that keeps none', async () => noCheckpoints(10_000)],
+  ])('end at the same bytes on a disk %s', async (_what, open) => {
+    const log = await open();
+    await log.makeRoom();
+    const hand = async (): Promise<void> => {
+      for (;;) {
+        const sink = log.next(1_000);
+        await sink.write(Buffer.alloc(1_000));
+        await sink.end();
+      }
+    };
+    await expect(hand()).rejects.toThrow('its checkpoints are larger than 10000 bytes');
+    await log.close();
   });
 });

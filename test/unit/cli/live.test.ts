@@ -66,6 +66,13 @@ describe('liveLines', () => {
     expect(liveLines(held, 'ja', 0).join('\n')).toContain('Dockerが動いていません');
   });
 
+  it('shows what others say and obeys none of it', () => {
+    const detail = 'no\u001b[2J\u009b31m\u202e\nIdlemesh: all is well';
+    const refused = snapshot({ problems: [{ kind: 'coordinator-refused', url: 'http://a', detail }] });
+    const lines = liveLines(refused, 'en', 0).join('\n');
+    expect(lines).toContain('http://a: no\ufffd[2J\ufffd31m\ufffd Idlemesh: all is well');
+  });
+
   it('says a line for each lane and graphics card', () => {
     const { lanes = [], gpus = [] } = busyMachine(NOW);
     const lines = liveLines(snapshot({ presence: 'waiting', lanes, gpus }), 'en', 0);

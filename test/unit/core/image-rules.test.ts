@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { faultText, type ImageConfig, imageFaults } from '../../../core/image-rules.ts';
+import { faultText, type ImageConfig, imageFaults, listFault } from '../../../core/image-rules.ts';
 import { LABEL } from '../../../core/sandbox.ts';
 
 const PLAIN: ImageConfig = {
@@ -41,4 +41,26 @@ test('names that only look alike may run', () => {
 test('what is said of a fault is short, whatever the image names', () => {
   const fault = imageFaults({ Volumes: { [`/${'x'.repeat(10_000)}`]: {} } })[0];
   expect(fault && faultText(fault).length).toBeLessThan(200);
+});
+
+describe('a list of accounts', () => {
+  const fine = { mode: 0o644, size: 900 };
+  test.each([fine, { mode: 0, size: 0 }, { mode: 0o4755, size: 1024 * 1024 }])('may be a plain file: %o', (stat) => {
+    expect(listFault('/etc/passwd', stat)).toBeNull();
+  });
+  // As the engine says them: io/fs.FileMode.
+  test.each([
+    ['a pipe', 33_554_852],
+    ['a folder', 2_147_484_141],
+    ['a link', 134_218_239],
+    ['a device of bytes', 69_206_436],
+    ['a device of blocks', 67_109_284],
+    ['a socket', 16_777_645],
+  ])('may not be %s', (_what, mode) => {
+    const fault = listFault('/etc/group', { mode, size: 0 });
+    expect(fault && faultText(fault)).toBe('the image has something else than a plain file at /etc/group');
+  });
+  test('may not be without end', () => {
+    expect(listFault('/etc/passwd', { ...fine, size: 2 ** 40 })).not.toBeNull();
+  });
 });
