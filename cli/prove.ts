@@ -7,6 +7,7 @@ import { probeHost } from '../agent/adapters/probe-host.ts';
 import { proofFile } from '../agent/adapters/proofs.ts';
 import { systemRandom } from '../agent/adapters/random.ts';
 import { systemSensors } from '../agent/adapters/sensors.ts';
+import { createEngineWatch } from '../agent/engine-watch.ts';
 import { createProver } from '../agent/prover.ts';
 import type { Catalogue } from '../core/catalogue.ts';
 import { asFailure, fail } from '../core/errors.ts';
@@ -31,13 +32,22 @@ export type ProveHereOptions = {
 
 /** Tries to break out of the sandbox on this machine, without an agent. Throws as `createProver` and SETTINGS_BROKEN. */
 export async function proveHere({ dataDir, catalogue, log, onSuite }: ProveHereOptions): Promise<Proof> {
-  const { limits } = await settingsIn(dataDir);
+  const settings = await settingsIn(dataDir);
   const containers = dockerContainers({ log });
+  const closing = [containers.close];
   let told: Suite | null = null;
   try {
-    const engine = await containers.check();
+    const watched = {
+      ports: { clock: systemClock, log, containers, settings: { current: () => ({ kind: 'ok', settings }) as const } },
+      ...{ device: DOCTOR, catalogue: () => catalogue, wake: () => undefined },
+    };
+    const engine = createEngineWatch(watched);
+    closing.push(engine.close);
+    const left = await engine.look();
+    // What an earlier doctor left when it was killed. One that still runs has somebody at its door.
+    const ended = left.filter(({ state }) => state === 'exited' || state === 'created');
+    await Promise.all(ended.map(({ id }) => containers.remove(id)));
     const machine = await systemSensors({ idle: null, folder: dataDir }).machine();
-    if (engine.kind === 'ready') await sweep(containers);
     const prover = createProver({
       ports: {
         ...{ containers, log, clock: systemClock, random: systemRandom },
@@ -46,9 +56,9 @@ export async function proveHere({ dataDir, catalogue, log, onSuite }: ProveHereO
         seccompProfile: await readFile(resourcePath('seccomp.json'), 'utf8'),
       },
       ...{ device: DOCTOR, instance: systemRandom.hex32() },
-      engine: () => engine,
+      engine,
       catalogue: () => catalogue,
-      share: () => shareFrom(limits, machine),
+      share: () => shareFrom(settings.limits, machine),
       changed: () => {
         const suite = prover.view().running?.suite ?? null;
         if (suite !== null && suite !== told) onSuite(suite);
@@ -57,7 +67,7 @@ export async function proveHere({ dataDir, catalogue, log, onSuite }: ProveHereO
     });
     return await prover.prove();
   } finally {
-    containers.close();
+    for (const close of closing) close();
   }
 }
 
@@ -70,12 +80,6 @@ async function settingsIn(dataDir: string): Promise<Settings> {
   } catch (error) {
     return fail('SETTINGS_BROKEN', `${path} cannot be read: ${asFailure(error).message}; correct it`, {}, error);
   }
-}
-
-/** What an earlier doctor left when it was killed. One that still runs has somebody at its door. */
-async function sweep(containers: ReturnType<typeof dockerContainers>): Promise<void> {
-  const ended = (await containers.list(DOCTOR)).filter(({ state }) => state === 'exited' || state === 'created');
-  await Promise.all(ended.map(({ id }) => containers.remove(id)));
 }
 
 /** A proof for reading: a line for each group, one for each attempt that got out, and what it comes to. Pure. */

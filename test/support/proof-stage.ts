@@ -11,8 +11,9 @@ import type { ProbeId, ProbeResult, Proof } from '../../core/proof.ts';
 import type { ContainerSpec } from '../../core/sandbox.ts';
 import { buildImage } from './build-image.ts';
 import { randomAddress } from './random.ts';
-import { seccompProfile } from './transcode.ts';
+import { doorImage, seccompProfile } from './transcode.ts';
 
+const tag = 'idlemesh/test-probe:0.1.0';
 const folder = join(import.meta.dirname, '../../workloads/probe');
 
 /** What is taken away from a launch, in the Engine API's own words. */
@@ -42,10 +43,12 @@ export function relax(spec: ContainerSpec, { host, config, seccomp, newPrivilege
 }
 
 /** The probe on the real engine, under our launch or one that was relaxed on purpose. */
-export async function proofStage() {
-  const containers = dockerContainers({ log: () => undefined });
-  const [image, profile, text] = await Promise.all([
-    buildImage(folder, 'idlemesh/test-probe:0.1.0'),
+export async function proofStage(options: { readonly socketPath?: string; readonly runtime?: 'runsc' } = {}) {
+  const { runtime, ...where } = options;
+  const containers = dockerContainers({ log: () => undefined, ...where });
+  const [image, door, profile, text] = await Promise.all([
+    buildImage(folder, tag),
+    doorImage(),
     seccompProfile(),
     readFile(join(folder, 'manifest.json'), 'utf8'),
   ]);
@@ -54,6 +57,7 @@ export async function proofStage() {
   const host = probeHost({ log: () => undefined });
 
   return {
+    tag,
     containers,
     device,
     entry,
@@ -68,7 +72,15 @@ export async function proofStage() {
               run: (spec: ContainerSpec): Promise<ContainerRun> => containers.run(relax(spec, relaxed)),
             },
           },
-          ...{ entry, device, instance: 'proof', engine: 'test', owns: () => undefined, cancelled: () => false },
+          ...{
+            entry,
+            device,
+            launch: { door, ...(runtime === undefined ? {} : { runtime }) },
+            instance: 'proof',
+            engine: 'test',
+            owns: () => undefined,
+            cancelled: () => false,
+          },
           share: { cpuCores: 0.5, memoryBytes: 2 ** 30, pids: 512 },
         },
         () => undefined,
