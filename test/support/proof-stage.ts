@@ -24,6 +24,8 @@ export type Relaxed = {
   readonly seccomp?: 'default' | 'unconfined';
   /** `no-new-privileges` is not set. */
   readonly newPrivileges?: boolean;
+  /** What the probe is told that it may use of the processor; little, where others must not hide that it gets more. */
+  readonly cores?: number;
   /** Nothing of /proc and /sys is hidden. */
   readonly unmasked?: boolean;
 };
@@ -61,12 +63,12 @@ export async function proofStage(options: { readonly socketPath?: string; readon
     containers,
     device,
     entry,
-    prove: (relaxed: Relaxed = {}, aims: Partial<Awaited<ReturnType<typeof host.aims>>> = {}): Promise<Proof> =>
+    prove: (relaxed: Relaxed = {}): Promise<Proof> =>
       prove(
         {
           ports: {
             ...{ clock: systemClock, log: () => undefined, random: systemRandom, seccompProfile: profile },
-            probeHost: { ...host, aims: async () => ({ ...(await host.aims()), ...aims }) },
+            probeHost: host,
             containers: {
               ...containers,
               run: (spec: ContainerSpec): Promise<ContainerRun> => containers.run(relax(spec, relaxed)),
@@ -81,7 +83,7 @@ export async function proofStage(options: { readonly socketPath?: string; readon
             owns: () => undefined,
             cancelled: () => false,
           },
-          share: { cpuCores: 0.5, memoryBytes: 2 ** 30, pids: 512 },
+          share: { cpuCores: relaxed.cores ?? 0.5, memoryBytes: 2 ** 30, pids: 512 },
         },
         () => undefined,
       ),

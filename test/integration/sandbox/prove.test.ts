@@ -115,7 +115,7 @@ const CONTROLS: readonly (readonly [string, Relaxed, readonly ProbeId[], readonl
   ],
   [
     'no limits',
-    { host: NO_LIMITS },
+    { host: NO_LIMITS, cores: 0.1 },
     [
       'disk',
       'higher-limits',
