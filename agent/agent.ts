@@ -126,7 +126,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const mirror = createMirror(ports, picture);
   const book = createSwitchBook(ports);
   const prover = createProver({
-    ...{ ports, device: vault.device, instance, engine, share, changed: wake },
+    ...{ ports, device: vault.device, instance, engine, share, changed },
     catalogue: () => catalogue,
   });
   const doctor = () =>

@@ -57,8 +57,6 @@ export const PROBES = {
 } as const;
 export type ProbeId = keyof typeof PROBES;
 export const PROBE_IDS = Object.keys(PROBES) as readonly ProbeId[];
-export const probesOf = (suite: Suite | 'host'): readonly ProbeId[] =>
-  PROBE_IDS.filter((id) => PROBES[id].suite === suite);
 
 /** Text of the container's making: shown, so only what prints, and not much of it. */
 const shown = z
