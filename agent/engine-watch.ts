@@ -36,7 +36,9 @@ export type EngineWatch = {
 };
 
 type EngineWatchOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'settings'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers'> & {
+    readonly settings: Pick<Ports['settings'], 'current'>;
+  };
   readonly device: Address;
   readonly catalogue: () => Catalogue;
   readonly wake: () => void;
