@@ -39,11 +39,14 @@ export type EngineWatch = {
 };
 
 type EngineWatchOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'settings'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers'> & {
+    readonly settings: Pick<Ports['settings'], 'current'>;
+  };
   readonly device: Address;
   readonly catalogue: () => Catalogue;
-  readonly images: ImageKeeper;
-  readonly janitor: Pick<Janitor, 'consider' | 'due'>;
+  readonly images: Pick<ImageKeeper, 'look' | 'lacks' | 'offered' | 'fetching'>;
+  /** None where nothing is to be cleaned up. */
+  readonly janitor?: Pick<Janitor, 'consider' | 'due'>;
   readonly wake: () => void;
 };
 
@@ -110,7 +113,7 @@ export function createEngineWatch({
       if (before !== 'ready') {
         imagesDue = true;
         works = null;
-        janitor.due();
+        janitor?.due();
       }
       return;
     }
@@ -141,7 +144,7 @@ export function createEngineWatch({
     if (imagesDue) await findImages();
     await tryGvisor();
     const list = await containers.list(device);
-    janitor.consider();
+    janitor?.consider();
     return list;
   }
 
@@ -195,7 +198,7 @@ export function createEngineWatch({
     doubt() {
       due = true;
       imagesDue = true;
-      janitor.due();
+      janitor?.due();
       wake();
     },
     close() {

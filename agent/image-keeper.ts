@@ -51,7 +51,9 @@ export type ImageKeeper = {
 };
 
 type KeeperOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'random' | 'containers' | 'images' | 'imageRecord' | 'settings'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'random' | 'containers' | 'images' | 'imageRecord'> & {
+    readonly settings: Pick<Ports['settings'], 'current'>;
+  };
   readonly catalogue: () => Catalogue;
   /** Content that work runs on. */
   readonly inUse: () => readonly string[];
