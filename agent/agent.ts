@@ -47,8 +47,8 @@ type Judgement = { readonly signals: Signals; readonly decision: Decision };
 export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const { clock, log, vault, settings } = ports;
   const instance = ports.random.hex32();
-  const catalogue = EMPTY_CATALOGUE;
-  const machine = { cpuCores: 0, memoryBytes: 0 };
+  let catalogue = EMPTY_CATALOGUE;
+  let machine = { cpuCores: 0, memoryBytes: 0 };
   const slots: PerLane<number> = { ...SLOTS, ...options.slots };
   let memory = freshMemory();
   let last: Judgement | null = null;
@@ -56,7 +56,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   let helloLeases: ReadonlySet<string> = new Set();
   /** The last round failed. */
   let blind = false;
-  const unsubscribeSettings = (): void => undefined;
+  let unsubscribeSettings = (): void => undefined;
 
   const rounds = createRounds({ clock, round: () => round(), failed: (error) => lose(error), next: () => nextRound() });
   const { wake } = rounds;
