@@ -8,6 +8,7 @@ import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
 import { type Checkpoints, checkpointsIn, forsake, noCheckpoints, openCheckpoints } from './checkpoints.ts';
+import { type Egress, withEgress, workShare } from './egress.ts';
 import type { Launch } from './engine-watch.ts';
 import { type Ending, endingOf, failed, judge } from './job-ending.ts';
 import { collect, feed, holds, listen, type Output } from './job-io.ts';
@@ -63,7 +64,9 @@ export function startRunner(options: RunnerOptions): Runner {
   const { ports, lease, entry } = options;
   const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
-  let share = options.share;
+  const labels = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
+  let share = workShare(entry, options.share);
+  let egress: Egress | null = null;
   /** What the container was last told. */
   let limited = share;
   let limiting = false;
@@ -164,7 +167,11 @@ export function startRunner(options: RunnerOptions): Runner {
     }
     while (!allowed && !released) await pause(null);
     if (released) return { kind: 'released' };
-    const outcome = await runContainer(folder, input, output);
+    // Work and its way into the internet, where it has one, begin and end together.
+    const outcome = await withEgress(
+      { ports, entry, labels, launch: options.launch, share: options.share, lost: () => void removeContainer() },
+      (way) => runContainer(folder, input, output, way),
+    );
     if ('kind' in outcome) return outcome;
     restored = false;
     enter('uploading');
@@ -201,12 +208,12 @@ export function startRunner(options: RunnerOptions): Runner {
     return checkpoints;
   }
 
-  async function runContainer(folder: string, input: string, output: string): Promise<Output | Ending> {
-    const { leaseId, params, inputBytes } = lease;
-    const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
+  async function runContainer(folder: string, input: string, output: string, way: Egress): Promise<Output | Ending> {
+    const { params, inputBytes } = lease;
+    egress = way;
     limited = share;
-    const { door: image, ...runtime } = options.launch;
-    const grants = { door: await containers.door(entry.image, image, labels.device), ...runtime };
+    const { door: image, gateway: _way, ...runtime } = options.launch;
+    const grants = { door: await containers.door(entry.image, image, labels.device), ...way.grants, ...runtime };
     const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile, grants));
     running = run;
     void limit(run);
@@ -313,16 +320,19 @@ export function startRunner(options: RunnerOptions): Runner {
       else stopwatch.run();
       enter(yes ? 'frozen' : 'running');
     },
-    share(next) {
+    share(whole) {
+      const next = workShare(entry, whole);
       const same =
         next.cpuCores === share.cpuCores && next.memoryBytes === share.memoryBytes && next.pids === share.pids;
       if (same) return;
       share = next;
+      egress?.share(whole);
       options.changed();
       if (running !== null) void limit(running);
     },
     containerId: () => running?.containerId ?? null,
     tell(what) {
+      if (what !== 'stop') egress?.hold(what === 'freeze');
       if (running === null || !listening) return false;
       running.write(new TextEncoder().encode(`${what}\n`)).catch(() => undefined);
       return true;

@@ -1,5 +1,14 @@
 import type { EgressNeed } from './catalogue.ts';
-import { type ContainerSpec, containerSpec, EGRESS_FOLDER, LABEL, type Labels, type Share } from './sandbox.ts';
+import {
+  type ContainerLimits,
+  type ContainerSpec,
+  containerSpec,
+  EGRESS_FOLDER,
+  LABEL,
+  type Labels,
+  limitUpdate,
+  type Share,
+} from './sandbox.ts';
 import { withSockets } from './sockets.ts';
 
 /**
@@ -10,7 +19,12 @@ import { withSockets } from './sockets.ts';
 const MIB = 1024 * 1024;
 const MAX_CONNECTIONS = 32;
 const GATEWAY: Share = { cpuCores: 0.5, memoryBytes: 96 * MIB, pids: 32 };
-const PROGRAM = { id: 'gateway', version: '0.1.0', loadsCode: false, limits: { ...GATEWAY, scratchBytes: MIB, seconds: 86_400, maxInputBytes: 0, maxOutputBytes: 0 } } as const;
+const PROGRAM = {
+  id: 'gateway',
+  version: '0.1.0',
+  loadsCode: false,
+  limits: { ...GATEWAY, scratchBytes: MIB, seconds: 86_400, maxInputBytes: 0, maxOutputBytes: 0 },
+} as const;
 
 /** Work and its gateway stay within one share: the owner has allowed no more. */
 export function besideGateway(share: Share): { readonly work: Share; readonly gateway: Share } {
@@ -26,6 +40,8 @@ export function besideGateway(share: Share): { readonly work: Share; readonly ga
   };
   return { work, gateway };
 }
+
+export const gatewayLimits = (share: Share): ContainerLimits => limitUpdate(PROGRAM, share);
 
 type GatewayMount = {
   readonly Type: 'volume';
@@ -44,7 +60,7 @@ export type GatewaySpec = Omit<ContainerSpec, 'NetworkDisabled' | 'HostConfig'> 
   };
 };
 
-export const labelsOf = ({ lease, device, instance }: Labels): Readonly<Record<string, string>> => ({
+const labelsOf = ({ lease, device, instance }: Labels): Readonly<Record<string, string>> => ({
   [LABEL.role]: 'gateway',
   [LABEL.lease]: lease,
   [LABEL.device]: device,

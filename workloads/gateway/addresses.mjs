@@ -16,7 +16,8 @@ const V4_BITS = 96;
  */
 function parseV4(text) {
   const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255)) return null;
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255))
+    return null;
   return parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n);
 }
 

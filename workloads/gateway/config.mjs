@@ -12,13 +12,26 @@ import { parseRange } from './addresses.mjs';
  * }} Config
  */
 
-/** @type {(value: unknown) => value is Record<string, unknown>} */
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
 const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
-/** @type {(value: unknown, least: number) => value is number} */
+/**
+ * @param {unknown} value
+ * @param {number} least
+ * @returns {value is number}
+ */
 const isCount = (value, least) => typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
-/** @type {(value: unknown) => value is number | null} */
+/**
+ * @param {unknown} value
+ * @returns {value is number | null}
+ */
 const isRate = (value) => value === null || isCount(value, 0);
-/** @type {(value: unknown) => value is Rule} */
+/**
+ * @param {unknown} value
+ * @returns {value is Rule}
+ */
 const isRule = (value) =>
   isRecord(value) &&
   typeof value['host'] === 'string' &&

@@ -19,7 +19,8 @@ const CONNECT_MS = 10_000;
 export const allows = (rules, { host, port }) =>
   rules.some(
     (rule) =>
-      rule.ports.includes(port) && (rule.host.startsWith('*.') ? host.endsWith(rule.host.slice(1)) : host === rule.host),
+      rule.ports.includes(port) &&
+      (rule.host.startsWith('*.') ? host.endsWith(rule.host.slice(1)) : host === rule.host),
   );
 
 /**
@@ -73,7 +74,8 @@ function reach(address, port) {
 export async function dial(target, { rules, resolve, own }) {
   const { host, port } = target;
   // Before anybody is asked for it: a name can carry a secret out.
-  if (!allows(rules, target)) throw new Refusal(403, 'not-listed', `${host}:${port} is not among what this work may reach`);
+  if (!allows(rules, target))
+    throw new Refusal(403, 'not-listed', `${host}:${port} is not among what this work may reach`);
   for (const address of await addressesOf(host, resolve, own)) {
     const socket = await reach(address, port).catch(() => null);
     if (socket !== null) return socket;

@@ -10,7 +10,8 @@ import { Refusal } from './refusal.mjs';
 
 export const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_FIELDS = 100;
-const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[ \t\x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*$/;
+const FIELD =
+  /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[ \t\x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*$/;
 const END = Buffer.from('\r\n\r\n');
 
 /** @type {(message: string) => never} */
@@ -142,7 +143,8 @@ export function readRequest(head) {
     return { kind: 'connect', target };
   }
   const [, authority = '', path = ''] =
-    /^http:\/\/([^/?#]*)([/?][^#]*)?$/i.exec(to) ?? malformed('the target must be http://name/path, or CONNECT for TLS');
+    /^http:\/\/([^/?#]*)([/?][^#]*)?$/i.exec(to) ??
+    malformed('the target must be http://name/path, or CONNECT for TLS');
   // Somebody who speaks HTTP/1.0 would not understand the answer to what goes on as HTTP/1.1.
   if (valuesOf(head, 'host').length === 0 || head.first.endsWith('1.0')) malformed('HTTP/1.1 with a Host is wanted');
   const target = parseAuthority(authority, 80);

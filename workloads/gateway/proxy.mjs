@@ -79,7 +79,9 @@ async function copyDown(server, arrived, back) {
 async function copyAnswer(server, arrived, back) {
   /** @type {Chunks} */
   const chunks = server[Symbol.asyncIterator]();
-  for (let begin = Buffer.alloc(0); ; ) {
+  /** @type {Buffer} */
+  let begin = Buffer.alloc(0);
+  for (;;) {
     const { head, rest } = await readHead(chunks, arrived, begin);
     const whole = readAnswer(head);
     begin = rest;
