@@ -15,6 +15,9 @@ import type { ContainerRun, Ports } from './ports.ts';
 
 /** A gateway that has not said by then that it listens is none. */
 const READY_MS = 20_000;
+/** A container on its way out keeps its volume until it is gone. */
+const AGAIN_MS = 500;
+const TRIES = 10;
 
 /** What has passed through a gateway, and what it has refused, by reason. */
 export type EgressCounters = {
@@ -77,7 +80,7 @@ export async function openEgress(options: EgressOptions): Promise<Egress> {
 
 async function gateway(options: EgressOptions, need: EgressNeed, image: string): Promise<Egress> {
   const { ports, labels } = options;
-  const { containers, log } = ports;
+  const { containers, log, clock } = ports;
   const name = `idlemesh-egress-${labels.lease.slice(2, 18)}-${labels.instance.slice(-8)}`;
   let run: ContainerRun | null = null;
   let counters: EgressCounters | null = null;
@@ -89,7 +92,14 @@ async function gateway(options: EgressOptions, need: EgressNeed, image: string):
     // Without its door it ends by itself, whatever the engine does.
     run?.shut();
     if (run !== null) await containers.remove(run.containerId).catch(told);
-    await containers.egress.close(name).catch(told);
+    for (let left = TRIES; left > 0; left -= 1) {
+      const failure = await containers.egress.close(name).catch(asFailure);
+      if (failure === undefined) return;
+      if (left === 1 || failure.code !== 'REFUSED') return told(failure);
+      await new Promise<void>((resolve) => {
+        clock.after(AGAIN_MS, resolve);
+      });
+    }
   }
   const close = (): Promise<void> => {
     closing ??= tearDown();

@@ -30,6 +30,8 @@ export function createMeter({ maxBytes, bytesPerSecond, now, after }) {
   /** Bytes that may pass now; below zero: how many are owed first. */
   let credit = 0;
   let at = now();
+  /** What is smaller than the piece that did not fit does not pass either. */
+  let spent = false;
   /** @type {(() => void)[]} */
   const waiting = [];
   let cancel = () => {};
@@ -51,7 +53,8 @@ export function createMeter({ maxBytes, bytesPerSecond, now, after }) {
 
   return {
     async pass(way, bytes) {
-      if (counted.sent + counted.received + bytes > maxBytes) {
+      spent ||= counted.sent + counted.received + bytes > maxBytes;
+      if (spent) {
         throw new Refusal(403, 'bytes', `no more than ${maxBytes} bytes may pass in one run`);
       }
       counted[way] += bytes;

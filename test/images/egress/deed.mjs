@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
@@ -26,7 +27,7 @@ const AsyncFunction = /** @type {FunctionConstructor} */ (async () => undefined)
 const lines = createInterface({ input: process.stdin });
 lines.once('line', async (header) => {
   const code = Buffer.from(JSON.parse(header).params.deed, 'base64').toString();
-  const result = await AsyncFunction('raw', 'get', code)(raw, get);
+  const result = await AsyncFunction('raw', 'get', 'require', code)(raw, get, createRequire(import.meta.url));
   process.stdout.write(JSON.stringify(result ?? null), () => {
     process.stderr.write('{"done":true}\n', () => process.exit(0));
   });

@@ -75,9 +75,9 @@ test('a redirect is handed back and not followed, and where it leads is refused'
 test('a second request behind a first one is never carried out', async () => {
   const second = 'GET http://files.example.org/ HTTP/1.1\\r\\nHost: bridge.example.org\\r\\n\\r\\n';
   const answers = (await stage.does(`
-    const get = 'GET http://files.example.org/ HTTP/1.1\\r\\nHost: files.example.org\\r\\n\\r\\n';
+    const first = 'GET http://files.example.org/ HTTP/1.1\\r\\nHost: files.example.org\\r\\n\\r\\n';
     const post = (fields) => 'POST http://files.example.org/ HTTP/1.1\\r\\nHost: files.example.org\\r\\n' + fields + '\\r\\n\\r\\n';
-    return [await raw(get + '${second}'), await raw(post('Content-Length: 5\\r\\nTransfer-Encoding: chunked') + '0\\r\\n\\r\\n'),
+    return [await raw(first + '${second}'), await raw(post('Content-Length: 5\\r\\nTransfer-Encoding: chunked') + '0\\r\\n\\r\\n'),
       await raw(post('Content-Length: 3') + 'abc' + '${second}'), await raw(post('Content-Length: 3') + 'abc')];
   `)) as string[];
   expect(answers.map(statusOf)).toEqual(['400', '411', '400', '200']);
