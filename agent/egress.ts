@@ -123,7 +123,7 @@ async function gateway(options: EgressOptions, need: EgressNeed, image: string):
       options.lost();
     };
     await listening(started, ports, (said) => {
-      if (said.last !== undefined && said.refused !== counters?.refused)
+      if (said.last !== undefined && total(said) !== total(counters))
         log('debug', 'egress-refused', { leaseId: labels.lease, ...said.last });
       counters = { sent: said.sent, received: said.received, refused: said.refused };
     });
@@ -156,6 +156,9 @@ export async function withEgress<T>(options: EgressOptions, work: (egress: Egres
     await egress.close();
   }
 }
+
+const total = (counters: EgressCounters | null): number =>
+  Object.values(counters?.refused ?? {}).reduce((sum, count) => sum + count, 0);
 
 type Said = EgressCounters & { readonly last?: Readonly<Record<string, unknown>> };
 

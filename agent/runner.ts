@@ -65,7 +65,8 @@ export function startRunner(options: RunnerOptions): Runner {
   const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
   const labels = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
-  let share = workShare(entry, options.share);
+  let whole = options.share;
+  let share = workShare(entry, whole);
   let egress: Egress | null = null;
   /** What the container was last told. */
   let limited = share;
@@ -167,11 +168,8 @@ export function startRunner(options: RunnerOptions): Runner {
     }
     while (!allowed && !released) await pause(null);
     if (released) return { kind: 'released' };
-    // Work and its way into the internet, where it has one, begin and end together.
-    const outcome = await withEgress(
-      { ports, entry, labels, launch: options.launch, share: options.share, lost: () => void removeContainer() },
-      (way) => runContainer(folder, input, output, way),
-    );
+    const way = { ports, entry, labels, launch: options.launch, share: whole, lost: () => void removeContainer() };
+    const outcome = await withEgress(way, (opened) => runContainer(folder, input, output, opened));
     if ('kind' in outcome) return outcome;
     restored = false;
     enter('uploading');
@@ -320,13 +318,14 @@ export function startRunner(options: RunnerOptions): Runner {
       else stopwatch.run();
       enter(yes ? 'frozen' : 'running');
     },
-    share(whole) {
-      const next = workShare(entry, whole);
+    share(given) {
+      whole = given;
+      const next = workShare(entry, given);
       const same =
         next.cpuCores === share.cpuCores && next.memoryBytes === share.memoryBytes && next.pids === share.pids;
       if (same) return;
       share = next;
-      egress?.share(whole);
+      egress?.share(given);
       options.changed();
       if (running !== null) void limit(running);
     },

@@ -24,11 +24,15 @@ type Job = {
 
 class FakeEgress implements EgressEngine {
   readonly names = new Set<string>();
+  /** What a gateway says first. */
+  says = '{"ready":true}';
   ranges = (): readonly string[] => ['192.168.1.7/24'];
   open = async ({ Name }: VolumeSpec): Promise<void> => void this.names.add(Name);
   close = async (name: string): Promise<void> => void this.names.delete(name);
   sweep = async (): Promise<void> => undefined;
 }
+
+const isGateway = ({ spec }: Job): boolean => spec.Labels[LABEL.role] === 'gateway';
 
 /** An engine whose containers say the transcode job's lines and answer their input backwards, when told or at once. */
 export class FakeContainers implements Containers {
@@ -45,7 +49,8 @@ export class FakeContainers implements Containers {
   #next = 1;
   closed = false;
 
-  jobs = (): readonly Job[] => [...this.#jobs.values()];
+  jobs = (): readonly Job[] => [...this.#jobs.values()].filter((job) => !isGateway(job));
+  gateways = (): readonly Job[] => [...this.#jobs.values()].filter(isGateway);
   /** What each may use of the processor, in cores. */
   cores = (): readonly number[] => this.jobs().map(({ limits }) => coresOf(limits));
   listeners = (): number => this.#listeners.size;
@@ -108,6 +113,7 @@ export class FakeContainers implements Containers {
     };
     this.#jobs.set(id, job);
     this.started.push(spec);
+    if (isGateway(job)) this.say(id, this.egress.says);
     this.#stir();
     return {
       containerId: id,
