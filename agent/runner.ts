@@ -191,12 +191,8 @@ export function startRunner(options: RunnerOptions): Runner {
     const maxBytes = CHECKPOINTS_TO_OUTPUT * entry.limits.maxOutputBytes;
     const failed = (error: unknown): void =>
       log('warn', 'checkpoints-not-kept', { leaseId: lease.leaseId, detail: asFailure(error).message });
-    const checkpoints = await openCheckpoints({
-      path: checkpointsIn(folder),
-      maxBytes,
-      progress: () => progress,
-      failed,
-    }).catch((error: unknown) => {
+    const wanted = { path: checkpointsIn(folder), maxBytes, progress: () => progress, failed };
+    const checkpoints = await openCheckpoints(wanted).catch((error: unknown) => {
       failed(error);
       return noCheckpoints(maxBytes);
     });
