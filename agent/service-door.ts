@@ -3,8 +3,15 @@ import { asFailure } from '../core/errors.ts';
 import type { FrameGuard } from './frame-guard.ts';
 import type { ContainerRun } from './ports.ts';
 
-/** A container's input and output as one stream. `left`: no more will be written; who ends or destroys it shuts the run. */
-export function doorOf(run: ContainerRun, guard: Pick<FrameGuard, 'see'>, left: () => void): Duplex {
+type DoorEvents = {
+  /** Nothing more will be written: the session has left. */
+  readonly left: () => void;
+  /** The container's output is at its end. The stream does not end with it: whoever owns it says why, and destroys it. */
+  readonly gone: () => void;
+};
+
+/** A container's input and output as one stream. Closing the container's door is its owner's. */
+export function doorOf(run: ContainerRun, guard: Pick<FrameGuard, 'see'>, { left, gone }: DoorEvents): Duplex {
   const source = run.stdout[Symbol.asyncIterator]();
   const send = (chunk: Uint8Array, done: (error?: Error | null) => void): void =>
     void run.write(chunk).then(() => done(), done);
@@ -20,7 +27,7 @@ export function doorOf(run: ContainerRun, guard: Pick<FrameGuard, 'see'>, left: 
     read() {
       source.next().then(
         ({ done, value }) => {
-          if (done === true) return door.push(null);
+          if (done === true) return gone();
           try {
             guard.see(value);
             return door.push(value);

@@ -7,8 +7,10 @@ import { doorOf } from './service-door.ts';
 import { createPatience } from './service-patience.ts';
 
 /** Streams at a time; with the window of each, the most that unread answers hold: 32 MiB. */
-const MOST_STREAMS = 128;
-const WINDOW_BYTES = 256 * 1024;
+const MOST_STREAMS = 64;
+const WINDOW_BYTES = 512 * 1024;
+/** Of all streams together, on the way. Node gives it back as data comes in, read or unread. */
+const WINDOW_OF_ALL_BYTES = 4 * 1024 * 1024;
 const FRAME_BYTES = 64 * 1024;
 const HEADER_BYTES = 16 * 1024;
 const HEADER_LINES = 64;
@@ -20,7 +22,7 @@ const MOST_RESETS = 64;
 const PING_EVERY_MS = 10_000;
 const PING_MS = 20_000;
 const SILENCE_MS = 30_000;
-const FAREWELL_MS = 1_000;
+const EXIT_MS = 1_000;
 const TAIL_LINES = 8;
 const TAIL_CHARACTERS = 400;
 
@@ -59,8 +61,8 @@ export type Service = {
   readonly frozen: (yes: boolean) => void;
   /** Why it is over; null: it was closed. */
   readonly ended: Promise<Failure | null>;
-  /** Says farewell and closes the door, which ends the container. */
-  readonly close: () => Promise<void>;
+  /** Closes the door, which ends the container. */
+  readonly close: () => void;
 };
 
 export type ServiceOptions = {
@@ -75,7 +77,13 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
   const { clock, passage, pingEveryMs = PING_EVERY_MS, pingMs = PING_MS } = options;
   const guard = createFrameGuard(clock);
   // Nothing but an error of the peer's makes the session leave by itself.
-  const door = doorOf(run, guard, () => failed('the service does not keep to HTTP/2'));
+  const door = doorOf(run, guard, {
+    left: () => failed('the service does not keep to HTTP/2'),
+    // How it ended is worth waiting for.
+    gone() {
+      cancelGone = clock.after(EXIT_MS, () => failed('the service closed its output'));
+    },
+  });
   const patience = createPatience(clock);
   const tail: string[] = [];
   const queue: (() => void)[] = [];
@@ -83,7 +91,7 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
   let resets = 0;
   let over: Failure | null = null;
   let closed = false;
-  let leaving = false;
+  let cancelGone = (): void => undefined;
   let settle: (failure: Failure | null) => void = () => undefined;
   const ended = new Promise<Failure | null>((resolve) => {
     settle = resolve;
@@ -100,6 +108,8 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
     },
   });
 
+  session.once('connect', () => session.setLocalWindowSize(WINDOW_OF_ALL_BYTES));
+
   function end(failure: Failure | null): void {
     if (closed) return;
     closed = true;
@@ -107,14 +117,17 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
     const message = failure === null ? 'the service was closed' : `${failure.message}${said && `; it said: ${said}`}`;
     over = new Failure(failure === null ? 'CANCELLED' : 'WORKLOAD_FAILED', message, {}, failure?.cause);
     patience.close();
-    session.destroy();
-    door.destroy();
+    cancelGone();
     run.shut();
+    // Not within a call of the session's or the stream's own: Node takes that for its own mistake, and the process with it.
+    setImmediate(() => {
+      session.destroy();
+      door.destroy();
+    });
     for (const go of queue.splice(0)) go();
     settle(failure === null ? null : over);
   }
-  const failed = (message: string, cause?: unknown): void =>
-    end(leaving ? null : new Failure('WORKLOAD_FAILED', message, {}, cause));
+  const failed = (message: string, cause?: unknown): void => end(new Failure('WORKLOAD_FAILED', message, {}, cause));
 
   door.on('error', (error) => failed(error instanceof Failure ? error.message : 'its door broke', error));
   session.on('error', (error) => failed(`the service does not speak HTTP/2: ${error.message}`, error));
@@ -276,17 +289,8 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
     ping,
     frozen: patience.frozen,
     ended,
-    async close() {
-      leaving = true;
-      if (!closed) await Promise.race([farewell(), new Promise<void>((done) => void clock.after(FAREWELL_MS, done))]);
-      end(null);
-    },
+    close: () => end(null),
   };
-
-  async function farewell(): Promise<void> {
-    if (open > 0) return;
-    await new Promise<void>((resolve) => session.close(resolve));
-  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../../agent/adapters/clock.ts';
 import { openService, type Service } from '../../../../agent/service.ts';
@@ -47,7 +48,7 @@ function peer(reads = true) {
 async function flood(output: NodeJS.WritableStream, service: Service, bytes: Buffer): Promise<number> {
   let over = false;
   let sent = 0;
-  service.ended.then(() => {
+  void service.ended.then(() => {
     over = true;
   });
   const block = Buffer.concat(Array.from({ length: Math.ceil(65_536 / bytes.length) }, () => bytes));
@@ -115,7 +116,7 @@ test('headers without end, too many of them, and too long ones end the request o
   const lines = Buffer.concat(Array.from({ length: 2_000 }, () => Buffer.from([0x00, 0x01, 0x61, 0x01, 0x62])));
   many.output.write(frame(TYPE.headers, END_HEADERS, 1, Buffer.concat([OK, lines])));
   expect(await refused).toMatchObject({ code: 'WORKLOAD_FAILED' });
-  await many.service.close();
+  many.service.close();
 });
 
 test('streams that are reset as soon as they are opened end the service', async () => {
@@ -172,6 +173,44 @@ test('a peer that never reads, and promises a window as large as can be, costs n
     message: expect.stringMatching(/answered nothing for 2 s/),
   });
   expect(new Set(await Promise.all(requests))).toEqual(new Set(['WORKLOAD_FAILED']));
+});
+
+test('whatever bytes come, and wherever they break, the service ends or lives, and nothing is thrown elsewhere', async () => {
+  const kinds = [...Object.values(TYPE), 2, 5, 7, 10, 200];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          ...{
+            kind: fc.constantFrom(...kinds),
+            flags: fc.nat(255),
+            stream: fc.constantFrom(0, 1, 2, 3, 5, 0x7fffffff),
+          },
+          ...{ payload: fc.uint8Array({ maxLength: 64 }), lie: fc.constantFrom(0, 0, 0, 0, 1, 70_000) },
+        }),
+        { maxLength: 30 },
+      ),
+      fc.integer({ min: 1, max: 40 }),
+      async (frames, cut) => {
+        const { service, output } = peer();
+        output.write(HELLO);
+        const answers = [service.request(get), service.request({ ...get, silenceMs: 1 })].map((answer) =>
+          answer.then(({ body }) => body[Symbol.asyncIterator]().next()).catch((error: unknown) => error),
+        );
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const { kind, flags, stream, payload, lie } of frames) {
+          const bytes = frame(kind, flags, stream, Buffer.from(payload));
+          bytes.writeUIntBE((payload.length + lie) & 0xffffff, 0, 3);
+          for (let at = 0; at < bytes.length && !output.writableEnded; at += cut)
+            output.write(bytes.subarray(at, at + cut));
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+        service.close();
+        for (const answer of await Promise.all(answers)) expect(answer).toBeDefined();
+      },
+    ),
+    { numRuns: 150 },
+  );
 });
 
 test('what a service says about itself is bounded', async () => {
