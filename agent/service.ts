@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { asFailure, Failure, fail } from '../core/errors.ts';
 import { createFrameGuard } from './frame-guard.ts';
-import type { Clock, ContainerRun } from './ports.ts';
+import type { Clock, ContainerRun, Passage } from './ports.ts';
 import { doorOf } from './service-door.ts';
 import { createPatience } from './service-patience.ts';
 
@@ -25,9 +25,6 @@ const SILENCE_MS = 30_000;
 const EXIT_MS = 1_000;
 const TAIL_LINES = 8;
 const TAIL_CHARACTERS = 400;
-
-/** What a byte passes on its way: counted, and held back to the owner's rate. Throws when aborted. */
-export type Passage = (direction: 'in' | 'out', bytes: number, signal?: AbortSignal) => Promise<void>;
 
 export type ServiceRequest = {
   readonly method: string;
@@ -67,14 +64,14 @@ export type Service = {
 
 export type ServiceOptions = {
   readonly clock: Clock;
-  /** In: towards the service. */
-  readonly passage?: Passage;
+  /** For each stream. What the service is sent came in, and what it answers goes out. */
+  readonly passage?: () => Passage;
   readonly pingEveryMs?: number;
   readonly pingMs?: number;
 };
 
 export function openService(run: ContainerRun, options: ServiceOptions): Service {
-  const { clock, passage, pingEveryMs = PING_EVERY_MS, pingMs = PING_MS } = options;
+  const { clock, pingEveryMs = PING_EVERY_MS, pingMs = PING_MS } = options;
   const guard = createFrameGuard(clock);
   // Nothing but an error of the peer's makes the session leave by itself.
   const door = doorOf(run, guard, {
@@ -212,14 +209,15 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
       cause ??
       new Failure('WORKLOAD_FAILED', `the service broke the stream off (code ${stream.rstCode ?? 0})`, {}, error);
 
-    const sent = send(stream, wanted, patient).catch((error: unknown) => stop(asFailure(error)));
+    const passage = options.passage?.();
+    const sent = send(stream, wanted, patient, passage).catch((error: unknown) => stop(asFailure(error)));
     try {
       const answered = responseOf(stream);
       // A peer that waits for the rest of what it is sent is not silent.
       void sent.then(() => patient(answered).catch(() => undefined));
       const { status, headers } = await answered;
       heard = true;
-      const body = read(stream, wanted, { sent, next, patient, why, stop });
+      const body = read(stream, wanted, { sent, next, patient, passage, why, stop });
       const cancel = async (): Promise<IteratorResult<Uint8Array>> => {
         abort();
         return await body.return(undefined);
@@ -235,6 +233,7 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
     stream: ClientHttp2Stream,
     { body, signal }: ServiceRequest,
     patient: <T>(answer: Promise<T>) => Promise<T>,
+    passage: Passage | undefined,
   ): Promise<void> {
     if (body === undefined) return;
     for await (const chunk of body) {
@@ -253,6 +252,7 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
       readonly sent: Promise<void>;
       readonly next: () => Promise<Buffer | null>;
       readonly patient: <T>(answer: Promise<T>) => Promise<T>;
+      readonly passage: Passage | undefined;
       readonly why: (error?: unknown) => Failure;
       readonly stop: (failure: Failure) => void;
     },
@@ -272,7 +272,7 @@ export function openService(run: ContainerRun, options: ServiceOptions): Service
           failed(`the service answered more than the ${maxAnswerBytes} bytes that it was asked for`);
           throw by.why();
         }
-        await passage?.('out', chunk.length, signal);
+        await by.passage?.('out', chunk.length, signal);
         yield chunk;
       }
       whole = stream.readableEnded && (stream.rstCode ?? 0) === constants.NGHTTP2_NO_ERROR && over === null;

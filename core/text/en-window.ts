@@ -1,5 +1,6 @@
 import { enDoctor } from './en-doctor.ts';
 import { enProof } from './en-proof.ts';
+import { enNetwork } from './en-network.ts';
 import { enSharing } from './en-sharing.ts';
 import { enWords } from './en-words.ts';
 import { gibibytes } from './format.ts';
@@ -9,6 +10,7 @@ export const enWindow = {
   ...enWords,
   ...enSharing,
   proof: enProof,
+  network: enNetwork,
   frame: {
     navigation: 'Views',
     overview: 'Overview',

@@ -78,6 +78,10 @@ export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot 
     engine: { kind: 'ready', version: '20.10.24' },
     coordinator: { kind: 'connected', since: now - HOUR },
     network: { name: 'Practice', tokenSymbol: 'PRACTICE', chainId: 31_337 },
+    traffic: {
+      ...{ monthBytesIn: 41.3 * GIB, monthBytesOut: 12.7 * GIB, capBytes: null, resetsAt: now + 9 * DAY },
+      ...{ inPerSecond: 2_300_000, outPerSecond: 410_000 },
+    },
     machine: { cpuCores: 16, memoryBytes: 31.2 * GIB },
     settings: defaultSettings(),
     ...change,

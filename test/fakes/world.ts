@@ -17,6 +17,7 @@ import { FakeDisk, FakeLedger } from './ledger.ts';
 import { FakeNetwork } from './network.ts';
 import { FakeProbeHost, FakeProofs } from './proof.ts';
 import { FakeNetworkMemory, FakeSensors, FakeSettings, FakeVault, FakeWorkspace } from './small.ts';
+import { FakeTrafficStore, trafficOf } from './traffic.ts';
 
 const MIB = 1024 * 1024;
 export const IMAGE = `sha256:${'ab'.repeat(32)}`;
@@ -52,6 +53,8 @@ export class World {
   readonly networks: FakeNetworkMemory;
   readonly #lives: { alive: boolean }[] = [];
   readonly history: FakeHistory;
+  /** What was counted, as the file has it. */
+  readonly traffic: FakeTrafficStore;
   readonly workspace: FakeWorkspace;
   readonly probeHost = new FakeProbeHost();
   readonly proofs: FakeProofs;
@@ -68,6 +71,7 @@ export class World {
     this.vault = before?.vault ?? new FakeVault();
     this.networks = before?.networks ?? new FakeNetworkMemory();
     this.proofs = before?.proofs ?? new FakeProofs();
+    this.traffic = before?.traffic ?? new FakeTrafficStore();
     this.history = before?.history ?? new FakeHistory();
     this.workspace = new FakeWorkspace(before?.workspace.path ?? mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
     this.entry = before?.entry ?? ENTRY;
@@ -91,6 +95,7 @@ export class World {
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
       machineFacts: async () => MACHINE,
+      traffic: trafficOf(this.clock, this.traffic),
       catalogue: { load: async () => ({ version: 1, entries: [this.entry] }) },
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ seccompProfile: '{}', platform: 'test' },

@@ -219,7 +219,7 @@ test('every byte passes the meter, and a passage that holds back holds the strea
   const passed = { in: 0, out: 0 };
   let gate: () => void = () => undefined;
   const { service } = stage(echo, {
-    passage: async (direction, bytes) => {
+    passage: () => async (direction, bytes) => {
       passed[direction] += bytes;
       if (direction === 'out') await new Promise<void>((resolve) => (gate = resolve));
     },
