@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AgentOptions, createAgent } from '../../agent/agent.ts';
 import type { Agent } from '../../agent/api.ts';
-import type { Ports } from '../../agent/ports.ts';
+import type { Ports, Traffic } from '../../agent/ports.ts';
 import type { CatalogueEntry } from '../../core/catalogue.ts';
 import type { MachineFacts } from '../../core/doctor.ts';
 import type { Hex32 } from '../../core/primitives.ts';
@@ -53,8 +53,9 @@ export class World {
   readonly networks: FakeNetworkMemory;
   readonly #lives: { alive: boolean }[] = [];
   readonly history: FakeHistory;
-  /** What was counted, as the file has it. */
+  /** What was counted, as the file has it, and who counts. */
   readonly traffic: FakeTrafficStore;
+  readonly meter: Traffic;
   readonly workspace: FakeWorkspace;
   readonly probeHost = new FakeProbeHost();
   readonly proofs: FakeProofs;
@@ -72,6 +73,7 @@ export class World {
     this.networks = before?.networks ?? new FakeNetworkMemory();
     this.proofs = before?.proofs ?? new FakeProofs();
     this.traffic = before?.traffic ?? new FakeTrafficStore();
+    this.meter = trafficOf(this.clock, this.traffic);
     this.history = before?.history ?? new FakeHistory();
     this.workspace = new FakeWorkspace(before?.workspace.path ?? mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
     this.entry = before?.entry ?? ENTRY;
@@ -95,7 +97,7 @@ export class World {
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
       machineFacts: async () => MACHINE,
-      traffic: trafficOf(this.clock, this.traffic),
+      traffic: this.meter,
       catalogue: { load: async () => ({ version: 1, entries: [this.entry] }) },
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ seccompProfile: '{}', platform: 'test' },
