@@ -167,8 +167,13 @@ export function busyMachine(now: number): Partial<Snapshot> {
       sources: sensor === 'power' ? [] : ['logind', 'X11'].slice(sensor === 'idle' ? 0 : 1),
     })),
     running: [],
+    traffic: {
+      ...{ monthBytesIn: 61.3 * GIB, monthBytesOut: 22.1 * GIB, capBytes: 100 * GIB, resetsAt: now + 9 * DAY },
+      ...{ inPerSecond: 0, outPerSecond: 120_000 },
+    },
     settings: applyPatch(defaultSettings(), {
       rules: { maxTemperatureC: null },
+      limits: { network: { idleDownMbps: null, monthlyCapGiB: 100 } },
       lanes: { cpu: { rules: { idleAfterSeconds: 60 } } },
       games: { own: ['stardew', 'My Own Engine'], ignored: ['obs'] },
       schedule: {
