@@ -3,18 +3,12 @@ import type { TrafficView } from '../../core/snapshot.ts';
 import { calendarDay } from '../../core/text/format.ts';
 import { momentAt } from '../format.ts';
 import { useFrame } from '../frame.ts';
-import { useSetting } from '../hooks.ts';
-import { Dial } from '../parts/controls.tsx';
-import { FailureNotice } from '../parts/notice.tsx';
-import { stopsWith } from './rules.tsx';
+import { StopDial } from './stop-dial.tsx';
 
 const GIB = 1024 ** 3;
 const BITS_PER_MBIT = 1_000_000;
 const RATES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] as const;
 const CAPS = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000] as const;
-/** Beyond the last stop: no limit. A setting is one plain value, and no limit is 0. */
-const UNLIMITED = 0;
-
 type Key = keyof Settings['limits']['network'];
 type Name = 'idleDown' | 'idleUp' | 'busyDown' | 'busyUp' | 'cap';
 const DIALS: readonly { readonly of: Key; readonly name: Name; readonly meaning: 'idle' | 'busy' | 'cap' }[] = [
@@ -26,28 +20,18 @@ const DIALS: readonly { readonly of: Key; readonly name: Name; readonly meaning:
 ];
 
 function LineDial({ of, name, meaning }: (typeof DIALS)[number]) {
-  const { snapshot, text, format } = useFrame();
+  const { snapshot, text } = useFrame();
   const words = text.window.network;
-  const present = snapshot.settings.limits.network[of] ?? UNLIMITED;
-  const { value, change, failure, dismiss } = useSetting(present, (limit) => ({
-    limits: { network: { [of]: limit === UNLIMITED ? null : limit } },
-  }));
-  const all = [...stopsWith(name === 'cap' ? CAPS : RATES, present), UNLIMITED];
-  const amount = format.number(value);
   return (
-    <>
-      <Dial
-        label={words[name]}
-        meaning={words[`${meaning}Meaning`]}
-        said={value === UNLIMITED ? words.unlimited : name === 'cap' ? words.data(amount) : words.rate(amount)}
-        value={Math.max(0, all.indexOf(value))}
-        min={0}
-        max={all.length - 1}
-        step={1}
-        onChange={(at) => change(all[at] ?? present)}
-      />
-      <FailureNotice title={text.window.limits.failed} failure={failure} onDismiss={dismiss} />
-    </>
+    <StopDial
+      label={words[name]}
+      meaning={words[`${meaning}Meaning`]}
+      stops={name === 'cap' ? CAPS : RATES}
+      present={snapshot.settings.limits.network[of]}
+      said={name === 'cap' ? words.data : words.rate}
+      none={words.unlimited}
+      patch={(limit) => ({ limits: { network: { [of]: limit } } })}
+    />
   );
 }
 
