@@ -1,6 +1,6 @@
 import { enDoctor } from './en-doctor.ts';
-import { enProof } from './en-proof.ts';
 import { enNetwork } from './en-network.ts';
+import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
 import { enWords } from './en-words.ts';
 import { gibibytes } from './format.ts';

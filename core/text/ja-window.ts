@@ -1,8 +1,8 @@
 import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
 import { jaDoctor } from './ja-doctor.ts';
-import { jaProof } from './ja-proof.ts';
 import { jaNetwork } from './ja-network.ts';
+import { jaProof } from './ja-proof.ts';
 import { jaSharing } from './ja-sharing.ts';
 import { jaWords } from './ja-words.ts';
 
