@@ -11,7 +11,8 @@ export const enNetwork = {
   busyDown: 'Download while you are here',
   busyUp: 'Upload while you are here',
   idleMeaning: 'Of your line, for all work together.',
-  busyMeaning: 'Also while a game runs. Finished results still go out, slowly.',
+  busyMeaning: 'Also while a game runs.',
+  resultsMeaning: 'Also while a game runs: finished results still go out, slowly.',
   cap: 'Data each month',
   capMeaning:
     'Received and sent together. Work rests a little before it is reached: a twentieth, at most 1 GiB, is kept for the results of work in hand.',

@@ -11,11 +11,15 @@ const RATES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] as const;
 const CAPS = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000] as const;
 type Key = keyof Settings['limits']['network'];
 type Name = 'idleDown' | 'idleUp' | 'busyDown' | 'busyUp' | 'cap';
-const DIALS: readonly { readonly of: Key; readonly name: Name; readonly meaning: 'idle' | 'busy' | 'cap' }[] = [
+const DIALS: readonly {
+  readonly of: Key;
+  readonly name: Name;
+  readonly meaning: 'idle' | 'busy' | 'results' | 'cap';
+}[] = [
   { of: 'idleDownMbps', name: 'idleDown', meaning: 'idle' },
   { of: 'idleUpMbps', name: 'idleUp', meaning: 'idle' },
   { of: 'busyDownMbps', name: 'busyDown', meaning: 'busy' },
-  { of: 'busyUpMbps', name: 'busyUp', meaning: 'busy' },
+  { of: 'busyUpMbps', name: 'busyUp', meaning: 'results' },
   { of: 'monthlyCapGiB', name: 'cap', meaning: 'cap' },
 ];
 

@@ -177,6 +177,38 @@ describe('the meter', () => {
   });
 });
 
+test('who comes back has the line at once, and the owner’s slider acts on a transfer in progress', async () => {
+  const world = new World();
+  const agent = await world.start();
+  await world.until(() => agent.snapshot().presence === 'sharing', 'it shares');
+  let sent = 0;
+  const pass = world.meter.passage('cpu');
+  const over = new AbortController();
+  void (async () => {
+    for (;;) {
+      await pass('out', 10_000, over.signal);
+      sent += 10_000;
+    }
+  })().catch(() => undefined);
+  const inASecond = async (): Promise<number> => {
+    const before = sent;
+    await world.clock.advance(1_000);
+    return sent - before;
+  };
+  await inASecond();
+  expect(await inASecond()).toBeGreaterThan(2_300_000);
+  world.sensors.idle = 0;
+  await world.until(() => agent.snapshot().presence === 'waiting', 'somebody is back');
+  await inASecond();
+  expect(await inASecond()).toBeLessThan(200_000);
+  await agent.commands.updateSettings({ limits: { network: { busyUpMbps: 8 } } });
+  const faster = await inASecond();
+  expect(faster).toBeGreaterThan(700_000);
+  expect(faster).toBeLessThan(1_300_000);
+  over.abort();
+  await agent.stop();
+});
+
 describe('the month’s data', () => {
   test('when it is used up: nothing new begins, and what is in hand is finished and delivered', async () => {
     const world = World.held();
