@@ -28,6 +28,9 @@ const REFUSALS: ReadonlySet<string> = new Set(['UNAUTHORISED', 'REFUSED', 'CONFL
 const FRAME_BYTES = 6;
 
 type Meter = Pick<Traffic, 'add' | 'passage'>;
+/** For who asks who is there, and transfers nothing. */
+export const UNCOUNTED: Meter = { add: () => undefined, passage: () => async () => undefined };
+
 type Connect = Parameters<CoordinatorDirectory['connect']>[0];
 
 const base = (url: string): string => url.replace(/\/+$/, '');
