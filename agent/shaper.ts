@@ -4,6 +4,8 @@ import type { Clock } from './ports.ts';
 
 /** What one stream may take before another has its turn. */
 const PIECE_BYTES = 32 * 1024;
+/** What a stream that was briefly not there may catch up: between two of its pieces it is never there. */
+const CLAIM_BYTES = 16 * PIECE_BYTES;
 
 /** One stream's account: what it has had, in terms of all streams. */
 type Account = { had: number };
@@ -55,7 +57,7 @@ export function createShaper(clock: Pick<Clock, 'now' | 'after'>): Shaper {
 
   async function piece(account: Account, bytes: number, signal: AbortSignal | undefined): Promise<void> {
     if (flow.rate === null) return pass(account, bytes);
-    account.had = Math.max(account.had, level);
+    account.had = Math.max(account.had, level - CLAIM_BYTES);
     let leave = (): void => undefined;
     await new Promise<void>((resolve) => {
       const own: Waiting = { account, bytes, go: resolve };
