@@ -4,12 +4,14 @@ import type { EngineFacts } from '../core/engine-gates.ts';
 import type { GatewaySpec, NetworkSpec, VolumeSpec } from '../core/gateway.ts';
 import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
 import type { Amount } from '../core/money.ts';
-import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
+import type { Address, Hex32, Lane, Signature, UnixMs } from '../core/primitives.ts';
 import type { Aims, Bait, Proof } from '../core/proof.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
 import type { ContainerLimits, ContainerSpec, Door } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
+import type { TrafficView } from '../core/snapshot.ts';
+import type { Carrier, Direction, Rates, Usage } from '../core/traffic.ts';
 import type { ItemOutcome, ReportItem, Struct, StructName } from '../core/typed-data.ts';
 import type {
   CoordinatorMessage,
@@ -231,6 +233,31 @@ export type Containers = {
   readonly close: () => void;
 };
 
+/** What a byte passes on its way: counted, and held back to the owner's rate. Throws CANCELLED when aborted. */
+export type Passage = (direction: Direction, bytes: number, signal?: AbortSignal) => Promise<void>;
+
+export type TrafficStore = {
+  /** null: nothing was counted yet. */
+  readonly load: () => Promise<Usage | null>;
+  readonly save: (usage: Usage) => Promise<void>;
+};
+
+/** Every byte that enters or leaves the machine for our sake. */
+export type Traffic = {
+  /** Takes over what was counted before this process began. */
+  readonly load: () => Promise<void>;
+  /** Bytes that have passed beside the passages: they are counted, and the others wait for it. */
+  readonly add: (carrier: Carrier, direction: Direction, bytes: number) => void;
+  /** For one stream. */
+  readonly passage: (carrier: Carrier) => Passage;
+  /** Takes effect at once, on transfers in progress too. */
+  readonly limit: (rates: Rates) => void;
+  readonly view: () => Omit<TrafficView, 'capBytes'>;
+  /** Fires about once a second while bytes pass. */
+  readonly onChange: (listener: () => void) => Unsubscribe;
+  readonly close: () => Promise<void>;
+};
+
 /** The session with one coordinator: reconnects by itself, with back-off and jitter. */
 export type CoordinatorLink = {
   readonly start: () => void;
@@ -240,9 +267,9 @@ export type CoordinatorLink = {
   readonly onMessage: (listener: (message: CoordinatorMessage) => void) => Unsubscribe;
   readonly onState: (listener: (state: CoordinatorState) => void) => Unsubscribe;
   /** Streams a blob to a file and checks its hash. Throws COORDINATOR_AWAY, NOT_FOUND, REFUSED (hash differs), DISK_FULL. */
-  readonly download: (sha256: Hex32, bytes: number, path: string) => Promise<void>;
+  readonly download: (sha256: Hex32, bytes: number, path: string, lane: Lane) => Promise<void>;
   /** Idempotent: a blob that is there is not sent again. */
-  readonly upload: (sha256: Hex32, path: string) => Promise<void>;
+  readonly upload: (sha256: Hex32, path: string, lane: Lane) => Promise<void>;
   readonly books: () => Promise<OwnerBooks>;
   /** null: nothing published for the owner yet. */
   readonly proof: () => Promise<OwnerProof | null>;
@@ -404,6 +431,7 @@ export type Ports = {
   readonly chain: Chain;
   readonly openLedger: LedgerFactory;
   readonly history: History;
+  readonly traffic: Traffic;
   readonly workspace: Workspace;
   readonly networks: NetworkMemory;
   readonly catalogue: CatalogueSource;

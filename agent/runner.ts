@@ -161,7 +161,7 @@ export function startRunner(options: RunnerOptions): Runner {
     const folder = await workspace.create(lease.leaseId);
     const [input, output] = [join(folder, 'input'), join(folder, 'output')];
     if (!(await holds(input, { sha256: lease.inputHash, bytes: lease.inputBytes }))) {
-      await persist((link) => link.download(lease.inputHash, lease.inputBytes, input));
+      await persist((link) => link.download(lease.inputHash, lease.inputBytes, input, lease.lane));
     }
     if (!(await containers.hasImage(entry.image))) {
       return { kind: 'declined', reason: 'image-missing', detail: `the engine does not hold ${entry.image}` };
@@ -173,7 +173,7 @@ export function startRunner(options: RunnerOptions): Runner {
     if ('kind' in outcome) return outcome;
     restored = false;
     enter('uploading');
-    await persist((link) => link.upload(outcome.sha256, output));
+    await persist((link) => link.upload(outcome.sha256, output, lease.lane));
     const value: Struct<'Result'> = {
       leaseId: lease.leaseId,
       device: options.key.address,

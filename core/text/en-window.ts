@@ -1,4 +1,5 @@
 import { enDoctor } from './en-doctor.ts';
+import { enNetwork } from './en-network.ts';
 import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
 import { enWords } from './en-words.ts';
@@ -9,6 +10,7 @@ export const enWindow = {
   ...enWords,
   ...enSharing,
   proof: enProof,
+  network: enNetwork,
   frame: {
     navigation: 'Views',
     overview: 'Overview',

@@ -1,3 +1,5 @@
+import { dayAt } from '../calendar.ts';
+
 /** Language-independent rendering of quantities, always with a unit. */
 
 const pad = (value: number): string => String(value).padStart(2, '0');
@@ -26,3 +28,11 @@ export function duration(ms: number, language: 'en' | 'ja'): string {
 }
 
 export const gibibytes = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+
+const MONTHS = 'January February March April May June July August September October November December'.split(' ');
+
+/** A local day of the year. */
+export function calendarDay(at: number, moment: { readonly utcOffsetMinutes: number }, language: 'en' | 'ja'): string {
+  const { month, day } = dayAt(at, moment.utcOffsetMinutes);
+  return language === 'en' ? `${day} ${MONTHS[month - 1]}` : `${month}月${day}日`;
+}

@@ -1,6 +1,7 @@
 import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
 import { jaDoctor } from './ja-doctor.ts';
+import { jaNetwork } from './ja-network.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaSharing } from './ja-sharing.ts';
 import { jaWords } from './ja-words.ts';
@@ -10,6 +11,7 @@ export const jaWindow: typeof enWindow = {
   ...jaWords,
   ...jaSharing,
   proof: jaProof,
+  network: jaNetwork,
   frame: {
     navigation: '画面',
     overview: '概要',

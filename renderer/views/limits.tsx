@@ -3,6 +3,7 @@ import { useSetting } from '../hooks.ts';
 import { Dial } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 import { Games } from './games.tsx';
+import { Line } from './line.tsx';
 import { GiveBack } from './rules.tsx';
 import { Hours } from './schedule.tsx';
 import { Sensors } from './sensors.tsx';
@@ -83,6 +84,7 @@ export function Limits() {
         <Resources />
         <Shares />
       </div>
+      <Line />
       <GiveBack />
       <Hours />
       <div className="columns">

@@ -19,6 +19,7 @@ import type { GpuReading } from '../../../core/signals.ts';
 import { FakeChain } from '../../fakes/chain.ts';
 import { FakeNetwork } from '../../fakes/network.ts';
 import { FakeNetworkMemory, FakeSettings, FakeVault } from '../../fakes/small.ts';
+import { trafficOf } from '../../fakes/traffic.ts';
 import { until } from '../../support/wait.ts';
 import { leapingClock } from './clock.ts';
 import type { FromAgent, Start, ToAgent } from './messages.ts';
@@ -74,7 +75,7 @@ const agent = createAgent(
     ...{ clock, vault, chain, settings, sensors, log, seccompProfile },
     random: systemRandom,
     containers: dockerContainers({ log }),
-    directory: network,
+    ...{ directory: network, traffic: trafficOf(clock) },
     networks: new FakeNetworkMemory(),
     openLedger: ledgerFiles(start.folder),
     history: historyFile(join(start.folder, 'history.db'), { log, now: clock.now }),
