@@ -16,6 +16,7 @@ import { helloOf } from './hello.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
+import { createLine } from './line.ts';
 import { createMirror, type Picture } from './mirror.ts';
 import { createNotice } from './notice.ts';
 import { attentionFor, BLIND_MS, gives, HEAL_MS, nextChange, takes, thresholdsOf } from './pace.ts';
@@ -70,13 +71,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const send: typeof session.send = (message) => session.send(message);
   const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: wake, opened });
   const reporting = createReporting({
-    clock,
-    log,
-    books,
+    ...{ clock, log, books, network, key, send },
     owner: vault.owner,
-    network,
-    key,
-    send,
     changed: wake,
   });
   const wallet = createWallet({ ports, network, link, changed });
@@ -125,6 +121,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     games: () => settings.current().settings.games,
     changed: () => sensed(),
   });
+  const line = createLine({ ports, changed: () => sensed() });
   const mirror = createMirror(ports, picture);
   const book = createSwitchBook(ports);
   const prover = createProver({
@@ -151,6 +148,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     engine: engine.state(),
     coordinator: coordinatorState(),
     leases: jobs.counts(),
+    ...line.known(),
     ...{ offered: engine.offered(), fetching: engine.fetching() },
   });
 
@@ -170,6 +168,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     const before = last?.decision ?? null;
     memory = decision.memory;
     last = { signals, decision };
+    line.heed(signals);
     enforce(decision, signals);
     return book.add(switchesOf(before, decision, signals.now));
   }
@@ -273,13 +272,13 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       ...{ vaultFault: session.vaultFault(), url: session.url(), network: network() },
       ...{ running: jobs.running(), images: images.views() },
       totals: books.ledger()?.totals(dayStartOf(clock.now(), clock.utcOffsetMinutes())) ?? null,
-      wallet,
+      ...{ wallet, traffic: ports.traffic.view() },
     });
   }
 
   return {
     async start() {
-      await Promise.all([ports.workspace.prepare(), prover.open()]);
+      await Promise.all([ports.workspace.prepare(), prover.open(), line.open()]);
       machine = await ports.sensors.machine();
       catalogue = await ports.catalogue.load();
       unsubscribeSettings = settings.onChange(() => {
@@ -295,6 +294,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       slow.close();
       prover.close();
       await soon(ports, farewell());
+      await line.close();
       senses.close();
       engine.close();
       book.close();

@@ -21,6 +21,8 @@ const MINIMUMS: Parameters<typeof unfitness>[1] = [];
 export type Launch = {
   /** Image of the supervisor that ends work with its agent; empty: the catalogue has none. */
   readonly door: string;
+  /** Image of the gateway for work that may reach the internet; missing: the catalogue has none. */
+  readonly gateway?: string;
   /** Without it, what the engine takes by itself. */
   readonly runtime?: 'runsc';
 };
@@ -114,6 +116,9 @@ export function createEngineWatch({
         imagesDue = true;
         works = null;
         janitor?.due();
+        containers.egress.sweep(device).catch((error: unknown) => {
+          log('warn', 'gateways-not-removed', { detail: asFailure(error).message });
+        });
       }
       return;
     }
@@ -173,7 +178,12 @@ export function createEngineWatch({
     launch: () => {
       const offered = containers.facts()?.runtimes.includes('runsc') === true;
       const gvisored = runtimeFor(gvisor(), { offered, works }) === 'runsc';
-      return { door: systemImage(catalogue(), 'door') ?? '', ...(gvisored ? { runtime: 'runsc' } : {}) };
+      const gateway = systemImage(catalogue(), 'gateway');
+      return {
+        door: systemImage(catalogue(), 'door') ?? '',
+        ...(gateway === null ? {} : { gateway }),
+        ...(gvisored ? { runtime: 'runsc' } : {}),
+      };
     },
     // What an engine that is away would offer is unknown: then its absence is the reason, not the lane.
     offered: () => (state.kind === 'ready' ? images.offered() : perLane((lane) => worksOn(catalogue(), lane))),

@@ -22,10 +22,12 @@ import { proofFile } from './adapters/proofs.ts';
 import { systemRandom } from './adapters/random.ts';
 import { systemSensors } from './adapters/sensors.ts';
 import { openSettings } from './adapters/settings.ts';
+import { trafficFile } from './adapters/traffic-file.ts';
 import { openVault } from './adapters/vault.ts';
 import { folderWorkspace } from './adapters/workspace.ts';
 import { createAgent } from './agent.ts';
 import type { NodeAgentOptions, OpenedAgent } from './api.ts';
+import { createTraffic } from './traffic.ts';
 
 /** The agent on a real machine. Throws CONFLICT (the data folder is in use), VAULT_UNREADABLE, DISK_FULL, NOT_FOUND. */
 export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAgent> {
@@ -50,6 +52,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
     const allowRemote = (): boolean => settings.current().settings.engine.allowRemote;
     const docker = connect();
     const containers = dockerContainers({ log, allowRemote, docker });
+    const traffic = createTraffic({ clock: systemClock, log, store: trafficFile(join(dataDir, 'traffic.json'), log) });
     const agent = createAgent(
       {
         ...{ log, vault, settings, seccompProfile, clock: systemClock, random: systemRandom, chain: rpcChain() },
@@ -64,7 +67,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         imageRecord: imageRecordFile(join(dataDir, 'images.json')),
         ...{ premises: dockerPremises({ docker }), lives: livesAt, home: homeOf(resolve(dataDir, 'lock')) },
         machineFacts,
-        directory: coordinatorDirectory({ log }),
+        ...{ traffic, directory: coordinatorDirectory({ log, traffic }) },
         networks: fileNetworks(dataDir),
         openLedger: ledgerFiles(dataDir),
         history: historyFile(join(dataDir, 'history.db'), { log, now: systemClock.now }),

@@ -1,15 +1,18 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import type { MachineFacts } from '../core/doctor.ts';
 import type { EngineFacts } from '../core/engine-gates.ts';
+import type { GatewaySpec, NetworkSpec, VolumeSpec } from '../core/gateway.ts';
 import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
 import type { Life } from '../core/leftovers.ts';
 import type { Amount } from '../core/money.ts';
-import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
+import type { Address, Hex32, Lane, Signature, UnixMs } from '../core/primitives.ts';
 import type { Aims, Bait, Proof } from '../core/proof.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
 import type { ContainerLimits, ContainerSpec, Door } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
+import type { TrafficView } from '../core/snapshot.ts';
+import type { Carrier, Direction, Rates, Usage } from '../core/traffic.ts';
 import type { ItemOutcome, ReportItem, Struct, StructName } from '../core/typed-data.ts';
 import type {
   CoordinatorMessage,
@@ -185,6 +188,18 @@ export type ContainerRun = {
   readonly exited: Promise<{ readonly code: number; readonly outOfMemory: boolean }>;
 };
 
+/** What gateways need of an engine beyond containers. Everything has the gateway's name. */
+export type EgressEngine = {
+  /** This machine's own addresses, each with the length of its network. */
+  readonly ranges: () => readonly string[];
+  /** Throws ENGINE_AWAY and REFUSED; `close` removes what was made until then. */
+  readonly open: (volume: VolumeSpec, network: NetworkSpec) => Promise<void>;
+  /** Gone already is success. */
+  readonly close: (name: string) => Promise<void>;
+  /** Removes what gateways of this device have left: containers, networks and volumes that this process has not open. */
+  readonly sweep: (device: Address) => Promise<void>;
+};
+
 export type Containers = {
   /** Cheap; also finds the engine, and notices it going and coming back. Called before anything else. */
   readonly check: () => Promise<EngineState>;
@@ -203,7 +218,8 @@ export type Containers = {
   readonly runsUnder: (runtime: string, doorImage: string, device: Address) => Promise<boolean>;
   /** Work of this device, whatever its state. Throws ENGINE_AWAY. */
   readonly list: (device: Address) => Promise<readonly ObservedContainer[]>;
-  readonly run: (spec: ContainerSpec) => Promise<ContainerRun>;
+  readonly run: (spec: ContainerSpec | GatewaySpec) => Promise<ContainerRun>;
+  readonly egress: EgressEngine;
   readonly freeze: (containerId: string) => Promise<void>;
   readonly thaw: (containerId: string) => Promise<void>;
   readonly setLimits: (containerId: string, limits: ContainerLimits) => Promise<void>;
@@ -219,6 +235,31 @@ export type Containers = {
   readonly close: () => void;
 };
 
+/** What a byte passes on its way: counted, and held back to the owner's rate. Throws CANCELLED when aborted. */
+export type Passage = (direction: Direction, bytes: number, signal?: AbortSignal) => Promise<void>;
+
+export type TrafficStore = {
+  /** null: nothing was counted yet. */
+  readonly load: () => Promise<Usage | null>;
+  readonly save: (usage: Usage) => Promise<void>;
+};
+
+/** Every byte that enters or leaves the machine for our sake. */
+export type Traffic = {
+  /** Takes over what was counted before this process began. */
+  readonly load: () => Promise<void>;
+  /** Bytes that have passed beside the passages: they are counted, and the others wait for it. */
+  readonly add: (carrier: Carrier, direction: Direction, bytes: number) => void;
+  /** For one stream. */
+  readonly passage: (carrier: Carrier) => Passage;
+  /** Takes effect at once, on transfers in progress too. */
+  readonly limit: (rates: Rates) => void;
+  readonly view: () => Omit<TrafficView, 'capBytes'>;
+  /** Fires about once a second while bytes pass. */
+  readonly onChange: (listener: () => void) => Unsubscribe;
+  readonly close: () => Promise<void>;
+};
+
 /** The session with one coordinator: reconnects by itself, with back-off and jitter. */
 export type CoordinatorLink = {
   readonly start: () => void;
@@ -228,9 +269,9 @@ export type CoordinatorLink = {
   readonly onMessage: (listener: (message: CoordinatorMessage) => void) => Unsubscribe;
   readonly onState: (listener: (state: CoordinatorState) => void) => Unsubscribe;
   /** Streams a blob to a file and checks its hash. Throws COORDINATOR_AWAY, NOT_FOUND, REFUSED (hash differs), DISK_FULL. */
-  readonly download: (sha256: Hex32, bytes: number, path: string) => Promise<void>;
+  readonly download: (sha256: Hex32, bytes: number, path: string, lane: Lane) => Promise<void>;
   /** Idempotent: a blob that is there is not sent again. */
-  readonly upload: (sha256: Hex32, path: string) => Promise<void>;
+  readonly upload: (sha256: Hex32, path: string, lane: Lane) => Promise<void>;
   readonly books: () => Promise<OwnerBooks>;
   /** null: nothing published for the owner yet. */
   readonly proof: () => Promise<OwnerProof | null>;
@@ -399,6 +440,7 @@ export type Ports = {
   readonly chain: Chain;
   readonly openLedger: LedgerFactory;
   readonly history: History;
+  readonly traffic: Traffic;
   readonly workspace: Workspace;
   readonly networks: NetworkMemory;
   readonly catalogue: CatalogueSource;

@@ -8,6 +8,7 @@ import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
 import { type Checkpoints, checkpointsIn, forsake, noCheckpoints, openCheckpoints } from './checkpoints.ts';
+import { type Egress, withEgress, workShare } from './egress.ts';
 import type { Launch } from './engine-watch.ts';
 import { type Ending, endingOf, failed, judge } from './job-ending.ts';
 import { collect, feed, holds, listen, type Output } from './job-io.ts';
@@ -63,7 +64,12 @@ export function startRunner(options: RunnerOptions): Runner {
   const { ports, lease, entry } = options;
   const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
-  let share = options.share;
+  const { home } = ports;
+  const own = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
+  const labels = { ...own, ...(home === undefined ? {} : { home }) };
+  let whole = options.share;
+  let share = workShare(entry, whole);
+  let egress: Egress | null = null;
   /** What the container was last told. */
   let limited = share;
   let limiting = false;
@@ -157,18 +163,19 @@ export function startRunner(options: RunnerOptions): Runner {
     const folder = await workspace.create(lease.leaseId);
     const [input, output] = [join(folder, 'input'), join(folder, 'output')];
     if (!(await holds(input, { sha256: lease.inputHash, bytes: lease.inputBytes }))) {
-      await persist((link) => link.download(lease.inputHash, lease.inputBytes, input));
+      await persist((link) => link.download(lease.inputHash, lease.inputBytes, input, lease.lane));
     }
     if (!(await containers.hasImage(entry.image))) {
       return { kind: 'declined', reason: 'image-missing', detail: `the engine does not hold ${entry.image}` };
     }
     while (!allowed && !released) await pause(null);
     if (released) return { kind: 'released' };
-    const outcome = await runContainer(folder, input, output);
+    const way = { ports, entry, labels, launch: options.launch, share: whole, lost: () => void removeContainer() };
+    const outcome = await withEgress(way, (opened) => runContainer(folder, input, output, opened));
     if ('kind' in outcome) return outcome;
     restored = false;
     enter('uploading');
-    await persist((link) => link.upload(outcome.sha256, output));
+    await persist((link) => link.upload(outcome.sha256, output, lease.lane));
     const value: Struct<'Result'> = {
       leaseId: lease.leaseId,
       device: options.key.address,
@@ -186,12 +193,8 @@ export function startRunner(options: RunnerOptions): Runner {
     const maxBytes = CHECKPOINTS_TO_OUTPUT * entry.limits.maxOutputBytes;
     const failed = (error: unknown): void =>
       log('warn', 'checkpoints-not-kept', { leaseId: lease.leaseId, detail: asFailure(error).message });
-    const checkpoints = await openCheckpoints({
-      path: checkpointsIn(folder),
-      maxBytes,
-      progress: () => progress,
-      failed,
-    }).catch((error: unknown) => {
+    const wanted = { path: checkpointsIn(folder), maxBytes, progress: () => progress, failed };
+    const checkpoints = await openCheckpoints(wanted).catch((error: unknown) => {
       failed(error);
       return noCheckpoints(maxBytes);
     });
@@ -201,14 +204,12 @@ export function startRunner(options: RunnerOptions): Runner {
     return checkpoints;
   }
 
-  async function runContainer(folder: string, input: string, output: string): Promise<Output | Ending> {
-    const { leaseId, params, inputBytes } = lease;
-    const { home } = ports;
-    const own = { lease: leaseId, device: options.key.address, instance: options.instance };
-    const labels = { ...own, ...(home === undefined ? {} : { home }) };
+  async function runContainer(folder: string, input: string, output: string, way: Egress): Promise<Output | Ending> {
+    const { params, inputBytes } = lease;
+    egress = way;
     limited = share;
-    const { door: image, ...runtime } = options.launch;
-    const grants = { door: await containers.door(entry.image, image, labels.device), ...runtime };
+    const { door: image, gateway: _way, ...runtime } = options.launch;
+    const grants = { door: await containers.door(entry.image, image, labels.device), ...way.grants, ...runtime };
     const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile, grants));
     running = run;
     void limit(run);
@@ -315,16 +316,20 @@ export function startRunner(options: RunnerOptions): Runner {
       else stopwatch.run();
       enter(yes ? 'frozen' : 'running');
     },
-    share(next) {
+    share(given) {
+      whole = given;
+      const next = workShare(entry, given);
       const same =
         next.cpuCores === share.cpuCores && next.memoryBytes === share.memoryBytes && next.pids === share.pids;
       if (same) return;
       share = next;
+      egress?.share(given);
       options.changed();
       if (running !== null) void limit(running);
     },
     containerId: () => running?.containerId ?? null,
     tell(what) {
+      if (what !== 'stop') egress?.hold(what === 'freeze');
       if (running === null || !listening) return false;
       running.write(new TextEncoder().encode(`${what}\n`)).catch(() => undefined);
       return true;

@@ -2,7 +2,7 @@ import type { Decision, Memory } from '../core/decide.ts';
 import { policyOf } from '../core/policy.ts';
 import { LANES } from '../core/primitives.ts';
 import type { Signals } from '../core/signals.ts';
-import { mainReason, presenceOf, type RunningJob, type Snapshot } from '../core/snapshot.ts';
+import { mainReason, presenceOf, type RunningJob, type Snapshot, type TrafficView } from '../core/snapshot.ts';
 import type { NetworkInfo } from '../core/wire.ts';
 import type { Picture } from './mirror.ts';
 import type { Ledger, SettingsState } from './ports.ts';
@@ -28,15 +28,17 @@ type Palette = {
   readonly images: Snapshot['images'];
   readonly totals: ReturnType<Ledger['totals']> | null;
   readonly wallet: Wallet;
+  readonly traffic: Omit<TrafficView, 'capBytes'>;
 };
 
 /** The snapshot's content from what the agent knows. */
 export function paint(from: Palette): Picture {
   const { signals, decision, memory, network, wallet, settings } = from;
   const { lanes } = decision;
+  const policy = policyOf(settings.settings);
   const gpus = typeof signals.gpus === 'string' ? [] : signals.gpus;
   const problems = problemsOf({
-    ...{ settings, signals, policy: policyOf(settings.settings), url: from.url },
+    ...{ settings, signals, policy, url: from.url },
     ledger: from.ledgerFault,
     chain: wallet.chainFault(),
     vault: from.vaultFault,
@@ -66,6 +68,7 @@ export function paint(from: Palette): Picture {
     coordinator: signals.coordinator,
     network:
       network === null ? null : { name: network.name, tokenSymbol: network.tokenSymbol, chainId: network.chainId },
+    traffic: { ...from.traffic, capBytes: policy.dataCapBytes },
     machine: from.machine,
     settings: settings.settings,
   };

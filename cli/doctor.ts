@@ -1,5 +1,5 @@
 import { systemClock } from '../agent/adapters/clock.ts';
-import { coordinatorDirectory } from '../agent/adapters/coordinator.ts';
+import { coordinatorDirectory, UNCOUNTED } from '../agent/adapters/coordinator.ts';
 import { machineFacts } from '../agent/adapters/machine-facts.ts';
 import { systemSensors } from '../agent/adapters/sensors.ts';
 import { examine } from '../agent/doctor.ts';
@@ -15,7 +15,9 @@ export function examineHere(here: Here): Promise<Diagnosed> {
     let coordinator: CoordinatorState = { kind: 'connecting' };
     let skewMs: number | null = null;
     try {
-      const { now } = await coordinatorDirectory({ log: here.log }).network(settings.coordinatorUrl);
+      const { now } = await coordinatorDirectory({ log: here.log, traffic: UNCOUNTED }).network(
+        settings.coordinatorUrl,
+      );
       coordinator = { kind: 'connected', since: systemClock.now() };
       skewMs = now - systemClock.now();
     } catch (error) {

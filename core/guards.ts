@@ -4,6 +4,7 @@ import type { Policy, UnitPolicy } from './policy.ts';
 import type { Lane, UnixMs } from './primitives.ts';
 import { scheduleAt } from './schedule.ts';
 import type { GpuReading, Sensed, SensorName, Signals } from './signals.ts';
+import { stopsAt } from './traffic.ts';
 
 /** Why a lane rests. A new member does not compile until `core/text` has a sentence for it in every language. */
 export type Reason =
@@ -26,6 +27,8 @@ export type Reason =
   | { readonly kind: 'schedule-closed'; readonly opensAt: UnixMs | null }
   | { readonly kind: 'on-battery' }
   | { readonly kind: 'metered' }
+  /** This month's data is used up, but for what finished results need. */
+  | { readonly kind: 'data-cap'; readonly capBytes: number; readonly resetsAt: UnixMs }
   | { readonly kind: 'too-hot'; readonly celsius: number; readonly limit: number }
   | { readonly kind: 'game'; readonly name: string }
   | { readonly kind: 'fullscreen'; readonly name: string }
@@ -160,6 +163,11 @@ const GUARDS: readonly Guard[] = [
     if (unit.shareOnMetered || metered === 'unavailable' || leases[lane] > 0) return null;
     if (metered === 'unknown') return doubt('metered');
     return metered ? { kind: 'metered' } : null;
+  },
+  ({ lane, signals: { traffic, leases }, policy: { dataCapBytes: capBytes } }) => {
+    // A job in hand needs no network but for its result; what serves and stores needs it all the time.
+    if (capBytes === null || ((lane === 'cpu' || lane === 'gpu') && leases[lane] > 0)) return null;
+    return traffic.monthBytes < stopsAt(capBytes) ? null : { kind: 'data-cap', capBytes, resetsAt: traffic.resetsAt };
   },
   ({ signals: { temperatureC }, unit }) => tooHot(temperatureC, unit, 'temperature'),
   ({ gpu, unit }) => (gpu === null ? null : tooHot(gpu.temperatureC, unit, 'gpus')),

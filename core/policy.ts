@@ -11,6 +11,8 @@ export type Policy = {
   readonly pausedUntil: UnixMs | 'resumed' | null;
   readonly draining: boolean;
   readonly minFreeDiskBytes: number;
+  /** In and out together, of a local month; null: none. */
+  readonly dataCapBytes: number | null;
   readonly schedule: Schedule | null;
   readonly lanes: PerLane<UnitPolicy>;
   /** Of the GPU with this id. */
@@ -18,9 +20,11 @@ export type Policy = {
 };
 
 const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
 
 export function policyOf(settings: Settings): Policy {
   const { rules, lanes } = settings;
+  const cap = settings.limits.network.monthlyCapGiB;
   const unit = (lane: Lane): UnitPolicy =>
     lane === 'cpu' || lane === 'gpu'
       ? { ...rules, ...given(lanes[lane].rules), share: lanes[lane].share }
@@ -31,6 +35,7 @@ export function policyOf(settings: Settings): Policy {
     pausedUntil: settings.sharing.pausedUntil,
     draining: settings.sharing.draining,
     minFreeDiskBytes: settings.limits.minFreeDiskMiB * MIB,
+    dataCapBytes: cap === null ? null : cap * GIB,
     schedule: settings.schedule,
     lanes: perLane(unit),
     gpu: (id) => {

@@ -70,6 +70,17 @@ const engineShape = {
   allowRemote: z.boolean(),
 } as const;
 
+const mbps = z.number().int().min(1).max(10_000).nullable();
+/** Of the owner's line, for all work together; `busy`: while somebody is at the machine or plays. `null`: no limit. Mbit/s. */
+const networkShape = {
+  idleDownMbps: mbps,
+  idleUpMbps: mbps,
+  busyDownMbps: mbps,
+  busyUpMbps: mbps,
+  /** In and out together, of a local month. */
+  monthlyCapGiB: z.number().int().min(1).max(1_000_000).nullable(),
+} as const;
+
 /** Part of a process's file name or path, compared without regard to case. */
 const appName = z.string().trim().min(2).max(260);
 
@@ -111,6 +122,15 @@ export const settingsSchema = z.strictObject({
       minFreeDiskMiB: limitShape.minFreeDiskMiB.default(2048),
       pids: limitShape.pids.default(512),
       imagesMiB: limitShape.imagesMiB.default(10_240),
+      network: z
+        .strictObject({
+          idleDownMbps: networkShape.idleDownMbps.default(100),
+          idleUpMbps: networkShape.idleUpMbps.default(20),
+          busyDownMbps: networkShape.busyDownMbps.default(5),
+          busyUpMbps: networkShape.busyUpMbps.default(1),
+          monthlyCapGiB: networkShape.monthlyCapGiB.default(null),
+        })
+        .prefault({}),
     })
     .prefault({}),
   engine: z
@@ -136,7 +156,10 @@ export const settingsPatch = z.strictObject({
     .partial()
     .optional(),
   schedule: scheduleSchema.nullable().optional(),
-  limits: z.strictObject(limitShape).partial().optional(),
+  limits: z
+    .strictObject({ ...limitShape, network: z.strictObject(networkShape).partial() })
+    .partial()
+    .optional(),
   engine: z.strictObject(engineShape).partial().optional(),
   coordinatorUrl: z.string().optional(),
 });
@@ -206,7 +229,10 @@ export function applyPatch(current: Settings, patch: SettingsPatch): Settings {
     },
     gpus: { ...current.gpus, ...Object.fromEntries(gpus) },
     games: { ...current.games, ...patch.games },
-    limits: { ...current.limits, ...patch.limits },
+    limits: {
+      ...{ ...current.limits, ...patch.limits },
+      network: { ...current.limits.network, ...patch.limits?.network },
+    },
     engine: { ...current.engine, ...patch.engine },
   };
   const result = settingsSchema.safeParse(merged);

@@ -89,6 +89,8 @@ export type Signals = Readings & {
   readonly sandboxLeaks: boolean;
   readonly engine: EngineState;
   readonly coordinator: CoordinatorState;
+  /** Bytes that entered and left the machine for our sake in this local month, and when the next begins. */
+  readonly traffic: { readonly monthBytes: number; readonly resetsAt: UnixMs };
   /** Leases in hand that are not finished. */
   readonly leases: PerLane<number>;
   /** Lanes for which this build has something to run. */

@@ -115,6 +115,19 @@ export type LaneView = {
   readonly heldSince: UnixMs | null;
 };
 
+/** What work costs the owner's line. */
+export type TrafficView = {
+  /** Of this local month, until now. */
+  readonly monthBytesIn: number;
+  readonly monthBytesOut: number;
+  /** In and out together; null: the owner set none. */
+  readonly capBytes: number | null;
+  readonly resetsAt: UnixMs;
+  /** Bytes, over the last five seconds. */
+  readonly inPerSecond: number;
+  readonly outPerSecond: number;
+};
+
 /** The one truth of a device, a plain value. Tray, window, terminal and tests are functions of it. */
 export type Snapshot = {
   /** Grows with every change; a mirror drops what is older than it has. */
@@ -137,6 +150,8 @@ export type Snapshot = {
   readonly engine: EngineState;
   readonly coordinator: CoordinatorState;
   readonly network: { readonly name: string; readonly tokenSymbol: string; readonly chainId: number } | null;
+  /** null: there is no agent that counts. */
+  readonly traffic: TrafficView | null;
   readonly machine: { readonly cpuCores: number; readonly memoryBytes: number };
   readonly settings: Settings;
 };

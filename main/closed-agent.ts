@@ -77,6 +77,7 @@ const closedSnapshot = (closed: Closed): Snapshot => ({
   engine: { kind: 'unchecked' },
   coordinator: { kind: 'connecting' },
   network: null,
+  traffic: null,
   machine: closed.machine,
   settings: defaultSettings(),
 });

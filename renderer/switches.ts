@@ -16,6 +16,7 @@ export function groupOf(state: State): Group {
     case 'drained':
     case 'in-use':
     case 'schedule-closed':
+    case 'data-cap':
       return 'owner';
     case 'game':
     case 'fullscreen':

@@ -5,11 +5,14 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure, fail, isFailure } from '../../core/errors.ts';
 import type { Hex32 } from '../../core/primitives.ts';
+import type { Passage } from '../ports.ts';
 import { diskFailure, errnoOf } from './files.ts';
 import { send } from './http.ts';
 
+type Blob = { readonly url: string; readonly token: string; readonly path: string; readonly passage: Passage };
+
 /** Streams a blob into a file. Throws REFUSED when it is not the bytes that were asked for, DISK_FULL, COORDINATOR_AWAY. */
-export async function download(url: string, token: string, sha256: Hex32, bytes: number, path: string): Promise<void> {
+export async function download({ url, token, path, passage }: Blob, sha256: Hex32, bytes: number): Promise<void> {
   const response = await send(url, { method: 'GET', token });
   const hash = createHash('sha256');
   let seen = 0;
@@ -18,7 +21,7 @@ export async function download(url: string, token: string, sha256: Hex32, bytes:
       seen += chunk.length;
       if (seen > bytes) return done(new Failure('REFUSED', 'the blob is longer than it was said to be'));
       hash.update(chunk);
-      done(null, chunk);
+      passage('in', chunk.length).then(() => done(null, chunk), done);
     },
   });
   try {
@@ -35,7 +38,7 @@ export async function download(url: string, token: string, sha256: Hex32, bytes:
 }
 
 /** Sends a file unless the network has it. */
-export async function upload(url: string, token: string, path: string): Promise<void> {
+export async function upload({ url, token, path, passage }: Blob): Promise<void> {
   try {
     (await send(url, { method: 'HEAD', token })).resume();
     return;
@@ -43,6 +46,13 @@ export async function upload(url: string, token: string, path: string): Promise<
     if (!isFailure(error, 'NOT_FOUND')) throw error;
   }
   const { size } = await stat(path);
-  const stream = { from: createReadStream(path), bytes: size };
+  const shaped = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      passage('out', chunk.length).then(() => done(null, chunk), done);
+    },
+  });
+  const file = createReadStream(path);
+  file.on('error', (error) => shaped.destroy(error));
+  const stream = { from: file.pipe(shaped), bytes: size };
   (await send(url, { method: 'PUT', token, stream })).resume();
 }

@@ -1,6 +1,7 @@
 import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { asFailure, fail, isFailure } from '../../core/errors.ts';
+import type { Lane } from '../../core/primitives.ts';
 import type { CoordinatorState } from '../../core/signals.ts';
 import {
   type CoordinatorMessage,
@@ -12,7 +13,7 @@ import {
   ownerBooks,
   ownerProof,
 } from '../../core/wire.ts';
-import type { CoordinatorDirectory, CoordinatorLink, Log } from '../ports.ts';
+import type { CoordinatorDirectory, CoordinatorLink, Log, Traffic } from '../ports.ts';
 import { download, upload } from './blobs.ts';
 import { ask } from './http.ts';
 
@@ -23,22 +24,30 @@ const SILENCE_MS = 50_000;
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const REFUSALS: ReadonlySet<string> = new Set(['UNAUTHORISED', 'REFUSED', 'CONFLICT', 'BAD_INPUT']);
 
+/** A frame's header and its mask, the smallest of them. */
+const FRAME_BYTES = 6;
+
+type Meter = Pick<Traffic, 'add' | 'passage'>;
+/** For who asks who is there, and transfers nothing. */
+export const UNCOUNTED: Meter = { add: () => undefined, passage: () => async () => undefined };
+
 type Connect = Parameters<CoordinatorDirectory['connect']>[0];
 
 const base = (url: string): string => url.replace(/\/+$/, '');
 
 /** Coordinators over HTTP and WebSocket. */
-export function coordinatorDirectory(options: { readonly log: Log }): CoordinatorDirectory {
+export function coordinatorDirectory(options: { readonly log: Log; readonly traffic: Meter }): CoordinatorDirectory {
+  const { log, traffic } = options;
   return {
     network: (url) => ask(`${base(url)}/v1/network`, { method: 'GET' }, networkInfo),
     async enrol(url, value, signature) {
       await ask(`${base(url)}/v1/enrollments`, { method: 'POST', body: { value, signature } }, z.unknown());
     },
-    connect: (wanted) => connect(wanted, options.log),
+    connect: (wanted) => connect(wanted, log, traffic),
   };
 }
 
-function connect({ url, network, owner, key, hello }: Connect, log: Log): CoordinatorLink {
+function connect({ url, network, owner, key, hello }: Connect, log: Log, traffic: Meter): CoordinatorLink {
   const root = base(url);
   const messages = new Set<(message: CoordinatorMessage) => void>();
   const states = new Set<(state: CoordinatorState) => void>();
@@ -75,7 +84,9 @@ function connect({ url, network, owner, key, hello }: Connect, log: Log): Coordi
     });
     opened.on('message', (data) => {
       alive();
-      const message = read(String(data));
+      const text = String(data);
+      traffic.add('session', 'in', Buffer.byteLength(text) + FRAME_BYTES);
+      const message = read(text);
       if (message === null) return;
       if (message.type === 'error' && token === null && REFUSALS.has(message.code)) refusal = message.message;
       if (message.type !== 'challenge') return receive(message);
@@ -106,7 +117,12 @@ function connect({ url, network, owner, key, hello }: Connect, log: Log): Coordi
   async function greet(opened: WebSocket, nonce: `0x${string}`): Promise<void> {
     const value = { device: key.address, networkId: network.networkId, nonce, issuedAt: Date.now() };
     const signature = await key.sign('Session', value);
-    opened.send(encodeWire({ type: 'hello', value, signature, ...hello() }));
+    say(opened, encodeWire({ type: 'hello', value, signature, ...hello() }));
+  }
+
+  function say(to: WebSocket, text: string): void {
+    traffic.add('session', 'out', Buffer.byteLength(text) + FRAME_BYTES);
+    to.send(text);
   }
 
   function read(text: string): CoordinatorMessage | null {
@@ -127,6 +143,11 @@ function connect({ url, network, owner, key, hello }: Connect, log: Log): Coordi
     for (const listener of [...messages]) listener(message);
   }
 
+  const blob = (sha256: string, token: string, path: string, lane: Lane) => ({
+    ...{ url: `${root}/v1/blobs/${sha256}`, token, path },
+    passage: traffic.passage(lane),
+  });
+
   /** A token that is no longer good comes anew with the next welcome. */
   async function withToken(use: (token: string) => Promise<void>): Promise<void> {
     if (token === null) fail('COORDINATOR_AWAY', 'not connected');
@@ -144,7 +165,7 @@ function connect({ url, network, owner, key, hello }: Connect, log: Log): Coordi
     state: () => state,
     send(message: DeviceMessage) {
       if (socket === null || token === null || socket.readyState !== WebSocket.OPEN) return false;
-      socket.send(encodeWire(message));
+      say(socket, encodeWire(message));
       return true;
     },
     onMessage(listener) {
@@ -155,9 +176,9 @@ function connect({ url, network, owner, key, hello }: Connect, log: Log): Coordi
       states.add(listener);
       return () => states.delete(listener);
     },
-    download: (sha256, bytes, path) =>
-      withToken((good) => download(`${root}/v1/blobs/${sha256}`, good, sha256, bytes, path)),
-    upload: (sha256, path) => withToken((good) => upload(`${root}/v1/blobs/${sha256}`, good, path)),
+    download: (sha256, bytes, path, lane) =>
+      withToken((good) => download(blob(sha256, good, path, lane), sha256, bytes)),
+    upload: (sha256, path, lane) => withToken((good) => upload(blob(sha256, good, path, lane))),
     books: () => ask(`${root}/v1/owners/${owner}`, { method: 'GET' }, ownerBooks),
     async proof() {
       try {

@@ -38,6 +38,8 @@ function cause(value: Reason): string {
       return 'on battery';
     case 'metered':
       return 'the network is metered';
+    case 'data-cap':
+      return 'this month’s data is used';
     case 'too-hot':
       return `${Math.round(value.celsius)} °C is too hot`;
     case 'game':

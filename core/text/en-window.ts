@@ -1,5 +1,6 @@
 import { enDoctor } from './en-doctor.ts';
 import { enImages } from './en-images.ts';
+import { enNetwork } from './en-network.ts';
 import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
 import { enWords } from './en-words.ts';
@@ -11,6 +12,7 @@ export const enWindow = {
   ...enSharing,
   proof: enProof,
   ...enImages,
+  network: enNetwork,
   frame: {
     navigation: 'Views',
     overview: 'Overview',

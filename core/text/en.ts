@@ -5,7 +5,7 @@ import { enUnfit } from './en-engine.ts';
 import { enProof } from './en-proof.ts';
 import { enDisturbances as disturbances, enSensors as sensorNames } from './en-sensing.ts';
 import { enWindow } from './en-window.ts';
-import { clockTime, duration, gibibytes } from './format.ts';
+import { calendarDay, clockTime, duration, gibibytes } from './format.ts';
 
 const LOCALE = 'en';
 
@@ -54,6 +54,8 @@ function reason(value: Reason, at: Moment): string {
         : `Outside the hours you share. Next in ${duration(value.opensAt - at.now, LOCALE)}, at ${clockTime(value.opensAt, at)}`;
     case 'metered':
       return 'Resting: this network is metered';
+    case 'data-cap':
+      return `Resting: this month’s ${gibibytes(value.capBytes)} of data are used, but for finished results. Sharing again on ${calendarDay(value.resetsAt, at, LOCALE)}`;
     case 'too-hot':
       return `Resting: ${Math.round(value.celsius)} °C is over your limit of ${value.limit} °C`;
     case 'game':

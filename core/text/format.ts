@@ -1,3 +1,5 @@
+import { dayAt } from '../calendar.ts';
+
 /** Language-independent rendering of quantities, always with a unit. */
 
 const pad = (value: number): string => String(value).padStart(2, '0');
@@ -30,3 +32,10 @@ export const gibibytes = (bytes: number): string => `${(bytes / 1024 ** 3).toFix
 /** Never as nothing: what is smaller than a MiB is one. */
 export const mebibytes = (bytes: number): string =>
   bytes < 1024 ** 3 ? `${Math.max(1, Math.round(bytes / 1024 ** 2))} MiB` : gibibytes(bytes);
+const MONTHS = 'January February March April May June July August September October November December'.split(' ');
+
+/** A local day of the year. */
+export function calendarDay(at: number, moment: { readonly utcOffsetMinutes: number }, language: 'en' | 'ja'): string {
+  const { month, day } = dayAt(at, moment.utcOffsetMinutes);
+  return language === 'en' ? `${day} ${MONTHS[month - 1]}` : `${month}月${day}日`;
+}

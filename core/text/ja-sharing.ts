@@ -37,6 +37,8 @@ function cause(value: Reason): string {
       return 'バッテリー駆動中';
     case 'metered':
       return '従量制のネットワーク';
+    case 'data-cap':
+      return '今月のデータ量を使い切った';
     case 'too-hot':
       return `${Math.round(value.celsius)} °Cで高温`;
     case 'game':

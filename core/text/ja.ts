@@ -2,7 +2,7 @@ import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
-import { clockTime, duration, gibibytes } from './format.ts';
+import { calendarDay, clockTime, duration, gibibytes } from './format.ts';
 import { jaUnfit } from './ja-engine.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaDisturbances as disturbances, jaSensors as sensorNames } from './ja-sensing.ts';
@@ -52,6 +52,8 @@ function reason(value: Reason, at: Moment): string {
         : `共有しない時間帯です。${clockTime(value.opensAt, at)}から共有します（あと${duration(value.opensAt - at.now, LOCALE)}）`;
     case 'metered':
       return '従量制のネットワークのため休んでいます';
+    case 'data-cap':
+      return `今月のデータ量${gibibytes(value.capBytes)}を、結果を送る分を除いて使い切りました。${calendarDay(value.resetsAt, at, LOCALE)}から共有します`;
     case 'too-hot':
       return `${Math.round(value.celsius)} °Cになり、上限の${value.limit} °Cを超えたため休んでいます`;
     case 'game':

@@ -4,6 +4,7 @@ import { Dial } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 import { Games } from './games.tsx';
 import { Images } from './images.tsx';
+import { Line } from './line.tsx';
 import { GiveBack } from './rules.tsx';
 import { Hours } from './schedule.tsx';
 import { Sensors } from './sensors.tsx';
@@ -84,6 +85,7 @@ export function Limits() {
         <Resources />
         <Shares />
       </div>
+      <Line />
       <GiveBack />
       <Hours />
       <div className="columns">

@@ -3,18 +3,12 @@ import { useFrame } from '../frame.ts';
 import { useSetting } from '../hooks.ts';
 import { Dial, Toggle } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
+import { StopDial, stopsWith } from './stop-dial.tsx';
 
 /** Seconds. */
 export const IDLE_STOPS = [10, 30, 60, 120, 180, 300, 600, 900, 1800, 3600] as const;
 const PERCENT = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100] as const;
 const HEAT = [60, 65, 70, 75, 80, 85, 90, 95, 100] as const;
-/** Beyond the last stop of a threshold: it never matters. A setting is one plain value, and no threshold is 0. */
-const NEVER = 0;
-
-/** The stops of a dial, with the present choice among them wherever it lies. */
-export const stopsWith = (stops: readonly number[], present: number): readonly number[] =>
-  [...new Set([...stops, present])].filter((stop) => stop !== NEVER).sort((a, b) => a - b);
-
 type FlagKey = {
   [Key in keyof Rules]: Rules[Key] extends boolean ? Key : never;
 }[keyof Rules];
@@ -51,27 +45,18 @@ const THRESHOLDS: readonly ThresholdProps[] = [
 ];
 
 function Threshold({ rule, label, meaning, stops, unit }: ThresholdProps) {
-  const { snapshot, text, format } = useFrame();
+  const { snapshot, text } = useFrame();
   const words = text.window.yielding;
-  const present = snapshot.settings.rules[rule] ?? NEVER;
-  const { value, change, failure, dismiss } = useSetting(present, (limit) => ({
-    rules: { [rule]: limit === NEVER ? null : limit },
-  }));
-  const all = [...stopsWith(stops, present), NEVER];
   return (
-    <>
-      <Dial
-        label={words[label]}
-        meaning={words[meaning]}
-        said={value === NEVER ? words.off : words[unit](format.number(value))}
-        value={Math.max(0, all.indexOf(value))}
-        min={0}
-        max={all.length - 1}
-        step={1}
-        onChange={(at) => change(all[at] ?? present)}
-      />
-      <FailureNotice title={text.window.limits.failed} failure={failure} onDismiss={dismiss} />
-    </>
+    <StopDial
+      label={words[label]}
+      meaning={words[meaning]}
+      stops={stops}
+      present={snapshot.settings.rules[rule]}
+      said={words[unit]}
+      none={words.off}
+      patch={(limit) => ({ rules: { [rule]: limit } })}
+    />
   );
 }
 

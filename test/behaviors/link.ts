@@ -102,12 +102,12 @@ export function linkBehaviour(name: string, place: () => Promise<Place>): void {
       }
       const data = Buffer.from('some bytes');
       await writeFile(join(folder, 'blob'), data);
-      await link.upload(sha256Hex(data), join(folder, 'blob'));
-      await link.upload(sha256Hex(data), join(folder, 'blob'));
-      await expect(link.upload(randomHex32(), join(folder, 'blob'))).rejects.toMatchObject({
+      await link.upload(sha256Hex(data), join(folder, 'blob'), 'cpu');
+      await link.upload(sha256Hex(data), join(folder, 'blob'), 'cpu');
+      await expect(link.upload(randomHex32(), join(folder, 'blob'), 'cpu')).rejects.toMatchObject({
         code: expect.stringMatching(/REFUSED|BAD_INPUT/),
       });
-      const missing = link.download(randomHex32(), 5, join(folder, 'missing'));
+      const missing = link.download(randomHex32(), 5, join(folder, 'missing'), 'cpu');
       await expect(missing).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
 

@@ -121,6 +121,10 @@ export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot 
     engine: { kind: 'ready', version: '20.10.24' },
     coordinator: { kind: 'connected', since: now - HOUR },
     network: { name: 'Practice', tokenSymbol: 'PRACTICE', chainId: 31_337 },
+    traffic: {
+      ...{ monthBytesIn: 41.3 * GIB, monthBytesOut: 12.7 * GIB, capBytes: null, resetsAt: now + 9 * DAY },
+      ...{ inPerSecond: 2_300_000, outPerSecond: 410_000 },
+    },
     machine: { cpuCores: 16, memoryBytes: 31.2 * GIB },
     settings: defaultSettings(),
     ...change,
@@ -206,8 +210,13 @@ export function busyMachine(now: number): Partial<Snapshot> {
       sources: sensor === 'power' ? [] : ['logind', 'X11'].slice(sensor === 'idle' ? 0 : 1),
     })),
     running: [],
+    traffic: {
+      ...{ monthBytesIn: 61.3 * GIB, monthBytesOut: 22.1 * GIB, capBytes: 100 * GIB, resetsAt: now + 9 * DAY },
+      ...{ inPerSecond: 0, outPerSecond: 120_000 },
+    },
     settings: applyPatch(defaultSettings(), {
       rules: { maxTemperatureC: null },
+      limits: { network: { idleDownMbps: null, monthlyCapGiB: 100 } },
       lanes: { cpu: { rules: { idleAfterSeconds: 60 } } },
       games: { own: ['stardew', 'My Own Engine'], ignored: ['obs'] },
       schedule: {

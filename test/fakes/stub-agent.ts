@@ -39,6 +39,7 @@ export function snapshotOf(changes: Partial<Snapshot> = {}): Snapshot {
     engine: { kind: 'ready', version: '20.10' },
     coordinator: { kind: 'connected', since: 0 },
     network: { name: 'practice', tokenSymbol: 'IDLE', chainId: 31337 },
+    traffic: null,
     machine: { cpuCores: 2, memoryBytes: 2 ** 32 },
     settings: defaultSettings(),
     ...changes,

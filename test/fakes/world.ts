@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AgentOptions, createAgent } from '../../agent/agent.ts';
 import type { Agent } from '../../agent/api.ts';
-import type { Ports } from '../../agent/ports.ts';
+import type { Ports, Traffic } from '../../agent/ports.ts';
 import type { CatalogueEntry } from '../../core/catalogue.ts';
 import type { MachineFacts } from '../../core/doctor.ts';
 import type { Hex32 } from '../../core/primitives.ts';
@@ -18,6 +18,7 @@ import { FakeDisk, FakeLedger } from './ledger.ts';
 import { FakeNetwork } from './network.ts';
 import { FakeProbeHost, FakeProofs } from './proof.ts';
 import { FakeNetworkMemory, FakeSensors, FakeSettings, FakeVault, FakeWorkspace } from './small.ts';
+import { FakeTrafficStore, trafficOf } from './traffic.ts';
 
 const MIB = 1024 * 1024;
 export const IMAGE = `sha256:${'ab'.repeat(32)}`;
@@ -63,11 +64,16 @@ export class World {
   readonly networks: FakeNetworkMemory;
   readonly #lives: { alive: boolean }[] = [];
   readonly history: FakeHistory;
+  /** What was counted, as the file has it, and who counts. */
+  readonly traffic: FakeTrafficStore;
+  readonly meter: Traffic;
   readonly workspace: FakeWorkspace;
   readonly probeHost = new FakeProbeHost();
   readonly proofs: FakeProofs;
   /** The one workload of the catalogue. */
   entry: CatalogueEntry;
+  /** What else is in the catalogue. */
+  others: readonly CatalogueEntry[] = [];
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
   constructor(before?: World) {
@@ -82,6 +88,8 @@ export class World {
     this.vault = before?.vault ?? new FakeVault();
     this.networks = before?.networks ?? new FakeNetworkMemory();
     this.proofs = before?.proofs ?? new FakeProofs();
+    this.traffic = before?.traffic ?? new FakeTrafficStore();
+    this.meter = trafficOf(this.clock, this.traffic);
     this.history = before?.history ?? new FakeHistory();
     this.workspace = new FakeWorkspace(before?.workspace.path ?? mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
     this.entry = before?.entry ?? ENTRY;
@@ -105,7 +113,8 @@ export class World {
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
       machineFacts: async () => MACHINE,
-      catalogue: { load: async () => ({ version: 1, minimums: [], entries: [this.entry] }) },
+      catalogue: { load: async () => ({ version: 1, minimums: [], entries: [this.entry, ...this.others] }) },
+      traffic: this.meter,
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ premises: this.premises, lives: (home) => this.premises.lives.get(home) ?? 'unknown' },
       ...{ seccompProfile: '{}', platform: 'test', home: 'home of the test' },

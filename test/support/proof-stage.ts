@@ -7,6 +7,7 @@ import { systemRandom } from '../../agent/adapters/random.ts';
 import type { ContainerRun } from '../../agent/ports.ts';
 import { prove } from '../../agent/prove.ts';
 import { type CatalogueEntry, workloadManifest } from '../../core/catalogue.ts';
+import type { GatewaySpec } from '../../core/gateway.ts';
 import type { ProbeId, ProbeResult, Proof } from '../../core/proof.ts';
 import type { ContainerSpec } from '../../core/sandbox.ts';
 import { buildImage } from './build-image.ts';
@@ -31,7 +32,8 @@ export type Relaxed = {
 };
 
 /** One setting for another; the rest of the launch stays as it is. Plain JSON, as the engine gets it. */
-export function relax(spec: ContainerSpec, { host, config, seccomp, newPrivileges, unmasked }: Relaxed): ContainerSpec {
+export function relax<T extends ContainerSpec | GatewaySpec>(spec: T, relaxed: Relaxed): T {
+  const { host, config, seccomp, newPrivileges, unmasked } = relaxed;
   const own = spec.HostConfig.SecurityOpt.filter(
     (option) =>
       !(option.startsWith('seccomp=') && seccomp !== undefined) &&
@@ -71,7 +73,7 @@ export async function proofStage(options: { readonly socketPath?: string; readon
             probeHost: host,
             containers: {
               ...containers,
-              run: (spec: ContainerSpec): Promise<ContainerRun> => containers.run(relax(spec, relaxed)),
+              run: (spec): Promise<ContainerRun> => containers.run(relax(spec, relaxed)),
             },
           },
           ...{

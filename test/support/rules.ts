@@ -34,6 +34,7 @@ export const calm = (change: Partial<Signals> = {}): Signals => ({
   sandboxLeaks: false,
   engine: { kind: 'ready', version: '1' },
   coordinator: { kind: 'connected', since: 0 },
+  traffic: { monthBytes: 0, resetsAt: NOW + 14 * 86_400_000 },
   leases: perLane(() => 0),
   offered: perLane(() => true),
   fetching: perLane(() => null),

@@ -27,6 +27,7 @@ export const reasonsAt = (
   drained: { kind: 'drained' },
   'schedule-closed': { kind: 'schedule-closed', opensAt: now + 120 * MINUTE_MS },
   metered: { kind: 'metered' },
+  'data-cap': { kind: 'data-cap', capBytes: 50 * GIB, resetsAt: now + 9 * 24 * 60 * MINUTE_MS },
   'too-hot': { kind: 'too-hot', celsius: 91.4, limit: 90 },
   game: { kind: 'game', name: 'Portal 2' },
   fullscreen: { kind: 'fullscreen', name: 'Firefox' },

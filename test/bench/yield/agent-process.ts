@@ -22,6 +22,7 @@ import type { GpuReading } from '../../../core/signals.ts';
 import { FakeChain } from '../../fakes/chain.ts';
 import { FakeNetwork } from '../../fakes/network.ts';
 import { FakeNetworkMemory, FakeSettings, FakeVault } from '../../fakes/small.ts';
+import { trafficOf } from '../../fakes/traffic.ts';
 import { until } from '../../support/wait.ts';
 import { leapingClock } from './clock.ts';
 import type { FromAgent, Start, ToAgent } from './messages.ts';
@@ -81,7 +82,7 @@ const agent = createAgent(
     premises: dockerPremises(),
     lives: () => 'unknown',
     imageRecord: imageRecordFile(join(start.folder, 'images.json')),
-    directory: network,
+    ...{ directory: network, traffic: trafficOf(clock) },
     networks: new FakeNetworkMemory(),
     openLedger: ledgerFiles(start.folder),
     history: historyFile(join(start.folder, 'history.db'), { log, now: clock.now }),

@@ -8,11 +8,13 @@ import { coordinatorDirectory } from '../../../agent/adapters/coordinator.ts';
 import { sha256Hex } from '../../../core/keccak.ts';
 import { linkBehaviour } from '../../behaviors/link.ts';
 import { FakeVault } from '../../fakes/small.ts';
+import { trafficOf } from '../../fakes/traffic.ts';
 import { freePort } from '../../support/free-port.ts';
 import { TestNetwork, WORKLOAD } from '../../support/network.ts';
 import { until } from '../../support/wait.ts';
 
 const log = () => undefined;
+const blob = (url: string) => ({ url, token: 'token', path: '/dev/null', passage: trafficOf().passage('cpu') });
 let network: TestNetwork;
 beforeAll(async () => {
   network = await TestNetwork.start({ port: await freePort() });
@@ -20,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => network.stop());
 
 linkBehaviour('real', async () => ({
-  directory: coordinatorDirectory({ log }),
+  directory: coordinatorDirectory({ log, traffic: trafficOf() }),
   url: network.url,
   down: () => network.halt(),
   up: () => network.restart(),
@@ -34,7 +36,7 @@ linkBehaviour('real', async () => ({
 
 test('a device that is not enrolled is refused, with the reason', async () => {
   const vault = new FakeVault();
-  const directory = coordinatorDirectory({ log });
+  const directory = coordinatorDirectory({ log, traffic: trafficOf() });
   const info = await directory.network(network.url);
   const options = { url: network.url, network: info, owner: vault.owner, key: vault.deviceKey(info) };
   const hello = () => ({ agent: 'test', platform: 'test', workloads: [], leases: [] });
@@ -82,7 +84,7 @@ describe('a blob that is not what was asked for', () => {
   ])('%s', async (_name, answer, code) => {
     const folder = await mkdtemp(join(tmpdir(), 'idlemesh-blob-'));
     const path = join(folder, 'blob');
-    const fetched = download(await serve(answer), 'token', sha256Hex(data), data.length, path);
+    const fetched = download({ ...blob(await serve(answer)), path }, sha256Hex(data), data.length);
     if (code === null) {
       await fetched;
       expect(await readFile(path)).toEqual(data);
@@ -90,7 +92,7 @@ describe('a blob that is not what was asked for', () => {
     await rm(folder, { recursive: true, force: true });
   });
   test('nobody there', async () => {
-    const gone = download(`http://127.0.0.1:${await freePort()}/`, 't', sha256Hex(data), 1, '/dev/null');
+    const gone = download(blob(`http://127.0.0.1:${await freePort()}/`), sha256Hex(data), 1);
     await expect(gone).rejects.toMatchObject({ code: 'COORDINATOR_AWAY' });
   });
 });

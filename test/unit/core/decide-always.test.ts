@@ -61,6 +61,7 @@ const anySignals: fc.Arbitrary<Signals> = fc.record({
     fc.record({ kind: fc.constant('away' as const), since: fc.nat(), detail: fc.string() }),
     fc.record({ kind: fc.constant('refused' as const), detail: fc.string() }),
   ),
+  traffic: fc.record({ monthBytes: fc.nat(3 * GIB), resetsAt: fc.integer({ min: 0, max: 4_102_444_800_000 }) }),
   leases: fc.nat(2).map((count) => perLane(() => count)),
   offered: often.map((yes) => perLane(() => yes)),
   fetching: often.map((yes) => perLane(() => (yes ? null : { percent: 5 }))),

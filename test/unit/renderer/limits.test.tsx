@@ -104,6 +104,31 @@ describe('when the machine is given back', () => {
     expect(patches(window).at(-1)).toEqual({ rules: { maxTemperatureC: 60 } });
   });
 
+  it('gives of the line what is set, and says what this month has used', async () => {
+    const traffic = {
+      ...{
+        monthBytesIn: 3.25 * 1024 ** 3,
+        monthBytesOut: 1024 ** 3,
+        capBytes: null,
+        resetsAt: Date.UTC(2026, 11, 1, 12),
+      },
+      ...{ inPerSecond: 250_000, outPerSecond: 0 },
+    };
+    const window = await openWindow({ traffic }, { view: 'limits' });
+    const words = all.network;
+    expect(document.body.textContent).toContain(words.used('3.3 GiB', '1 GiB', '1 December'));
+    expect(document.body.textContent).toContain(words.now('2 Mbit/s', '0 Mbit/s'));
+    expect(sayingOf(words.idleUp)).toBe('20 Mbit/s');
+    await drag(words.idleUp, Number(slider(words.idleUp).max));
+    await rest();
+    await drag(words.cap, 0);
+    await rest();
+    expect(patches(window).slice(-2)).toEqual([
+      { limits: { network: { idleUpMbps: null } } },
+      { limits: { network: { monthlyCapGiB: 10 } } },
+    ]);
+  });
+
   it('is chosen for each lane, and its own idle time can be taken back', async () => {
     const window = await openWindow({}, { view: 'limits' });
     await act(async () => {

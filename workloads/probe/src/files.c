@@ -88,11 +88,11 @@ static void host_mounts(const char *id)
 
 static void environment(const char *id)
 {
-	/* What core/sandbox.ts sets, and the name that the engine adds. */
-	static const char *const USUAL[] = { "PATH=", "HOME=", "LD_PRELOAD=", "LD_LIBRARY_PATH=", "LD_AUDIT=", "HOSTNAME=", NULL };
+	/* What core/sandbox.ts sets, and the name that the engine adds. What it blanks holds nothing. */
+	static const char *const USUAL[] = { "PATH=", "HOME=", "HOSTNAME=", NULL };
 	int found = 0;
 	for (char **each = environ; *each != NULL; each++) {
-		bool usual = false;
+		bool usual = (*each)[strlen(*each) - 1] == '=';
 		for (const char *const *name = USUAL; *name != NULL; name++)
 			usual = usual || strncmp(*each, *name, strlen(*name)) == 0;
 		if (usual)
