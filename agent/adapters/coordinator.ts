@@ -14,7 +14,7 @@ import {
 } from '../../core/wire.ts';
 import type { CoordinatorDirectory, CoordinatorLink, Log } from '../ports.ts';
 import { download, upload } from './blobs.ts';
-import { ask } from './http.ts';
+import { ask, askText } from './http.ts';
 
 const BACKOFF_MS = { first: 1_000, last: 60_000 } as const;
 const HANDSHAKE_MS = 10_000;
@@ -34,6 +34,7 @@ export function coordinatorDirectory(options: { readonly log: Log }): Coordinato
     async enrol(url, value, signature) {
       await ask(`${base(url)}/v1/enrollments`, { method: 'POST', body: { value, signature } }, z.unknown());
     },
+    catalogue: (url, known) => askText(`${base(url)}/v1/catalogue`, known),
     connect: (wanted) => connect(wanted, options.log),
   };
 }

@@ -9,6 +9,8 @@ import type { MachineFacts } from '../../core/doctor.ts';
 import type { Hex32 } from '../../core/primitives.ts';
 import type { Lease } from '../../core/wire.ts';
 import { randomHex32 } from '../support/random.ts';
+import { releaseEntry, signed } from '../support/signed.ts';
+import { FakeShelf } from './catalogue.ts';
 import { FakeChain } from './chain.ts';
 import { FakeClock } from './clock.ts';
 import { FakeContainers } from './containers.ts';
@@ -21,7 +23,14 @@ import { FakeNetworkMemory, FakeSensors, FakeSettings, FakeVault, FakeWorkspace 
 const MIB = 1024 * 1024;
 export const IMAGE = `sha256:${'ab'.repeat(32)}`;
 export const ENTRY: CatalogueEntry = {
-  ...{ id: 'transcode', version: '0.1.0', lane: 'cpu', title: { en: 'Transcode', ja: '変換' }, image: IMAGE },
+  ...{
+    id: 'transcode',
+    version: '0.1.0',
+    lane: 'cpu',
+    title: { en: 'Transcode', ja: '変換' },
+    image: IMAGE,
+    pull: null,
+  },
   limits: {
     ...{ cpuCores: 4, memoryBytes: 1024 * MIB, pids: 64, scratchBytes: 512 * MIB, seconds: 60 },
     ...{ maxInputBytes: 256 * MIB, maxOutputBytes: 1 * MIB },
@@ -50,13 +59,16 @@ export class World {
   readonly disk: FakeDisk;
   readonly vault: FakeVault;
   readonly networks: FakeNetworkMemory;
+  /** When the app was made. */
+  readonly #born: number;
   readonly #lives: { alive: boolean }[] = [];
   readonly history: FakeHistory;
   readonly workspace: FakeWorkspace;
   readonly probeHost = new FakeProbeHost();
   readonly proofs: FakeProofs;
-  /** The one workload of the catalogue. */
+  /** The one workload of the catalogue that came with the app. */
   entry: CatalogueEntry;
+  readonly shelf: FakeShelf;
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
   constructor(before?: World) {
@@ -71,6 +83,9 @@ export class World {
     this.history = before?.history ?? new FakeHistory();
     this.workspace = new FakeWorkspace(before?.workspace.path ?? mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
     this.entry = before?.entry ?? ENTRY;
+    this.shelf = new FakeShelf(() => signed(this.#born, { entries: [releaseEntry(this.entry)] }));
+    this.#born = before === undefined ? this.clock.now() : before.#born;
+    this.shelf.memory = before?.shelf.memory ?? null;
     this.containers.images.add(IMAGE);
     this.network.now = this.clock.now;
     this.network.up = true;
@@ -91,7 +106,7 @@ export class World {
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
       machineFacts: async () => MACHINE,
-      catalogue: { load: async () => ({ version: 1, entries: [this.entry] }) },
+      catalogue: this.shelf,
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ seccompProfile: '{}', platform: 'test' },
     };

@@ -77,6 +77,7 @@ export async function deedStage(options: { readonly socketPath?: string; readonl
         id: 'deed',
         version: '0.1.0',
         purpose: 'work',
+        pull: null,
         kind: 'batch',
         lane: 'cpu',
         title: { en: 'Deed', ja: '行い' },

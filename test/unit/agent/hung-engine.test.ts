@@ -10,10 +10,10 @@ let unreadable = false;
 beforeEach(() => {
   world = World.held();
   unreadable = false;
+  world.entry = { ...ENTRY, control: true };
   const ports = world.ports.bind(world);
   world.ports = () => ({
     ...ports(),
-    catalogue: { load: async () => ({ version: 1, entries: [{ ...ENTRY, control: true }] }) },
     openLedger: () => {
       const ledger = new FakeLedger(world.disk);
       const leases = ledger.leases;

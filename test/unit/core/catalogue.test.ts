@@ -3,7 +3,7 @@ import { type Catalogue, findWorkload, systemImage, workIn, workloadManifest } f
 import { ENTRY } from '../../fakes/world.ts';
 
 const DOOR = { ...ENTRY, id: 'door', purpose: 'door', image: `sha256:${'cd'.repeat(32)}` } as const;
-const list: Catalogue = { version: 1, entries: [DOOR, ENTRY] };
+const list: Catalogue = { version: 1, minimums: [], entries: [DOOR, ENTRY] };
 
 test('what serves the sandbox is no work: nobody can order it, and no lane is offered for it', () => {
   expect(workIn(list)).toEqual([ENTRY]);
