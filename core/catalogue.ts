@@ -100,7 +100,6 @@ export const imageIds = ({ image, pull }: Pick<CatalogueEntry, 'image' | 'pull'>
   pull === null ? [image] : [image, pull.digest];
 
 export const COMPONENTS = ['docker', 'podman', 'runc', 'crun', 'runsc', 'nvidia-container-toolkit'] as const;
-export type Component = (typeof COMPONENTS)[number];
 
 /** The oldest version of a part of the engine under which strangers' work may run. */
 export const minimum = z.strictObject({

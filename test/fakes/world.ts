@@ -6,6 +6,7 @@ import type { Agent } from '../../agent/api.ts';
 import type { Ports } from '../../agent/ports.ts';
 import type { CatalogueEntry } from '../../core/catalogue.ts';
 import type { MachineFacts } from '../../core/doctor.ts';
+import { fail } from '../../core/errors.ts';
 import type { Hex32 } from '../../core/primitives.ts';
 import type { Lease } from '../../core/wire.ts';
 import { randomHex32 } from '../support/random.ts';
@@ -66,6 +67,8 @@ export class World {
   readonly workspace: FakeWorkspace;
   readonly probeHost = new FakeProbeHost();
   readonly proofs: FakeProofs;
+  /** The ledger cannot be read: no decision is possible. */
+  unreadable = false;
   /** The one workload of the catalogue that came with the app. */
   entry: CatalogueEntry;
   readonly shelf: FakeShelf;
@@ -100,7 +103,12 @@ export class World {
     return {
       ...this.#shared(),
       settings: this.settings,
-      openLedger: () => new FakeLedger(this.disk),
+      openLedger: () => {
+        const ledger = new FakeLedger(this.disk);
+        const leases = ledger.leases;
+        ledger.leases = (states) => (this.unreadable ? fail('DISK_FULL', 'disk I/O error') : leases(states));
+        return ledger;
+      },
       history: this.history,
       random: { hex32: randomHex32 },
       log: (_level, event, fields) => this.logged.push({ event, fields }),
