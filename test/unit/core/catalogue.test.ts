@@ -13,7 +13,7 @@ test('what serves the sandbox is no work: nobody can order it, and no lane is of
   expect(systemImage(list, 'gateway')).toBeNull();
 });
 
-const { image: _image, ...MANIFEST } = ENTRY;
+const { image: _image, pull: _pull, ...MANIFEST } = ENTRY;
 const manifest = (change: Record<string, unknown>) =>
   workloadManifest.safeParse({ ...MANIFEST, price: { base: '10', perInputMiB: '2' }, ...change }).success;
 
