@@ -1,4 +1,3 @@
-import type { Catalogue } from '../core/catalogue.ts';
 import { type Decision, decide, freshMemory } from '../core/decide.ts';
 import { asFailure } from '../core/errors.ts';
 import { type Policy, policyOf } from '../core/policy.ts';
@@ -8,6 +7,7 @@ import { shareFrom } from '../core/sandbox.ts';
 import type { CoordinatorState, Readings, Signals } from '../core/signals.ts';
 import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
+import { createCatalogueKeeper } from './catalogue-keeper.ts';
 import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
 import { examine } from './doctor.ts';
@@ -48,7 +48,6 @@ type Judgement = { readonly signals: Signals; readonly decision: Decision };
 export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const { clock, log, vault, settings } = ports;
   const instance = ports.random.hex32();
-  let catalogue: Catalogue = { version: 1, entries: [] };
   let machine = { cpuCores: 0, memoryBytes: 0 };
   const slots: PerLane<number> = { ...SLOTS, ...options.slots };
   let memory = freshMemory();
@@ -76,14 +75,15 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     changed: wake,
   });
   const wallet = createWallet({ ports, network, link, changed });
-  const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => catalogue, wake: wake });
+  const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => keeper.current(), wake: wake });
+  const keeper = createCatalogueKeeper({ ports, url: () => session.url(), send, swapped: engine.doubt, changed });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
     escalated: (detail) => slow.tell({ detail, at: clock.now() }),
     skew: () => session.skew(),
     doubtSkew: () => session.doubtSkew(),
-    catalogue: () => catalogue,
+    catalogue: keeper.current,
     declined: (lane) => delete asked[lane],
     ...{ doubtEngine: engine.doubt, launch: engine.launch },
     wake: wake,
@@ -93,7 +93,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     books,
     changed: wake,
     hello: () => {
-      const hello = helloOf(options.version, ports.platform, catalogue, books.ledger());
+      const hello = helloOf(options.version, ports.platform, keeper.current(), books.ledger());
       helloLeases = new Set(hello.leases);
       return hello;
     },
@@ -101,6 +101,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     onLeave: () => {
       reporting.reset();
       wallet.reset();
+      keeper.left();
       asked = {};
       jobs.releaseAll().catch(() => undefined);
     },
@@ -109,6 +110,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     ...{ ports, books, jobs, reporting, wallet },
     greetedWith: () => helloLeases,
     welcomed: () => {
+      keeper.welcomed();
       asked = {};
     },
     mayRun: (lane) => last?.decision.begins[lane] === true,
@@ -124,10 +126,10 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const book = createSwitchBook(ports);
   const prover = createProver({
     ...{ ports, device: vault.device, instance, engine, share, changed },
-    catalogue: () => catalogue,
+    catalogue: keeper.current,
   });
   const doctor = () =>
-    examine({ ports, engine, catalogue: () => catalogue, coordinator: coordinatorState, skewMs: session.heardSkew });
+    examine({ ports, engine, catalogue: keeper.current, coordinator: coordinatorState, skewMs: session.heardSkew });
   const commands = createCommands({
     ...{ ports, books, wallet, prover, programs: senses.programs, examine: doctor, wake: wake },
   });
@@ -262,6 +264,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       slow: slow.now(),
       ledgerFault: books.fault(),
       ...{ vaultFault: session.vaultFault(), url: session.url(), network: network() },
+      catalogue: keeper.problems(),
       running: jobs.running(),
       totals: books.ledger()?.totals(dayStartOf(clock.now(), clock.utcOffsetMinutes())) ?? null,
       ...{ wallet, traffic: ports.traffic.view() },
@@ -272,7 +275,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     async start() {
       await Promise.all([ports.workspace.prepare(), prover.open(), line.open()]);
       machine = await ports.sensors.machine();
-      catalogue = await ports.catalogue.load();
+      await keeper.load();
       unsubscribeSettings = settings.onChange(() => {
         // Who says "pause" waits for no engine either.
         sensed();
@@ -288,6 +291,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       await soon(ports, farewell());
       await line.close();
       senses.close();
+      keeper.close();
       engine.close();
       book.close();
       ports.history.close();

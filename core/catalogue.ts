@@ -68,18 +68,64 @@ export const workloadManifest = z.strictObject({
 });
 export type WorkloadManifest = z.output<typeof workloadManifest>;
 
+export const contentId = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'expected sha256: and 64 lower-case hex digits');
+
+/** Where an image is fetched from: a registry, named by the digest of the manifest for one platform. */
+export const pullSource = z.strictObject({
+  /** `registry[:port]/path`, without a tag: a tag can be moved. */
+  repository: z
+    .string()
+    .max(255)
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$/),
+  digest: contentId,
+  /** Of its compressed layers together. */
+  bytes: byteCount,
+});
+export type PullSource = z.output<typeof pullSource>;
+
 /** A manifest bound to the one image that may run under it. */
 export const catalogueEntry = workloadManifest.extend({
-  /** Content id of the image (`sha256:` and 64 hex digits): what runs is what is listed. */
-  image: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  /** Content id of the image, the digest of its configuration: what runs is what is listed. */
+  image: contentId,
+  /** null: it is on the machine already, or not to be had. */
+  pull: pullSource.nullable().default(null),
 });
 export type CatalogueEntry = z.output<typeof catalogueEntry>;
 
+/**
+ * Names under which an engine may hold exactly this image: its configuration's digest, and with the containerd image store
+ * its manifest's.
+ */
+export const imageIds = ({ image, pull }: Pick<CatalogueEntry, 'image' | 'pull'>): readonly string[] =>
+  pull === null ? [image] : [image, pull.digest];
+
+export const COMPONENTS = ['docker', 'podman', 'runc', 'crun', 'runsc', 'nvidia-container-toolkit'] as const;
+
+/** The oldest version of a part of the engine under which strangers' work may run. */
+export const minimum = z.strictObject({
+  component: z.enum(COMPONENTS),
+  minimum: z.string().regex(/^\d+(\.\d+){0,3}$/),
+  /**
+   * Exact builds of distributions that carry the fix under an older number, as the engine names them in a component's version
+   * or in its build ("GitCommit"): Debian 12 says "1.1.5+ds1" for runc with and without the fix, and tells them apart in the
+   * build alone.
+   */
+  accepted: z.array(z.string().min(1).max(64)).max(64),
+  /** The hole that it closes, or what is missing before it. */
+  because: z.string().min(1).max(200),
+});
+export type Minimum = z.output<typeof minimum>;
+
+/** What may run on this machine, taken out of a signed release (`core/release.ts`). */
 export const catalogue = z.strictObject({
-  version: z.number().int().positive(),
+  version: z.number().int().nonnegative(),
+  minimums: z.array(minimum).max(64).default([]),
   entries: z.array(catalogueEntry).max(256),
 });
 export type Catalogue = z.output<typeof catalogue>;
+
+/** With no valid release nothing may run. */
+export const EMPTY_CATALOGUE: Catalogue = { version: 0, minimums: [], entries: [] };
 
 export type JobParams = Readonly<Record<string, string>>;
 

@@ -1,6 +1,7 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
+import { enCatalogue } from './en-catalogue.ts';
 import { enUnfit } from './en-engine.ts';
 import { enProof } from './en-proof.ts';
 import { enDisturbances as disturbances, enSensors as sensorNames } from './en-sensing.ts';
@@ -141,6 +142,10 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
         title: 'The wallet cannot be opened',
         advice: `${value.detail}. Nothing was changed. Unlock the system keyring that was used before, then start again.`,
       };
+    case 'catalogue-untrusted':
+    case 'catalogue-refused':
+    case 'catalogue-expiring':
+      return enCatalogue(value);
     case 'not-started':
       return {
         title: 'Idlemesh could not start',

@@ -3,6 +3,7 @@ import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { calendarDay, clockTime, duration, gibibytes } from './format.ts';
+import { jaCatalogue } from './ja-catalogue.ts';
 import { jaUnfit } from './ja-engine.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaDisturbances as disturbances, jaSensors as sensorNames } from './ja-sensing.ts';
@@ -138,6 +139,10 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
         title: 'ウォレットを開けません',
         advice: `${value.detail}。何も変更していません。以前使ったシステムのキーリングを解除してから、もう一度起動してください。`,
       };
+    case 'catalogue-untrusted':
+    case 'catalogue-refused':
+    case 'catalogue-expiring':
+      return jaCatalogue(value);
     case 'not-started':
       return {
         title: 'Idlemeshを開始できません',

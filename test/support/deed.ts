@@ -91,6 +91,7 @@ export async function deedStage(options: StageOptions = {}) {
         id: 'deed',
         version: '0.1.0',
         purpose: 'work',
+        pull: null,
         kind: 'batch',
         lane: 'cpu',
         title: { en: 'Deed', ja: '行い' },

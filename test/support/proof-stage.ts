@@ -56,7 +56,7 @@ export async function proofStage(options: { readonly socketPath?: string; readon
     seccompProfile(),
     readFile(join(folder, 'manifest.json'), 'utf8'),
   ]);
-  const entry: CatalogueEntry = { ...workloadManifest.parse(JSON.parse(text)), image };
+  const entry: CatalogueEntry = { ...workloadManifest.parse(JSON.parse(text)), image, pull: null };
   const device = randomAddress();
   const host = probeHost({ log: () => undefined });
 

@@ -62,6 +62,12 @@ export const PROBLEM: { readonly [Kind in Problem['kind']]: Extract<Problem, { r
   },
   'chain-away': { kind: 'chain-away', detail: 'connection refused' },
   'vault-unreadable': { kind: 'vault-unreadable', detail: 'the keyring is locked' },
+  'catalogue-untrusted': { kind: 'catalogue-untrusted', why: { kind: 'expired', since: 1_790_000_000_000 } },
+  'catalogue-refused': {
+    ...{ kind: 'catalogue-refused', url: 'http://127.0.0.1:7350' },
+    why: { kind: 'older', version: 3, highest: 5 },
+  },
+  'catalogue-expiring': { kind: 'catalogue-expiring', at: 1_790_000_000_000 },
   'not-started': { kind: 'not-started', detail: 'the database is locked' },
 };
 export const PROBLEMS: readonly Problem[] = Object.values(PROBLEM);

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { encodeManifest, type WorkloadManifest, workloadManifest } from '../../core/catalogue.ts';
+import { type CatalogueEntry, workloadManifest } from '../../core/catalogue.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -11,22 +11,17 @@ const idOf = async (tag: string): Promise<string> =>
   (await run('docker', ['image', 'inspect', '-f', '{{.Id}}', tag])).stdout.trim();
 
 /** A folder of workloads bound to the image that is built of it on this machine. */
-async function workload(name: string): Promise<WorkloadManifest & { readonly image: string }> {
+async function workload(name: string): Promise<CatalogueEntry> {
   const text = await readFile(join(root, 'workloads', name, 'manifest.json'), 'utf8');
   const manifest = workloadManifest.parse(JSON.parse(text));
-  return { ...manifest, image: await idOf(`idlemesh/${name}:${manifest.version}`) };
+  return { ...manifest, image: await idOf(`idlemesh/${name}:${manifest.version}`), pull: null };
 }
 
 export const transcodeWorkload = () => workload('transcode');
 
-/** The image of the supervisor that ends work with its agent. */
-export const doorImage = async (): Promise<string> => (await workload('door')).image;
-
-/** Its entry, as a catalogue's file has it. */
-export async function doorEntry(): Promise<object> {
-  const { image, ...manifest } = await workload('door');
-  return { ...encodeManifest(manifest), image };
-}
+/** The supervisor that ends work with its agent, as a catalogue lists it. */
+export const doorEntry = () => workload('door');
+export const doorImage = async (): Promise<string> => (await doorEntry()).image;
 
 export const seccompProfile = (): Promise<string> => readFile(join(root, 'resources/seccomp.json'), 'utf8');
 

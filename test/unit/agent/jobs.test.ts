@@ -42,7 +42,7 @@ test('a lease whose end is not written yet is neither declined again nor started
   });
   const jobs = createJobs({
     ...{ ports, books, reporting, key, send, link: () => null, instance: 'this', slots: perLane(() => 1) },
-    catalogue: () => ({ version: 1, entries: [ENTRY] }),
+    catalogue: () => ({ version: 1, minimums: [], entries: [ENTRY] }),
     ...{ skew: () => 0, doubtSkew: nothing, declined: nothing, doubtEngine: nothing, escalated: nothing },
     launch: () => ({ door: '' }),
     ...{ changed: nothing, wake: nothing },

@@ -29,7 +29,7 @@ function stage(change: { readonly engine?: EngineState; readonly entries?: reado
       state: () => change.engine ?? { kind: 'ready', version: '1' },
       launch: () => ({ door: 'sha256:door' }),
     },
-    catalogue: () => ({ version: 1, entries: [...(change.entries ?? [ENTRY, PROBE])] }),
+    catalogue: () => ({ version: 1, minimums: [], entries: [...(change.entries ?? [ENTRY, PROBE])] }),
     share: () => ({ cpuCores: 1, memoryBytes: 2 ** 28, pids: 64 }),
   });
   return { prover, containers, proofs, clock, device };

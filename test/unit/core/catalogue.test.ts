@@ -3,7 +3,7 @@ import { type Catalogue, findWorkload, systemImage, workIn, workloadManifest } f
 import { ENTRY } from '../../fakes/world.ts';
 
 const DOOR = { ...ENTRY, id: 'door', purpose: 'door', image: `sha256:${'cd'.repeat(32)}` } as const;
-const list: Catalogue = { version: 1, entries: [DOOR, ENTRY] };
+const list: Catalogue = { version: 1, minimums: [], entries: [DOOR, ENTRY] };
 
 test('what serves the sandbox is no work: nobody can order it, and no lane is offered for it', () => {
   expect(workIn(list)).toEqual([ENTRY]);
@@ -13,7 +13,7 @@ test('what serves the sandbox is no work: nobody can order it, and no lane is of
   expect(systemImage(list, 'gateway')).toBeNull();
 });
 
-const { image: _image, ...MANIFEST } = ENTRY;
+const { image: _image, pull: _pull, ...MANIFEST } = ENTRY;
 const manifest = (change: Record<string, unknown>) =>
   workloadManifest.safeParse({ ...MANIFEST, price: { base: '10', perInputMiB: '2' }, ...change }).success;
 
