@@ -40,7 +40,7 @@ const REASONS: Readonly<Record<Reason['kind'], true>> = {
     'lane-not-offered': true,
     'lane-off': true,
   },
-  ...{ 'no-gpu': true, drained: true, 'engine-unchecked': true, 'engine-absent': true, 'engine-forbidden': true },
+  ...{ 'no-gpu': true, 'gpu-refused': true, drained: true, 'engine-unchecked': true, 'engine-absent': true, 'engine-forbidden': true },
   ...{ 'engine-unfit': true, 'disk-low': true, 'schedule-closed': true, 'on-battery': true, metered: true },
   ...{ 'too-hot': true, game: true, fullscreen: true, 'gpu-memory': true, 'gpu-busy': true, media: true },
   ...{ 'idle-unknown': true, 'in-use': true, 'cpu-busy': true, 'sensor-unknown': true, settling: true },
