@@ -14,6 +14,7 @@ import { examine } from './doctor.ts';
 import { removeAll, soon, sweep } from './ending.ts';
 import { createEngineWatch } from './engine-watch.ts';
 import { helloOf } from './hello.ts';
+import { createGpuChoice } from './gpu-choice.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createMirror, type Picture } from './mirror.ts';
@@ -70,17 +71,13 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const send: typeof session.send = (message) => session.send(message);
   const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: wake, opened });
   const reporting = createReporting({
-    clock,
-    log,
-    books,
+    ...{ clock, log, books, network, key, send },
     owner: vault.owner,
-    network,
-    key,
-    send,
     changed: wake,
   });
   const wallet = createWallet({ ports, network, link, changed });
   const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => catalogue, wake: wake });
+  const gpus = createGpuChoice({ ports, gpus: () => senses.read().gpus, engine: engine.state, wake });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
@@ -89,7 +86,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     doubtSkew: () => session.doubtSkew(),
     catalogue: () => catalogue,
     declined: (lane) => delete asked[lane],
-    ...{ doubtEngine: engine.doubt, launch: engine.launch },
+    ...{ doubtEngine: engine.doubt, launch: engine.launch, gpus },
     wake: wake,
   });
   const session = createSession({
@@ -148,7 +145,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     sandboxLeaks: prover.leaks(),
     engine: engine.state(),
     coordinator: coordinatorState(),
-    leases: jobs.counts(),
+    ...{ leases: jobs.counts(), gpuFaults: gpus.faults() },
     offered: engine.offered(),
   });
 
@@ -291,6 +288,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       await soon(ports, farewell());
       senses.close();
       engine.close();
+      gpus.close();
       book.close();
       ports.history.close();
       reporting.reset();

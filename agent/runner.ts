@@ -9,6 +9,7 @@ import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
 import { type Checkpoints, checkpointsIn, forsake, noCheckpoints, openCheckpoints } from './checkpoints.ts';
 import type { Launch } from './engine-watch.ts';
+import { type GpuJob, gpuNotGiven, proveGpu, type Task } from './gpu-choice.ts';
 import { type Ending, endingOf, failed, judge } from './job-ending.ts';
 import { collect, feed, holds, listen, type Output } from './job-io.ts';
 import type { ContainerRun, CoordinatorLink, DeviceKey, Ports } from './ports.ts';
@@ -48,6 +49,8 @@ type RunnerOptions = {
   readonly entry: CatalogueEntry;
   readonly launch: Launch;
   readonly share: Share;
+  /** The GPU that it works on; null: none. */
+  readonly gpu: GpuJob | null;
   /** How often it was killed from outside before. */
   readonly deaths: number;
   /** Makes the signed result durable; resolves when it is. */
@@ -81,10 +84,7 @@ export function startRunner(options: RunnerOptions): Runner {
   /** It began with the checkpoints of an earlier run, and has not done without failing since. */
   let restored = false;
 
-  const stopwatch = createStopwatch(clock, entry.limits.seconds * 1000, () => {
-    timedOut = true;
-    void removeContainer();
-  });
+  let stopwatch = createStopwatch(clock, entry.limits.seconds * 1000, () => undefined);
 
   function enter(next: RunPhase): void {
     phase = next;
@@ -164,7 +164,10 @@ export function startRunner(options: RunnerOptions): Runner {
     }
     while (!allowed && !released) await pause(null);
     if (released) return { kind: 'released' };
-    const outcome = await runContainer(folder, input, output);
+    const unproven = await proveGpu(options.gpu, folder, (task) => runContainer(folder, task));
+    if (unproven !== null) return unproven;
+    const { seconds } = entry.limits;
+    const outcome = await runContainer(folder, { ...lease, input, output, seconds, checking: false });
     if ('kind' in outcome) return outcome;
     restored = false;
     enter('uploading');
@@ -201,12 +204,18 @@ export function startRunner(options: RunnerOptions): Runner {
     return checkpoints;
   }
 
-  async function runContainer(folder: string, input: string, output: string): Promise<Output | Ending> {
-    const { leaseId, params, inputBytes } = lease;
-    const labels = { lease: leaseId, device: options.key.address, instance: options.instance };
+  async function runContainer(folder: string, task: Task): Promise<Output | Ending> {
+    const { params, input, inputBytes, output, checking } = task;
+    stopwatch = createStopwatch(clock, task.seconds * 1000, () => {
+      timedOut = true;
+      void removeContainer();
+    });
+    const labels = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
     limited = share;
     const { door: image, ...runtime } = options.launch;
-    const grants = { door: await containers.door(entry.image, image, labels.device), ...runtime };
+    const door = await containers.door(entry.image, image, labels.device);
+    // No GPU reaches through gVisor.
+    const grants = { door, ...(options.gpu === null ? runtime : { gpus: options.gpu.grants }) };
     const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile, grants));
     running = run;
     void limit(run);
@@ -215,10 +224,11 @@ export function startRunner(options: RunnerOptions): Runner {
     options.began();
     try {
       if (released) return { kind: 'released' };
-      const checkpoints = await checkpointsOf(folder);
+      const checkpoints = checking ? null : await checkpointsOf(folder);
       const header = { params, inputBytes, ...(checkpoints === null ? {} : { checkpointBytes: checkpoints.bytes }) };
       const parts = [{ path: input, bytes: inputBytes }, ...(checkpoints === null ? [] : [checkpoints])];
       const heard = listen(run, (value) => {
+        if (checking) return;
         progress = Math.max(progress, value);
         options.onProgress(progress);
         options.changed();
@@ -241,7 +251,7 @@ export function startRunner(options: RunnerOptions): Runner {
       if (released) return { kind: 'released' };
       if (timedOut) {
         restored = false;
-        return failed(`it took longer than ${entry.limits.seconds} s`);
+        return failed(`it took longer than ${task.seconds} s`);
       }
       if (written.status === 'rejected') throw written.reason;
       if (exit.status === 'rejected') throw exit.reason;
@@ -274,7 +284,8 @@ export function startRunner(options: RunnerOptions): Runner {
       const failure = asFailure(error);
       log('warn', 'job-ended-early', { leaseId: lease.leaseId, code: failure.code, detail: failure.message });
       full = failure.code === 'DISK_FULL';
-      return released ? { kind: 'released' as const } : endingOf(failure);
+      if (released) return { kind: 'released' as const };
+      return gpuNotGiven(options.gpu, failure.message) ?? endingOf(failure);
     })
     .then(onceMore)
     .then((ending) => {

@@ -105,7 +105,7 @@ export async function deedStage(options: { readonly socketPath?: string; readonl
         launch: { door: deed.door ?? door, ...runtime },
         share: { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512, ...deed.share },
       },
-      ...{ deaths: 0, finish: async () => undefined },
+      ...{ deaths: 0, gpu: null, finish: async () => undefined },
       ...{ onProgress: () => undefined, changed: () => undefined, began: () => undefined },
     });
     return { runner, done: runner.ended.then((ending) => ({ ending, output, files })) };
