@@ -128,6 +128,8 @@ export function startRunner(options: RunnerOptions): Runner {
   }
 
   function release(): void {
+    // Who has ended it sees to its end; saying so in every round would be an event that starts another.
+    if (released) return;
     released = true;
     stirred();
     void removeContainer();
@@ -166,8 +168,7 @@ export function startRunner(options: RunnerOptions): Runner {
     if (released) return { kind: 'released' };
     const unproven = await proveGpu(options.gpu, folder, (task) => runContainer(folder, task));
     if (unproven !== null) return unproven;
-    const { seconds } = entry.limits;
-    const outcome = await runContainer(folder, { ...lease, input, output, seconds, checking: false });
+    const outcome = await runContainer(folder, { ...lease, ...entry.limits, input, output, checking: false });
     if ('kind' in outcome) return outcome;
     restored = false;
     enter('uploading');
