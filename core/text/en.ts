@@ -2,8 +2,8 @@ import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import { enUnfit } from './en-engine.ts';
-import { enProof } from './en-proof.ts';
 import { enGpu } from './en-gpus.ts';
+import { enProof } from './en-proof.ts';
 import { enDisturbances as disturbances, enSensors as sensorNames } from './en-sensing.ts';
 import { enWindow } from './en-window.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
@@ -32,7 +32,7 @@ function reason(value: Reason, at: Moment): string {
     case 'no-gpu':
       return 'This machine has no graphics card that can be shared';
     case 'gpu-refused':
-      return `${value.gpu}: ${enGpu(value.why).cause}`;
+      return `Not shared: ${enGpu(value.why).cause}`;
     case 'engine-unchecked':
       return 'Looking for Docker';
     case 'engine-absent':

@@ -4,8 +4,8 @@ import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { clockTime, duration, gibibytes } from './format.ts';
 import { jaUnfit } from './ja-engine.ts';
-import { jaProof } from './ja-proof.ts';
 import { jaGpu } from './ja-gpus.ts';
+import { jaProof } from './ja-proof.ts';
 import { jaDisturbances as disturbances, jaSensors as sensorNames } from './ja-sensing.ts';
 import { jaWindow } from './ja-window.ts';
 
@@ -30,7 +30,7 @@ function reason(value: Reason, at: Moment): string {
     case 'no-gpu':
       return '共有できるGPUがありません';
     case 'gpu-refused':
-      return `${value.gpu}：${jaGpu(value.why).cause}`;
+      return `共有できません：${jaGpu(value.why).cause}`;
     case 'engine-unchecked':
       return 'Dockerを確認しています';
     case 'engine-absent':

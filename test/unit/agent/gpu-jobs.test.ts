@@ -70,7 +70,9 @@ test('two jobs have two GPUs, and the one whose GPU is wanted gives it back alon
   issue();
   await started(2);
   expect(ids().flat().sort()).toEqual(['GPU-a', 'GPU-b']);
-  const [, other] = world.containers.jobs();
+  const other = world.containers
+    .jobs()
+    .find(({ spec }) => spec.HostConfig.DeviceRequests?.[0]?.DeviceIDs[0] === 'GPU-b');
   // Its memory fills: somebody plays on the first.
   cards = [card('GPU-a', { memoryByOthersBytes: 7 * GIB }), card('GPU-b')];
   await world.until(() => world.containers.jobs().length === 1, 'one is ended');
