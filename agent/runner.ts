@@ -206,7 +206,7 @@ export function startRunner(options: RunnerOptions): Runner {
   }
 
   async function runContainer(folder: string, task: Task): Promise<Output | Ending> {
-    const { params, input, inputBytes, output, checking } = task;
+    const { params, inputBytes, output, checking } = task;
     stopwatch = createStopwatch(clock, task.seconds * 1000, () => {
       timedOut = true;
       void removeContainer();
@@ -227,10 +227,9 @@ export function startRunner(options: RunnerOptions): Runner {
       if (released) return { kind: 'released' };
       const checkpoints = checking ? null : await checkpointsOf(folder);
       const header = { params, inputBytes, ...(checkpoints === null ? {} : { checkpointBytes: checkpoints.bytes }) };
-      const parts = [{ path: input, bytes: inputBytes }, ...(checkpoints === null ? [] : [checkpoints])];
+      const parts = [{ path: task.input, bytes: inputBytes }, ...(checkpoints === null ? [] : [checkpoints])];
       const heard = listen(run, (value) => {
-        if (checking) return;
-        progress = Math.max(progress, value);
+        progress = Math.max(progress, checking ? 0 : value);
         options.onProgress(progress);
         options.changed();
       });
