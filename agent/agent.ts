@@ -123,7 +123,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const mirror = createMirror(ports, picture);
   const book = createSwitchBook(ports);
   const prover = createProver({
-    ...{ ports, device: vault.device, instance, engine: engine.state, share, changed: wake },
+    ...{ ports, device: vault.device, instance, engine, share, changed },
     catalogue: () => catalogue,
   });
   const doctor = () =>
@@ -259,9 +259,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       proof: prover.view(),
       slow: slow.now(),
       ledgerFault: books.fault(),
-      vaultFault: session.vaultFault(),
-      url: session.url(),
-      network: network(),
+      ...{ vaultFault: session.vaultFault(), url: session.url(), network: network() },
       running: jobs.running(),
       totals: books.ledger()?.totals(dayStartOf(clock.now(), clock.utcOffsetMinutes())) ?? null,
       wallet,

@@ -6,7 +6,9 @@ import type { EngineWatch } from './engine-watch.ts';
 import type { Ports } from './ports.ts';
 
 type DoctorOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'containers' | 'settings' | 'sensors' | 'machineFacts'>;
+  readonly ports: Pick<Ports, 'clock' | 'containers' | 'sensors' | 'machineFacts'> & {
+    readonly settings: Pick<Ports['settings'], 'current'>;
+  };
   readonly engine: Pick<EngineWatch, 'state' | 'launch'>;
   readonly catalogue: () => Catalogue;
   readonly coordinator: () => CoordinatorState;

@@ -19,6 +19,8 @@ const MINIMUMS: Parameters<typeof unfitness>[1] = [];
 export type Launch = {
   /** Image of the supervisor that ends work with its agent; empty: the catalogue has none. */
   readonly door: string;
+  /** Image of the gateway for work that may reach the internet; missing: the catalogue has none. */
+  readonly gateway?: string;
   /** Without it, what the engine takes by itself. */
   readonly runtime?: 'runsc';
 };
@@ -36,7 +38,9 @@ export type EngineWatch = {
 };
 
 type EngineWatchOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'settings'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers'> & {
+    readonly settings: Pick<Ports['settings'], 'current'>;
+  };
   readonly device: Address;
   readonly catalogue: () => Catalogue;
   readonly wake: () => void;
@@ -99,6 +103,9 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
       if (before !== 'ready') {
         imagesDue = true;
         works = null;
+        containers.egress.sweep(device).catch((error: unknown) => {
+          log('warn', 'gateways-not-removed', { detail: asFailure(error).message });
+        });
       }
       return;
     }
@@ -168,7 +175,12 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     launch: () => {
       const offered = containers.facts()?.runtimes.includes('runsc') === true;
       const gvisored = runtimeFor(gvisor(), { offered, works }) === 'runsc';
-      return { door: systemImage(catalogue(), 'door') ?? '', ...(gvisored ? { runtime: 'runsc' } : {}) };
+      const gateway = systemImage(catalogue(), 'gateway');
+      return {
+        door: systemImage(catalogue(), 'door') ?? '',
+        ...(gateway === null ? {} : { gateway }),
+        ...(gvisored ? { runtime: 'runsc' } : {}),
+      };
     },
     // What an engine that is away would offer is unknown: then its absence is the reason, not the lane.
     offered: () =>

@@ -1,6 +1,7 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import type { MachineFacts } from '../core/doctor.ts';
 import type { EngineFacts } from '../core/engine-gates.ts';
+import type { GatewaySpec, NetworkSpec, VolumeSpec } from '../core/gateway.ts';
 import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
@@ -183,6 +184,18 @@ export type ContainerRun = {
   readonly exited: Promise<{ readonly code: number; readonly outOfMemory: boolean }>;
 };
 
+/** What gateways need of an engine beyond containers. Everything has the gateway's name. */
+export type EgressEngine = {
+  /** This machine's own addresses, each with the length of its network. */
+  readonly ranges: () => readonly string[];
+  /** Throws ENGINE_AWAY and REFUSED; `close` removes what was made until then. */
+  readonly open: (volume: VolumeSpec, network: NetworkSpec) => Promise<void>;
+  /** Gone already is success. */
+  readonly close: (name: string) => Promise<void>;
+  /** Removes what gateways of this device have left: containers, networks and volumes that this process has not open. */
+  readonly sweep: (device: Address) => Promise<void>;
+};
+
 export type Containers = {
   /** Cheap; also finds the engine, and notices it going and coming back. Called before anything else. */
   readonly check: () => Promise<EngineState>;
@@ -201,7 +214,8 @@ export type Containers = {
   readonly runsUnder: (runtime: string, doorImage: string, device: Address) => Promise<boolean>;
   /** Work of this device, whatever its state. Throws ENGINE_AWAY. */
   readonly list: (device: Address) => Promise<readonly ObservedContainer[]>;
-  readonly run: (spec: ContainerSpec) => Promise<ContainerRun>;
+  readonly run: (spec: ContainerSpec | GatewaySpec) => Promise<ContainerRun>;
+  readonly egress: EgressEngine;
   readonly freeze: (containerId: string) => Promise<void>;
   readonly thaw: (containerId: string) => Promise<void>;
   readonly setLimits: (containerId: string, limits: ContainerLimits) => Promise<void>;

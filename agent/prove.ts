@@ -10,8 +10,10 @@ import {
   readLine,
   SUITES,
   type Suite,
+  under,
 } from '../core/proof.ts';
-import { type ContainerSpec, containerSpec, LABEL, type Share } from '../core/sandbox.ts';
+import { type ContainerSpec, containerSpec, type Grants, type Share } from '../core/sandbox.ts';
+import type { Launch as Begin } from './engine-watch.ts';
 import type { ContainerRun, LaidBait, Ports } from './ports.ts';
 
 /** Each launch. The slowest, which fills every limit, takes about ten seconds on a small share of a slow machine. */
@@ -29,11 +31,13 @@ export type ProveOptions = {
   readonly ports: ProvePorts;
   readonly entry: CatalogueEntry;
   readonly share: Share;
+  /** What work begins with now. */
+  readonly launch: Begin;
   readonly device: Address;
   readonly instance: string;
   /** Version of the engine, for the record. */
   readonly engine: string;
-  /** Its containers bear this instead of a lease: they are no work, and no orphans either. */
+  /** Its containers bear this where work bears its lease: they are no orphans. */
   readonly owns: (leaseId: Hex32) => void;
   /** Nobody waits for it any more: it throws CANCELLED instead of launching again. */
   readonly cancelled: () => boolean;
@@ -43,7 +47,8 @@ export type Progress = { readonly suite: Suite; readonly results: readonly Probe
 
 /**
  * Tries to break out of the sandbox, under the very launch that work gets: the same `containerSpec`, the owner's own share,
- * the same seccomp profile. Only the label says that it is no work. Throws ENGINE_AWAY, NOT_FOUND and CANCELLED.
+ * the same supervisor, runtime and seccomp profile. Throws ENGINE_AWAY, NOT_FOUND, REFUSED (there is no
+ * supervisor) and CANCELLED.
  */
 export async function prove(options: ProveOptions, onProgress: (progress: Progress) => void): Promise<Proof> {
   const { ports, entry } = options;
@@ -51,6 +56,8 @@ export async function prove(options: ProveOptions, onProgress: (progress: Progre
   if (!(await containers.hasImage(entry.image))) {
     fail('NOT_FOUND', 'the engine does not hold the image of the probe; start Idlemesh anew, it brings it along');
   }
+  const { door, ...runtime } = options.launch;
+  const grants = { door: await containers.door(entry.image, door, options.device), ...runtime };
   const startedAt = clock.now();
   const results: ProbeResult[] = [];
   const bait = await ports.probeHost.lay(ports.random.hex32());
@@ -59,12 +66,12 @@ export async function prove(options: ProveOptions, onProgress: (progress: Progre
     const aims = await ports.probeHost.aims();
     for (const suite of SUITES) {
       const add = (result: ProbeResult): void => {
-        if (results.length < MAX_RESULTS) results.push(result);
+        if (results.length < MAX_RESULTS) results.push(under(runtime.runtime, result));
         onProgress({ suite, results });
       };
       onProgress({ suite, results });
       if (options.cancelled()) fail('CANCELLED', 'the application ends');
-      const launch = await start(options, suite);
+      const launch = await start(options, grants, suite);
       ids.push(launch.run.containerId);
       try {
         await say(launch, probeInput(suite, aims, bait, ceilingOf(launch.spec, entry)));
@@ -91,11 +98,12 @@ type Launch = {
 };
 type Add = (result: ProbeResult) => void;
 
-async function start({ ports, entry, share, device, instance, owns }: ProveOptions, suite: Suite): Promise<Launch> {
+async function start(options: ProveOptions, grants: Grants, suite: Suite): Promise<Launch> {
+  const { ports, entry, share, device, instance, owns } = options;
   const lease = ports.random.hex32();
   owns(lease);
-  const spec = containerSpec(entry, share, { lease, device, instance }, ports.seccompProfile);
-  const run = await ports.containers.run({ ...spec, Labels: { ...spec.Labels, [LABEL.role]: 'probe' } });
+  const spec = containerSpec(entry, share, { lease, device, instance }, ports.seccompProfile, grants);
+  const run = await ports.containers.run(spec);
   const cancel = ports.clock.after(SUITE_MS, () => {
     ports.containers.remove(run.containerId).catch(() => run.shut());
   });
@@ -113,20 +121,11 @@ async function drain(stream: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const _ of stream);
 }
 
-const WATCH: Readonly<Record<Suite, (launch: Launch, add: Add) => Promise<void>>> = {
+const WATCH: Readonly<Record<Suite, (launch: Launch, add: Add) => Promise<unknown>>> = {
   reach: listen,
-  async limits(launch, add) {
-    const said = new Set<string>();
-    await listen(launch, (result) => {
-      said.add(result.probe);
-      add(result);
-    });
-    const { outOfMemory } = await launch.run.exited;
-    // It was the last, and took the whole container along.
-    if (outOfMemory && !said.has('memory')) {
-      add({ probe: 'memory', tried: 'use more memory than the limit', outcome: 'blocked', detail: 'ended' });
-    }
-  },
+  limits: listen,
+  processes: (launch, add) => bounded(launch, add, 'processes', 'start processes without end'),
+  memory: (launch, add) => bounded(launch, add, 'memory', 'use more memory than the limit'),
   flood,
   linger: (launch, add) => ends(launch, add, 'door-closed', 'go on after its door was closed', () => launch.run.shut()),
   stubborn: (launch, add) =>
@@ -135,12 +134,14 @@ const WATCH: Readonly<Record<Suite, (launch: Launch, add: Add) => Promise<void>>
     ),
 };
 
-/** What it says, until it is done or gone. */
-async function listen({ run, suite, ports }: Launch, add: Add): Promise<void> {
+/** What it says, until it is done or gone. Answers whether it said that it begins. */
+async function listen({ run, suite, ports }: Launch, add: Add): Promise<boolean> {
+  let ready = false;
   try {
     for await (const text of run.stderr) {
       const line = readLine(text, suite);
-      if (line === 'done') return;
+      if (line === 'done') return ready;
+      if (line === 'ready') ready = true;
       if (typeof line === 'object') add(line);
       else if (line === 'noise') ports.log('warn', 'probe-noise', { bytes: text.length });
     }
@@ -149,6 +150,17 @@ async function listen({ run, suite, ports }: Launch, add: Add): Promise<void> {
     if (!isFailure(error, 'WORKLOAD_FAILED')) throw error;
     ports.log('warn', 'probe-flood', { detail: asFailure(error).message });
   }
+  return ready;
+}
+
+/** What takes the whole container along instead of coming back has found its limit too. */
+async function bounded(launch: Launch, add: Add, probe: 'processes' | 'memory', tried: string): Promise<void> {
+  let told = false;
+  const ready = await listen(launch, (result) => {
+    told = true;
+    add(result);
+  });
+  if (ready && !told) add({ probe, tried, outcome: 'blocked', detail: 'the container ended' });
 }
 
 async function flood({ run }: Launch, add: Add): Promise<void> {

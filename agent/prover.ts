@@ -4,7 +4,7 @@ import type { Address, Hex32 } from '../core/primitives.ts';
 import type { Proof, ProofView } from '../core/proof.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
 import type { Share } from '../core/sandbox.ts';
-import type { EngineState } from '../core/signals.ts';
+import type { EngineWatch } from './engine-watch.ts';
 import type { Ports } from './ports.ts';
 import { type ProvePorts, prove } from './prove.ts';
 
@@ -28,7 +28,7 @@ type ProverOptions = {
   readonly ports: ProvePorts & Pick<Ports, 'proofs'>;
   readonly device: Address;
   readonly instance: string;
-  readonly engine: () => EngineState;
+  readonly engine: Pick<EngineWatch, 'state' | 'launch'>;
   readonly catalogue: () => Catalogue;
   readonly share: () => Share;
   readonly changed: () => void;
@@ -47,21 +47,18 @@ export function createProver(options: ProverOptions): Prover {
   let closed = false;
 
   async function run(startedAt: number): Promise<Proof> {
-    const engine = options.engine();
+    const engine = options.engine.state();
     if (engine.kind !== 'ready') fail('ENGINE_AWAY', 'Docker is not ready: start it, and try again');
     const { device, instance } = options;
+    const from = { entry: probeIn(options.catalogue()), share: options.share(), launch: options.engine.launch() };
     const owns = (lease: Hex32): void => void leases.add(lease);
-    const entry = probeIn(options.catalogue());
-    const share = options.share();
-    return prove(
-      { ports, entry, share, device, instance, engine: engine.version, owns, cancelled: () => closed },
-      ({ suite, results }) => {
-        const tried = results.filter(({ outcome }) => outcome !== 'unavailable').length;
-        const escaped = results.filter(({ outcome }) => outcome === 'escaped').length;
-        running = { startedAt, suite, tried, escaped };
-        changed();
-      },
-    );
+    const whose = { ports, device, instance, engine: engine.version, owns, cancelled: () => closed };
+    return prove({ ...whose, ...from }, ({ suite, results }) => {
+      const tried = results.filter(({ outcome }) => outcome !== 'unavailable').length;
+      const escaped = results.filter(({ outcome }) => outcome === 'escaped').length;
+      running = { startedAt, suite, tried, escaped };
+      changed();
+    });
   }
 
   return {

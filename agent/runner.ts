@@ -8,6 +8,7 @@ import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
 import { type Checkpoints, checkpointsIn, forsake, noCheckpoints, openCheckpoints } from './checkpoints.ts';
+import { type Egress, withEgress, workShare } from './egress.ts';
 import type { Launch } from './engine-watch.ts';
 import { type GpuJob, gpuNotGiven, proveGpu, type Task } from './gpu-choice.ts';
 import { type Ending, endingOf, failed, judge } from './job-ending.ts';
@@ -66,7 +67,10 @@ export function startRunner(options: RunnerOptions): Runner {
   const { ports, lease, entry } = options;
   const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
-  let share = options.share;
+  const labels = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
+  let whole = options.share;
+  let share = workShare(entry, whole);
+  let egress: Egress | null = null;
   /** What the container was last told. */
   let limited = share;
   let limiting = false;
@@ -166,9 +170,12 @@ export function startRunner(options: RunnerOptions): Runner {
     }
     while (!allowed && !released) await pause(null);
     if (released) return { kind: 'released' };
-    const unproven = await proveGpu(options.gpu, folder, (task) => runContainer(folder, task));
-    if (unproven !== null) return unproven;
-    const outcome = await runContainer(folder, { ...lease, ...entry.limits, input, output, checking: false });
+    const way = { ports, entry, labels, launch: options.launch, share: whole, lost: () => void removeContainer() };
+    const outcome = await withEgress(way, async (opened) => {
+      const run = (task: Task) => runContainer(folder, task, opened);
+      const job = { ...lease, ...entry.limits, input, output, checking: false };
+      return (await proveGpu(options.gpu, folder, run)) ?? run(job);
+    });
     if ('kind' in outcome) return outcome;
     restored = false;
     enter('uploading');
@@ -176,8 +183,7 @@ export function startRunner(options: RunnerOptions): Runner {
     const value: Struct<'Result'> = {
       leaseId: lease.leaseId,
       device: options.key.address,
-      outputHash: outcome.sha256,
-      outputBytes: outcome.bytes,
+      ...{ outputHash: outcome.sha256, outputBytes: outcome.bytes },
       startedAt,
       finishedAt: clock.now(),
     };
@@ -190,12 +196,8 @@ export function startRunner(options: RunnerOptions): Runner {
     const maxBytes = CHECKPOINTS_TO_OUTPUT * entry.limits.maxOutputBytes;
     const failed = (error: unknown): void =>
       log('warn', 'checkpoints-not-kept', { leaseId: lease.leaseId, detail: asFailure(error).message });
-    const checkpoints = await openCheckpoints({
-      path: checkpointsIn(folder),
-      maxBytes,
-      progress: () => progress,
-      failed,
-    }).catch((error: unknown) => {
+    const wanted = { path: checkpointsIn(folder), maxBytes, progress: () => progress, failed };
+    const checkpoints = await openCheckpoints(wanted).catch((error: unknown) => {
       failed(error);
       return noCheckpoints(maxBytes);
     });
@@ -205,18 +207,18 @@ export function startRunner(options: RunnerOptions): Runner {
     return checkpoints;
   }
 
-  async function runContainer(folder: string, task: Task): Promise<Output | Ending> {
+  async function runContainer(folder: string, task: Task, way: Egress): Promise<Output | Ending> {
     const { params, inputBytes, output, checking } = task;
     stopwatch = createStopwatch(clock, task.seconds * 1000, () => {
       timedOut = true;
       void removeContainer();
     });
-    const labels = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
+    egress = way;
     limited = share;
-    const { door: image, ...runtime } = options.launch;
-    const door = await containers.door(entry.image, image, labels.device);
+    const { door: image, gateway: _way, ...runtime } = options.launch;
     // No GPU reaches through gVisor.
-    const grants = { door, ...(options.gpu === null ? runtime : { gpus: options.gpu.grants }) };
+    const others = options.gpu === null ? runtime : { gpus: options.gpu.grants };
+    const grants = { door: await containers.door(entry.image, image, labels.device), ...way.grants, ...others };
     const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile, grants));
     running = run;
     void limit(run);
@@ -300,15 +302,9 @@ export function startRunner(options: RunnerOptions): Runner {
     view: () => {
       const limits = limitUpdate(entry, share);
       return {
-        leaseId: lease.leaseId,
-        workload: entry.id,
-        version: entry.version,
-        image: entry.image,
-        lane: lease.lane,
-        phase,
-        startedAt,
-        progress,
-        price: lease.price,
+        ...{ leaseId: lease.leaseId, lane: lease.lane, price: lease.price },
+        ...{ workload: entry.id, version: entry.version, image: entry.image },
+        ...{ phase, startedAt, progress },
         cpuCores: coresOf(limits),
         memoryBytes: limits.Memory,
       };
@@ -324,16 +320,20 @@ export function startRunner(options: RunnerOptions): Runner {
       else stopwatch.run();
       enter(yes ? 'frozen' : 'running');
     },
-    share(next) {
+    share(given) {
+      whole = given;
+      const next = workShare(entry, given);
       const same =
         next.cpuCores === share.cpuCores && next.memoryBytes === share.memoryBytes && next.pids === share.pids;
       if (same) return;
       share = next;
+      egress?.share(given);
       options.changed();
       if (running !== null) void limit(running);
     },
     containerId: () => running?.containerId ?? null,
     tell(what) {
+      if (what !== 'stop') egress?.hold(what === 'freeze');
       if (running === null || !listening) return false;
       running.write(new TextEncoder().encode(`${what}\n`)).catch(() => undefined);
       return true;

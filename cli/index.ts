@@ -12,6 +12,7 @@ import { Consumer } from './consumer.ts';
 import { runCoordinator } from './coordinator.ts';
 import { demo } from './demo.ts';
 import { depositTokens } from './deposit.ts';
+import { doctorLines, examineHere } from './doctor.ts';
 import { feed } from './feeder.ts';
 import { readKeyFile } from './keyfile.ts';
 import { createLiveView } from './live.ts';
@@ -207,23 +208,34 @@ program
 
 program
   .command('doctor')
-  .description('look at what this machine shares with: tries to break out of the sandbox')
-  .requiredOption('--prove', 'try to break out; ends with status 1 when anything got out')
-  .option('--json', 'print every attempt as one JSON object', false)
-  .option('--data <dir>', 'whose limits hold', defaultDataDir('agent'))
+  .description(
+    'look at everything that sharing needs on this machine; ends with status 1 when something is to be mended',
+  )
+  .option('--prove', 'try to break out of the sandbox instead; ends with status 1 when anything got out', false)
+  .option('--json', 'print what was found as one JSON object', false)
+  .option('--data <dir>', 'whose settings hold', defaultDataDir('agent'))
   .addOption(catalogueOption())
   .addOption(logOption())
   .action(async (options) => {
     const text = textIn(languageOf('system', Intl.DateTimeFormat().resolvedOptions().locale));
-    const found = await proveHere({
+    const here = {
       dataDir: options.data,
       catalogue: await loadCatalogue(options.catalogue),
       log: stderrLog(options.log),
-      onSuite: (suite) => say(`${text.window.proof.suites[suite]} …`),
-    });
-    if (options.json) answer(found);
-    else for (const line of proofLines(found, text)) process.stdout.write(`${plainText(line)}\n`);
-    if (!holds(found)) process.exitCode = 1;
+    };
+    const tell = (found: unknown, lines: readonly string[]): void => {
+      if (options.json) answer(found);
+      else for (const line of lines) process.stdout.write(`${plainText(line)}\n`);
+    };
+    if (options.prove) {
+      const found = await proveHere(here, (suite) => say(`${text.window.proof.suites[suite]} …`));
+      tell(found, proofLines(found, text));
+      if (!holds(found)) process.exitCode = 1;
+      return;
+    }
+    const found = await examineHere(here);
+    tell(found, doctorLines(found, text));
+    if (found.findings.some(({ state }) => state === 'bad')) process.exitCode = 1;
   });
 
 program

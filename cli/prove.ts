@@ -1,43 +1,22 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { systemClock } from '../agent/adapters/clock.ts';
-import { dockerContainers } from '../agent/adapters/docker.ts';
-import { readIfThere } from '../agent/adapters/files.ts';
 import { probeHost } from '../agent/adapters/probe-host.ts';
 import { proofFile } from '../agent/adapters/proofs.ts';
 import { systemRandom } from '../agent/adapters/random.ts';
 import { systemSensors } from '../agent/adapters/sensors.ts';
 import { createProver } from '../agent/prover.ts';
-import type { Catalogue } from '../core/catalogue.ts';
-import { asFailure, fail } from '../core/errors.ts';
-import type { Address } from '../core/primitives.ts';
 import { holds, PROBE_GROUPS, PROBES, type Proof, type Suite } from '../core/proof.ts';
 import { shareFrom } from '../core/sandbox.ts';
-import { defaultSettings, parseSettings, type Settings } from '../core/settings.ts';
 import type { Text } from '../core/text/en.ts';
-import type { Logger } from './log.ts';
+import { DOCTOR, type Here, onThisMachine } from './machine.ts';
 import { resourcePath } from './paths.ts';
 
-/** Bears the labels of no device that could be enrolled: nobody else's janitor minds its containers, nor it theirs. */
-const DOCTOR: Address = '0x000000000000000000000000000000000000d0c7';
-
-export type ProveHereOptions = {
-  /** Whose limits hold; the app may be running on it. */
-  readonly dataDir: string;
-  readonly catalogue: Catalogue;
-  readonly log: Logger;
-  readonly onSuite: (suite: Suite) => void;
-};
-
 /** Tries to break out of the sandbox on this machine, without an agent. Throws as `createProver` and SETTINGS_BROKEN. */
-export async function proveHere({ dataDir, catalogue, log, onSuite }: ProveHereOptions): Promise<Proof> {
-  const { limits } = await settingsIn(dataDir);
-  const containers = dockerContainers({ log });
+export function proveHere(here: Here, onSuite: (suite: Suite) => void): Promise<Proof> {
+  const { dataDir, catalogue, log } = here;
   let told: Suite | null = null;
-  try {
-    const engine = await containers.check();
+  return onThisMachine(here, async ({ containers, engine, settings }) => {
     const machine = await systemSensors({ idle: null, folder: dataDir }).machine();
-    if (engine.kind === 'ready') await sweep(containers);
     const prover = createProver({
       ports: {
         ...{ containers, log, clock: systemClock, random: systemRandom },
@@ -46,9 +25,9 @@ export async function proveHere({ dataDir, catalogue, log, onSuite }: ProveHereO
         seccompProfile: await readFile(resourcePath('seccomp.json'), 'utf8'),
       },
       ...{ device: DOCTOR, instance: systemRandom.hex32() },
-      engine: () => engine,
+      engine,
       catalogue: () => catalogue,
-      share: () => shareFrom(limits, machine),
+      share: () => shareFrom(settings.limits, machine),
       changed: () => {
         const suite = prover.view().running?.suite ?? null;
         if (suite !== null && suite !== told) onSuite(suite);
@@ -56,26 +35,7 @@ export async function proveHere({ dataDir, catalogue, log, onSuite }: ProveHereO
       },
     });
     return await prover.prove();
-  } finally {
-    containers.close();
-  }
-}
-
-async function settingsIn(dataDir: string): Promise<Settings> {
-  const path = join(dataDir, 'settings.json');
-  const text = await readIfThere(path);
-  if (text === null) return defaultSettings();
-  try {
-    return parseSettings(JSON.parse(text));
-  } catch (error) {
-    return fail('SETTINGS_BROKEN', `${path} cannot be read: ${asFailure(error).message}; correct it`, {}, error);
-  }
-}
-
-/** What an earlier doctor left when it was killed. One that still runs has somebody at its door. */
-async function sweep(containers: ReturnType<typeof dockerContainers>): Promise<void> {
-  const ended = (await containers.list(DOCTOR)).filter(({ state }) => state === 'exited' || state === 'created');
-  await Promise.all(ended.map(({ id }) => containers.remove(id)));
+  });
 }
 
 /** A proof for reading: a line for each group, one for each attempt that got out, and what it comes to. Pure. */

@@ -76,7 +76,7 @@ export function unfitness(facts: EngineFacts, minimums: readonly Minimum[]): Unf
   if (!limits.groups) return { kind: 'no-limits' };
   // Swap is not asked for: Debian's and Ubuntu's kernels on version 1 of control groups count none unless they are started
   // with swapaccount=1, and the memory limit holds there all the same; what a job gains is swap space, not memory.
-  for (const of of ['memory', 'cpu', 'pids'] as const) if (!limits[of]) return { kind: 'no-limit', of };
+  for (const limit of ['memory', 'cpu', 'pids'] as const) if (!limits[limit]) return { kind: 'no-limit', of: limit };
   if (!facts.seccomp) return { kind: 'no-seccomp' };
   for (const row of minimums) {
     const names = facts.components[row.component];

@@ -8,10 +8,10 @@ export const PROBE_GROUPS = ['network', 'files', 'devices', 'privileges', 'limit
 export type ProbeGroup = (typeof PROBE_GROUPS)[number];
 
 /**
- * One launch each: `reach` tries what does no harm to the container, `limits` what may end it, and in the last three it is
- * the agent who watches.
+ * One launch each: the first two do no harm to the container, the next two may end it, and in the last three it is the agent
+ * who watches.
  */
-export const SUITES = ['reach', 'limits', 'flood', 'linger', 'stubborn'] as const;
+export const SUITES = ['reach', 'limits', 'processes', 'memory', 'flood', 'linger', 'stubborn'] as const;
 export type Suite = (typeof SUITES)[number];
 
 const of = <const S extends Suite | 'host', const G extends ProbeGroup, const Id extends string>(
@@ -46,8 +46,10 @@ export const PROBES = {
   ...of('reach', 'privileges', ['other-processes', 'keys', 'bpf', 'perf', 'userfaultfd', 'io-uring', 'kexec']),
   ...of('reach', 'privileges', ['modules', 'reboot', 'swap', 'clock', 'set-name', 'personality', 'watch-files']),
   ...of('reach', 'privileges', ['seccomp', 'move-pages']),
-  ...of('limits', 'limits', ['processes', 'processor', 'disk', 'other-places', 'many-files', 'open-files']),
-  ...of('limits', 'limits', ['core-dump', 'higher-limits', 'priority', 'survive', 'lock-memory', 'memory']),
+  ...of('processes', 'limits', ['processes']),
+  ...of('memory', 'limits', ['memory']),
+  ...of('limits', 'limits', ['processor', 'disk', 'other-places', 'many-files', 'open-files']),
+  ...of('limits', 'limits', ['core-dump', 'higher-limits', 'priority', 'survive', 'lock-memory']),
   ...of('flood', 'limits', ['flood']),
   ...of('linger', 'ending', ['door-closed']),
   ...of('stubborn', 'ending', ['killed']),
@@ -55,8 +57,6 @@ export const PROBES = {
 } as const;
 export type ProbeId = keyof typeof PROBES;
 export const PROBE_IDS = Object.keys(PROBES) as readonly ProbeId[];
-export const probesOf = (suite: Suite | 'host'): readonly ProbeId[] =>
-  PROBE_IDS.filter((id) => PROBES[id].suite === suite);
 
 /** Text of the container's making: shown, so only what prints, and not much of it. */
 const shown = z
@@ -92,6 +92,32 @@ export type Proof = z.output<typeof proof>;
 /** Nothing got out, and nothing was left untried. */
 export const holds = ({ escaped, missing }: Pick<Proof, 'escaped' | 'missing'>): boolean =>
   escaped === 0 && missing.length === 0;
+
+/**
+ * What gVisor does by itself where a kernel would have been asked: done on its own kernel, it touches nothing of this machine.
+ * Whatever would is not among them. `processor`: it is gVisor that says there how much time was used, and it counts time in which the
+ * machine did not let it run.
+ */
+const ON_OWN_KERNEL: ReadonlySet<ProbeId> = new Set<ProbeId>([
+  ...(['low-port', 'run-from-tmp', 'run-from-memory', 'device-machines', 'make-device', 'kernel-log'] as const),
+  ...(['namespaces', 'clone-user', 'trace', 'read-memory', 'take-file', 'keys', 'perf', 'io-uring'] as const),
+  ...([
+    'personality',
+    'seccomp',
+    'move-pages',
+    'userfaultfd',
+    'lock-memory',
+    'priority',
+    'survive',
+    'processor',
+  ] as const),
+]);
+
+/** A result as it counts under a runtime. */
+export const under = (runtime: 'runsc' | undefined, result: ProbeResult): ProbeResult =>
+  runtime === 'runsc' && result.outcome === 'escaped' && ON_OWN_KERNEL.has(result.probe)
+    ? { ...result, outcome: 'unavailable', detail: `on a kernel of its own: ${result.detail}` }
+    : result;
 
 /** What became of the results of all launches. */
 export function conclude(results: readonly ProbeResult[]): Pick<Proof, 'results' | 'tried' | 'escaped' | 'missing'> {

@@ -1,5 +1,6 @@
 import type { GpuNeed, WorkloadManifest } from './catalogue.ts';
 import type { Address, Hex32 } from './primitives.ts';
+import { withSockets } from './sockets.ts';
 
 /** The owner's share of the machine, already divided among the workloads that run at once. */
 export type Share = {
@@ -223,6 +224,7 @@ export function containerSpec(
   grants: Grants = {},
 ): ContainerSpec {
   const own = limitUpdate(workload, share);
+  const profile = grants.egressVolume === undefined ? seccompProfile : withSockets(seccompProfile, 'work');
   const limits = grants.runtime === 'runsc' ? { ...own, PidsLimit: Math.max(own.PidsLimit, GVISOR_PIDS) } : own;
   const need = workload.gpu ?? null;
   const scratch = Math.floor(Math.min(workload.limits.scratchBytes, limits.Memory));
@@ -259,7 +261,7 @@ export function containerSpec(
       ReadonlyRootfs: true,
       Privileged: false,
       CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges:true', `seccomp=${seccompProfile}`],
+      SecurityOpt: ['no-new-privileges:true', `seccomp=${profile}`],
       Tmpfs: {
         '/tmp': `rw,noexec,nosuid,nodev,size=${scratch},nr_inodes=${FILES},mode=1777`,
         ...(workload.loadsCode

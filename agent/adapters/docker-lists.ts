@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
@@ -17,8 +18,11 @@ export function dockerLists(answerMs: number) {
 
   async function look(container: Docker.Container, path: string): Promise<void> {
     const asked = container.infoArchive({ path });
-    const { headers } = (await within(answerMs, asked)) as unknown as { readonly headers: Record<string, string> };
-    const stat = Buffer.from(headers['x-docker-container-path-stat'] ?? '', 'base64').toString('utf8');
+    const answer: IncomingMessage = Object(await within(answerMs, asked));
+    // Empty, and yet unread it would keep its connection open for as long as this process lives.
+    answer.resume();
+    const header = answer.headers['x-docker-container-path-stat'];
+    const stat = Buffer.from(typeof header === 'string' ? header : '', 'base64').toString('utf8');
     const told = fileStat.safeParse(objectIn(stat));
     if (!told.success) return fail('REFUSED', `the engine does not tell what lies at ${path}`);
     const fault = listFault(path, told.data);

@@ -3,6 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { Failure, fail } from '../../core/errors.ts';
+import type { GatewaySpec } from '../../core/gateway.ts';
 import { faultText, type ImageConfig, imageFaults } from '../../core/image-rules.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
@@ -11,6 +12,7 @@ import type { ContainerRun, Containers, Log } from '../ports.ts';
 import { engineCheck } from './docker-check.ts';
 import { connect, engineFailure, statusOf, within } from './docker-connection.ts';
 import { dockerDoors } from './docker-door.ts';
+import { dockerEgress } from './docker-egress.ts';
 import { dockerLists } from './docker-lists.ts';
 import { cpuMeter } from './docker-meter.ts';
 import { runtimeTrial } from './docker-runtime.ts';
@@ -75,7 +77,7 @@ export function dockerContainers(options: {
     }
   }
 
-  async function run(spec: ContainerSpec): Promise<ContainerRun> {
+  async function run(spec: ContainerSpec | GatewaySpec): Promise<ContainerRun> {
     const making = docker.createContainer(JSON.parse(JSON.stringify(spec)) as Docker.ContainerCreateOptions);
     const discard = (made: Docker.Container) => settled(() => made.remove({ force: true, v: true }), [404, 409]);
     const container = await answered(making).catch((error: unknown) => {
@@ -222,6 +224,7 @@ export function dockerContainers(options: {
       }
     },
     door: dockerDoors(docker, answerMs),
+    egress: dockerEgress(docker, answerMs),
     runsUnder: runtimeTrial(docker),
     list: async (device) => {
       const filters = { label: [`${LABEL.device}=${device}`] };

@@ -127,6 +127,8 @@ const groups: Readonly<Record<ProbeGroup, string>> = {
 const suites: Readonly<Record<Suite, string>> = {
   reach: 'Trying network, files, devices and rights',
   limits: 'Trying the limits',
+  processes: 'Starting processes without end',
+  memory: 'Using memory without end',
   flood: 'Flooding the log',
   linger: 'Trying to outlive Idlemesh',
   stubborn: 'Trying not to end',

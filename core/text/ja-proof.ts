@@ -123,6 +123,8 @@ export const jaProof: typeof enProof = {
   suites: {
     reach: 'ネットワーク、ファイル、機器、権限を試しています',
     limits: '制限を試しています',
+    processes: 'プロセスを増やし続けています',
+    memory: 'メモリを使い続けています',
     flood: 'ログをあふれさせています',
     linger: 'Idlemeshより長く動こうとしています',
     stubborn: '終了を拒もうとしています',

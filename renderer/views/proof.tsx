@@ -23,7 +23,7 @@ type Row = {
 };
 
 /** What got out first, what was stopped next: one row for each probe, with the worst of its attempts. */
-export function rowsOf(results: readonly ProbeResult[], group: ProbeGroup): readonly Row[] {
+function rowsOf(results: readonly ProbeResult[], group: ProbeGroup): readonly Row[] {
   const byProbe = new Map<ProbeId, ProbeResult[]>();
   for (const result of results) {
     if (PROBES[result.probe].group !== group) continue;

@@ -1,8 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { linesOf } from '../../agent/adapters/docker-stream.ts';
-import type { ContainerRun, Containers } from '../../agent/ports.ts';
+import type { ContainerRun, Containers, EgressEngine } from '../../agent/ports.ts';
 import type { EngineFacts } from '../../core/engine-gates.ts';
 import { Failure, fail } from '../../core/errors.ts';
+import type { GatewaySpec, VolumeSpec } from '../../core/gateway.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
 import { type ContainerLimits, type ContainerSpec, coresOf, type Door, LABEL } from '../../core/sandbox.ts';
@@ -10,7 +11,7 @@ import type { EngineState } from '../../core/signals.ts';
 
 type Job = {
   readonly id: string;
-  readonly spec: ContainerSpec;
+  readonly spec: ContainerSpec | GatewaySpec;
   readonly stdout: PassThrough;
   readonly stderr: PassThrough;
   readonly exit: (outcome: { code: number; outOfMemory: boolean }) => void;
@@ -21,13 +22,25 @@ type Job = {
   state: ObservedContainer['state'];
 };
 
+class FakeEgress implements EgressEngine {
+  readonly names = new Set<string>();
+  /** What a gateway says first. */
+  says = '{"ready":true}';
+  ranges = (): readonly string[] => ['192.168.1.7/24'];
+  open = async ({ Name }: VolumeSpec): Promise<void> => void this.names.add(Name);
+  close = async (name: string): Promise<void> => void this.names.delete(name);
+  sweep = async (): Promise<void> => undefined;
+}
+
+const isGateway = ({ spec }: Job): boolean => spec.Labels[LABEL.role] === 'gateway';
+
 /** An engine whose containers say the transcode job's lines and answer their input backwards, when told or at once. */
 export class FakeContainers implements Containers {
   state: EngineState = { kind: 'ready', version: 'fake' };
   images = new Set<string>();
   /** Jobs finish as soon as their input is complete. */
   automatic = true;
-  readonly started: ContainerSpec[] = [];
+  readonly started: (ContainerSpec | GatewaySpec)[] = [];
   readonly calls: string[] = [];
   /** Containers whose door was closed. */
   readonly shuts: string[] = [];
@@ -36,7 +49,8 @@ export class FakeContainers implements Containers {
   #next = 1;
   closed = false;
 
-  jobs = (): readonly Job[] => [...this.#jobs.values()];
+  jobs = (): readonly Job[] => [...this.#jobs.values()].filter((job) => !isGateway(job));
+  gateways = (): readonly Job[] => [...this.#jobs.values()].filter(isGateway);
   /** What each may use of the processor, in cores. */
   cores = (): readonly number[] => this.jobs().map(({ limits }) => coresOf(limits));
   listeners = (): number => this.#listeners.size;
@@ -84,7 +98,9 @@ export class FakeContainers implements Containers {
       }));
   };
 
-  run = async (spec: ContainerSpec): Promise<ContainerRun> => {
+  egress = new FakeEgress();
+
+  run = async (spec: ContainerSpec | GatewaySpec): Promise<ContainerRun> => {
     this.#ready();
     if (!this.images.has(spec.Image)) fail('REFUSED', 'no such image');
     const id = `container-${this.#next++}`;
@@ -97,6 +113,7 @@ export class FakeContainers implements Containers {
     };
     this.#jobs.set(id, job);
     this.started.push(spec);
+    if (isGateway(job)) this.say(id, this.egress.says);
     this.#stir();
     return {
       containerId: id,

@@ -57,6 +57,8 @@ export class World {
   readonly proofs: FakeProofs;
   /** The one workload of the catalogue. */
   entry: CatalogueEntry;
+  /** What else is in the catalogue. */
+  others: readonly CatalogueEntry[] = [];
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
   constructor(before?: World) {
@@ -91,7 +93,7 @@ export class World {
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
       machineFacts: async () => MACHINE,
-      catalogue: { load: async () => ({ version: 1, entries: [this.entry] }) },
+      catalogue: { load: async () => ({ version: 1, entries: [this.entry, ...this.others] }) },
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ seccompProfile: '{}', platform: 'test' },
     };

@@ -6,8 +6,10 @@ import { dockerContainers } from '../../agent/adapters/docker.ts';
 import { folderWorkspace } from '../../agent/adapters/workspace.ts';
 import type { GpuJob } from '../../agent/gpu-choice.ts';
 import type { Ending } from '../../agent/job-ending.ts';
+import type { Containers } from '../../agent/ports.ts';
 import { type Runner, startRunner } from '../../agent/runner.ts';
 import type { CatalogueEntry } from '../../core/catalogue.ts';
+import type { GatewaySpec } from '../../core/gateway.ts';
 import { sha256Hex } from '../../core/keccak.ts';
 import type { Hex32 } from '../../core/primitives.ts';
 import type { ContainerSpec, Share } from '../../core/sandbox.ts';
@@ -37,15 +39,27 @@ export type Deed = {
 
 export type Done = { readonly ending: Ending; readonly output: Buffer | null; readonly files: readonly string[] };
 
-function withoutDoor({ Entrypoint: _door, ...spec }: ContainerSpec): ContainerSpec {
-  return spec;
+function withoutDoor<T extends ContainerSpec | GatewaySpec>(spec: T): T {
+  const { Entrypoint: _door, ...rest } = spec;
+  return rest as T;
 }
 
 /** Jobs that try what they should not, through the agent's own runner on the real engine. */
-export async function deedStage(options: { readonly socketPath?: string; readonly runtime?: 'runsc' } = {}) {
+type StageOptions = {
+  readonly socketPath?: string;
+  readonly runtime?: 'runsc';
+  /** Image of the gateway, by content id. */
+  readonly gateway?: string;
+  /** What stands between the jobs and the engine. */
+  readonly between?: (containers: Containers) => Containers;
+};
+
+export async function deedStage(options: StageOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'idlemesh-deeds-'));
-  const { socketPath, ...runtime } = options;
-  const containers = dockerContainers({ log: () => undefined, ...(socketPath === undefined ? {} : { socketPath }) });
+  const { socketPath, between = (same) => same, ...launch } = options;
+  const containers = between(
+    dockerContainers({ log: () => undefined, ...(socketPath === undefined ? {} : { socketPath }) }),
+  );
   const workspace = folderWorkspace(join(folder, 'workspace'));
   const [image, profile, door] = await Promise.all([
     buildImage(join(import.meta.dirname, '../images/deed'), 'idlemesh/test-deed:0.1.0'),
@@ -106,7 +120,7 @@ export async function deedStage(options: { readonly socketPath?: string; readonl
       },
       ...{
         entry,
-        launch: { door: deed.door ?? door, ...runtime },
+        launch: { door: deed.door ?? door, ...launch },
         share: { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512, ...deed.share },
       },
       ...{ deaths: 0, gpu: deed.gpu ?? null, finish: async () => undefined },

@@ -7,12 +7,14 @@ import { systemRandom } from '../../agent/adapters/random.ts';
 import type { ContainerRun } from '../../agent/ports.ts';
 import { prove } from '../../agent/prove.ts';
 import { type CatalogueEntry, workloadManifest } from '../../core/catalogue.ts';
+import type { GatewaySpec } from '../../core/gateway.ts';
 import type { ProbeId, ProbeResult, Proof } from '../../core/proof.ts';
 import type { ContainerSpec } from '../../core/sandbox.ts';
 import { buildImage } from './build-image.ts';
 import { randomAddress } from './random.ts';
-import { seccompProfile } from './transcode.ts';
+import { doorImage, seccompProfile } from './transcode.ts';
 
+const tag = 'idlemesh/test-probe:0.1.0';
 const folder = join(import.meta.dirname, '../../workloads/probe');
 
 /** What is taken away from a launch, in the Engine API's own words. */
@@ -23,12 +25,15 @@ export type Relaxed = {
   readonly seccomp?: 'default' | 'unconfined';
   /** `no-new-privileges` is not set. */
   readonly newPrivileges?: boolean;
+  /** What the probe is told that it may use of the processor; little, where others must not hide that it gets more. */
+  readonly cores?: number;
   /** Nothing of /proc and /sys is hidden. */
   readonly unmasked?: boolean;
 };
 
 /** One setting for another; the rest of the launch stays as it is. Plain JSON, as the engine gets it. */
-export function relax(spec: ContainerSpec, { host, config, seccomp, newPrivileges, unmasked }: Relaxed): ContainerSpec {
+export function relax<T extends ContainerSpec | GatewaySpec>(spec: T, relaxed: Relaxed): T {
+  const { host, config, seccomp, newPrivileges, unmasked } = relaxed;
   const own = spec.HostConfig.SecurityOpt.filter(
     (option) =>
       !(option.startsWith('seccomp=') && seccomp !== undefined) &&
@@ -42,10 +47,12 @@ export function relax(spec: ContainerSpec, { host, config, seccomp, newPrivilege
 }
 
 /** The probe on the real engine, under our launch or one that was relaxed on purpose. */
-export async function proofStage() {
-  const containers = dockerContainers({ log: () => undefined });
-  const [image, profile, text] = await Promise.all([
-    buildImage(folder, 'idlemesh/test-probe:0.1.0'),
+export async function proofStage(options: { readonly socketPath?: string; readonly runtime?: 'runsc' } = {}) {
+  const { runtime, ...where } = options;
+  const containers = dockerContainers({ log: () => undefined, ...where });
+  const [image, door, profile, text] = await Promise.all([
+    buildImage(folder, tag),
+    doorImage(),
     seccompProfile(),
     readFile(join(folder, 'manifest.json'), 'utf8'),
   ]);
@@ -54,22 +61,31 @@ export async function proofStage() {
   const host = probeHost({ log: () => undefined });
 
   return {
+    tag,
     containers,
     device,
     entry,
-    prove: (relaxed: Relaxed = {}, aims: Partial<Awaited<ReturnType<typeof host.aims>>> = {}): Promise<Proof> =>
+    prove: (relaxed: Relaxed = {}): Promise<Proof> =>
       prove(
         {
           ports: {
             ...{ clock: systemClock, log: () => undefined, random: systemRandom, seccompProfile: profile },
-            probeHost: { ...host, aims: async () => ({ ...(await host.aims()), ...aims }) },
+            probeHost: host,
             containers: {
               ...containers,
-              run: (spec: ContainerSpec): Promise<ContainerRun> => containers.run(relax(spec, relaxed)),
+              run: (spec): Promise<ContainerRun> => containers.run(relax(spec, relaxed)),
             },
           },
-          ...{ entry, device, instance: 'proof', engine: 'test', owns: () => undefined, cancelled: () => false },
-          share: { cpuCores: 0.5, memoryBytes: 2 ** 30, pids: 512 },
+          ...{
+            entry,
+            device,
+            launch: { door, ...(runtime === undefined ? {} : { runtime }) },
+            instance: 'proof',
+            engine: 'test',
+            owns: () => undefined,
+            cancelled: () => false,
+          },
+          share: { cpuCores: relaxed.cores ?? 0.5, memoryBytes: 2 ** 30, pids: 512 },
         },
         () => undefined,
       ),

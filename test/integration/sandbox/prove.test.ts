@@ -99,7 +99,7 @@ const CONTROLS: readonly (readonly [string, Relaxed, readonly ProbeId[], readonl
   ],
   [
     'root, who may administer the system',
-    { seccomp: 'unconfined', config: { User: '0:0' }, host: { CapAdd: ['SYS_ADMIN', 'SYS_CHROOT'] } },
+    { seccomp: 'unconfined', config: { User: '0:0' }, host: { CapAdd: ['SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE'] } },
     [
       ...(['become-root', 'capabilities', 'mount-tmpfs', 'mount-bind', 'mount-api', 'remount', 'unmask'] as const),
       ...(['pivot-root', 'chroot', 'join-namespaces', 'namespaces', 'bpf', 'set-name', 'passwords'] as const),
@@ -115,7 +115,7 @@ const CONTROLS: readonly (readonly [string, Relaxed, readonly ProbeId[], readonl
   ],
   [
     'no limits',
-    { host: NO_LIMITS },
+    { host: NO_LIMITS, cores: 0.1 },
     [
       'disk',
       'higher-limits',

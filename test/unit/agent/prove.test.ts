@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { prove } from '../../../agent/prove.ts';
 import type { CatalogueEntry } from '../../../core/catalogue.ts';
 import { Failure } from '../../../core/errors.ts';
-import { holds, type Proof, type Suite } from '../../../core/proof.ts';
+import type { Address, Hex32 } from '../../../core/primitives.ts';
+import { holds, type Proof, SUITES, type Suite } from '../../../core/proof.ts';
 import { containerSpec, LABEL } from '../../../core/sandbox.ts';
 import { FakeClock } from '../../fakes/clock.ts';
 import { FakeContainers } from '../../fakes/containers.ts';
@@ -13,7 +14,6 @@ import { randomAddress, randomHex32 } from '../../support/random.ts';
 
 const PROBE: CatalogueEntry = { ...ENTRY, id: 'probe', purpose: 'probe' };
 const share = { cpuCores: 1, memoryBytes: 2 ** 28, pids: 64 };
-const SUITES_SAID = ['reach', 'limits', 'flood', 'linger', 'stubborn'] as const;
 
 type Change = {
   /** What it says in a launch instead of what it should. */
@@ -26,8 +26,6 @@ type Change = {
   /** Its containers end before anything was said to them. */
   readonly deaf?: boolean;
   readonly cancelled?: boolean;
-  /** It runs out of memory as a whole. */
-  readonly outOfMemory?: boolean;
 };
 
 /** A probe as the change has it, on an engine of our own. */
@@ -52,14 +50,13 @@ async function proved(
             ...containers,
             run: async (spec) => {
               const run = await containers.run(spec);
-              const suite = SUITES_SAID[launch++] ?? 'reach';
+              const suite = SUITES[launch++] ?? 'reach';
               const { containerId: id } = run;
               const speak = (): void => {
                 const floods = suite === 'flood' && change.says?.flood === undefined;
                 for (let at = 0; floods && at < 1100; at++) containers.say(id, 'x'.repeat(4095));
                 for (const each of change.says?.[suite] ?? linesOf(suite)) containers.say(id, each);
-                if (suite === 'limits') containers.end(id, 0, change.outOfMemory);
-                if (suite === 'flood') containers.end(id, 0);
+                if (!['linger', 'stubborn'].includes(suite)) containers.end(id, 0);
               };
               const write = async (chunk: Uint8Array): Promise<void> => {
                 if (change.deaf) throw new Failure('CANCELLED', 'the container closed its door');
@@ -79,6 +76,7 @@ async function proved(
         ...{
           entry: PROBE,
           share,
+          launch: { door: 'sha256:door' },
           device,
           instance: 'one',
           engine: '1',
@@ -113,15 +111,14 @@ test('everything that is said and seen makes the proof, and nothing stays behind
   expect(host.open).toBe(0);
 });
 
-test('the launch is the one that work gets; only the label says otherwise', async () => {
+test('the launch is the one that work gets', async () => {
   const { containers } = await proved();
-  expect(containers.started).toHaveLength(5);
+  expect(containers.started).toHaveLength(SUITES.length);
+  const grants = { door: await containers.door() };
   for (const spec of containers.started) {
-    const { [LABEL.role]: role, ...others } = spec.Labels;
-    const [lease, device] = [others[LABEL.lease] ?? '', others[LABEL.device] ?? ''];
-    const own = containerSpec(PROBE, share, { lease, device, instance: 'one' } as never, '{}');
-    expect(role).toBe('probe');
-    expect({ ...spec, Labels: others }).toEqual({ ...own, Labels: { ...others } });
+    const { [LABEL.lease]: lease, [LABEL.device]: device } = spec.Labels;
+    const labels = { lease: lease as Hex32, device: device as Address, instance: 'one' };
+    expect(spec).toEqual(containerSpec(PROBE, share, labels, '{}', grants));
   }
 });
 
@@ -130,7 +127,7 @@ describe('what gets out is seen', () => {
     ['a listener of the machine was reached', { heard: 2 }, 'host-contact', 'escaped: heard 2 times'],
     ['it goes on without its door', { undying: true }, 'door-closed', 'escaped: still there after 10000 ms'],
     ['it goes on though it was killed', { undying: true }, 'killed', 'escaped: still there after 10000 ms'],
-    ['its containers stay', { sticky: true }, 'left-behind', 'escaped: 5 containers'],
+    ['its containers stay', { sticky: true }, 'left-behind', `escaped: ${SUITES.length} containers`],
     ['nobody cuts its lines off', { says: { flood: ['some', 'lines'] } }, 'flood', 'escaped: heard after 0 MiB'],
   ])('%s', async (_what, change, probe, outcome) => {
     const { proof } = await proved(change);
@@ -139,12 +136,14 @@ describe('what gets out is seen', () => {
   });
 });
 
-test('memory that ran out for the whole container was bounded', async () => {
-  const says = { limits: linesOf('limits').filter((each) => !/"memory"|done/.test(each)) };
-  expect(outcomes((await proved({ says, outOfMemory: true })).proof, 'memory')).toEqual(['blocked: ended']);
-  const { proof } = await proved({ says });
-  expect(proof.missing).toEqual(['memory']);
-});
+test.each(['memory', 'processes'] as const)(
+  'what ended the whole container was bounded, once it was tried: %s',
+  async (suite) => {
+    const { proof } = await proved({ says: { [suite]: ['{"ready":true}'] } });
+    expect(outcomes(proof, suite)).toEqual(['blocked: the container ended']);
+    expect((await proved({ says: { [suite]: [] } })).proof.missing).toEqual([suite]);
+  },
+);
 
 test('a probe that says nothing, or nonsense, proves nothing', async () => {
   const { proof } = await proved({ says: { reach: ['{', 'null', '{"probe":"host-contact"}', '{"done":true}'] } });

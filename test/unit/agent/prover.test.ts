@@ -25,7 +25,10 @@ function stage(change: { readonly engine?: EngineState; readonly entries?: reado
       ...{ seccompProfile: '{}', probeHost: new FakeProbeHost() },
     },
     ...{ device, instance: 'one', changed: () => undefined },
-    engine: () => change.engine ?? { kind: 'ready', version: '1' },
+    engine: {
+      state: () => change.engine ?? { kind: 'ready', version: '1' },
+      launch: () => ({ door: 'sha256:door' }),
+    },
     catalogue: () => ({ version: 1, entries: [...(change.entries ?? [ENTRY, PROBE])] }),
     share: () => ({ cpuCores: 1, memoryBytes: 2 ** 28, pids: 64 }),
   });

@@ -10,6 +10,7 @@ import {
   probeInput,
   proof,
   readLine,
+  under,
 } from '../../../core/proof.ts';
 import { containerSpec } from '../../../core/sandbox.ts';
 import { ENTRY } from '../../fakes/world.ts';
@@ -106,4 +107,11 @@ test('the probe learns the limits of its launch, and no name can say more than i
     'inodes x 65536',
     'files x 256',
   ]);
+});
+
+test('what gVisor does on a kernel of its own is no escape; what reaches this machine is', () => {
+  const out = (probe: 'namespaces' | 'host-contact') => attempt(probe, { outcome: 'escaped', detail: 'done' });
+  expect(under('runsc', out('namespaces'))).toMatchObject({ outcome: 'unavailable' });
+  expect(under('runsc', out('host-contact'))).toEqual(out('host-contact'));
+  expect(under(undefined, out('namespaces'))).toEqual(out('namespaces'));
 });

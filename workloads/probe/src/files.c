@@ -15,7 +15,8 @@
 
 static void write_root(const char *id)
 {
-	static const char *const PATHS[] = { "/escaped", "/usr/local/bin/escaped", "/var/tmp/escaped", "/run/escaped", NULL };
+	static const char *const PATHS[] = { "/escaped", "/usr/local/bin/escaped", "/var/tmp/escaped", "/run/escaped",
+					     "/run/door/escaped", NULL };
 	for (const char *const *path = PATHS; *path != NULL; path++) {
 		int file = open(*path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 		did(id, file, "write the file %s", *path);
@@ -38,8 +39,14 @@ static void passwords(const char *id)
 }
 
 /* Three files that the engine writes for every container; they hold nothing of the machine's owner. */
-static bool is_engines(const char *at)
+static bool is_known(const char *at, const char *options)
 {
+	/* The image itself. */
+	if (strcmp(at, "/") == 0)
+		return true;
+	/* The supervisor's file, and nothing else (workloads/door). */
+	if (strcmp(at, "/run/door") == 0)
+		return strncmp(options, "ro", 2) == 0;
 	return strcmp(at, "/etc/resolv.conf") == 0 || strcmp(at, "/etc/hostname") == 0 || strcmp(at, "/etc/hosts") == 0;
 }
 
@@ -64,12 +71,12 @@ static void host_mounts(const char *id)
 		return;
 	}
 	while (fgets(line, sizeof line, list) != NULL) {
-		char root[1024], at[1024], type[64];
+		char root[1024], at[1024], options[512], type[64];
 		const char *rest = strstr(line, " - ");
-		if (sscanf(line, "%*s %*s %*s %1023s %1023s", root, at) != 2 || rest == NULL ||
+		if (sscanf(line, "%*s %*s %*s %1023s %1023s %511s", root, at, options) != 3 || rest == NULL ||
 		    sscanf(rest, " - %63s", type) != 1)
 			continue;
-		if (is_engines(at) || is_made_up(type))
+		if (is_known(at, options) || is_made_up(type))
 			continue;
 		found++;
 		report(id, ESCAPED, at, "find a folder of the machine");
@@ -81,11 +88,11 @@ static void host_mounts(const char *id)
 
 static void environment(const char *id)
 {
-	/* What core/sandbox.ts sets, and the name that the engine adds. */
-	static const char *const USUAL[] = { "PATH=", "HOME=", "LD_PRELOAD=", "LD_LIBRARY_PATH=", "LD_AUDIT=", "HOSTNAME=", NULL };
+	/* What core/sandbox.ts sets, and the name that the engine adds. What it blanks holds nothing. */
+	static const char *const USUAL[] = { "PATH=", "HOME=", "HOSTNAME=", NULL };
 	int found = 0;
 	for (char **each = environ; *each != NULL; each++) {
-		bool usual = false;
+		bool usual = (*each)[strlen(*each) - 1] == '=';
 		for (const char *const *name = USUAL; *name != NULL; name++)
 			usual = usual || strncmp(*each, *name, strlen(*name)) == 0;
 		if (usual)

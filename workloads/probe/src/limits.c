@@ -216,9 +216,7 @@ static void memory(const char *id)
 	       more / MIB);
 }
 
-/* What may end the whole container comes last. */
 const struct probe limit_probes[] = {
-	{ "processes", fork_bomb },
 	{ "processor", processor },
 	{ "disk", disk },
 	{ "other-places", other_places },
@@ -229,6 +227,11 @@ const struct probe limit_probes[] = {
 	{ "priority", priority },
 	{ "survive", survive },
 	{ "lock-memory", lock_memory },
+	{ NULL, NULL },
+};
+
+const struct probe ending_probes[] = {
+	{ "processes", fork_bomb },
 	{ "memory", memory },
 	{ NULL, NULL },
 };

@@ -61,6 +61,28 @@ static int connected(int file, const struct sockaddr *address, socklen_t length)
 	return error;
 }
 
+/* Counts the network interfaces that are up, the loopback aside; negative when nobody knows. Some kernels put idle tunnels
+ * into every namespace: only what is up leads anywhere. */
+static int interfaces_up(char *name, size_t size)
+{
+	DIR *folder = opendir("/sys/class/net");
+	int found = 0;
+	if (folder == NULL)
+		return -1;
+	for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		char path[300], flags[32];
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "lo") == 0)
+			continue;
+		snprintf(path, sizeof path, "/sys/class/net/%s/flags", entry->d_name);
+		if (!read_file(path, flags, sizeof flags) || !(strtol(flags, NULL, 16) & IFF_UP))
+			continue;
+		snprintf(name, size, "%s", entry->d_name);
+		found++;
+	}
+	closedir(folder);
+	return found;
+}
+
 static enum outcome outcome_of(int error)
 {
 	switch (error) {
@@ -72,8 +94,10 @@ static enum outcome outcome_of(int error)
 		return ESCAPED;
 	/* There was a way, and nobody at its end: it says nothing about a machine that is there. */
 	case EHOSTUNREACH:
-	case ETIMEDOUT:
-		return UNAVAILABLE;
+	case ETIMEDOUT: {
+		char name[256];
+		return interfaces_up(name, sizeof name) == 0 ? BLOCKED : UNAVAILABLE;
+	}
 	default:
 		return BLOCKED;
 	}
@@ -262,28 +286,14 @@ static void engine_socket(const char *id)
 	}
 }
 
-/* Some kernels put idle tunnels into every namespace: only what is up leads anywhere. */
 static void interfaces(const char *id)
 {
-	DIR *folder = opendir("/sys/class/net");
-	int found = 0;
-	if (folder == NULL) {
+	char name[256] = "";
+	int found = interfaces_up(name, sizeof name);
+	if (found < 0)
 		did(id, -1, "list the network interfaces");
-		return;
-	}
-	for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-		char path[300], flags[32];
-		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "lo") == 0)
-			continue;
-		snprintf(path, sizeof path, "/sys/class/net/%s/flags", entry->d_name);
-		if (!read_file(path, flags, sizeof flags) || !(strtol(flags, NULL, 16) & IFF_UP))
-			continue;
-		found++;
-		report(id, ESCAPED, entry->d_name, "find a network interface");
-	}
-	closedir(folder);
-	if (found == 0)
-		report(id, BLOCKED, "none", "find a network interface");
+	else
+		report(id, found > 0 ? ESCAPED : BLOCKED, found > 0 ? name : "none", "find a network interface");
 }
 
 static void raw_socket(const char *id)

@@ -24,6 +24,8 @@ extern const struct probe device_probes[];
 extern const struct probe privilege_probes[];
 extern const struct probe kernel_probes[];
 extern const struct probe limit_probes[];
+/* What may end the whole container: each has one of its own. */
+extern const struct probe ending_probes[];
 
 /* The process that the container was started with, or the one that its init started. */
 extern int first_process;
