@@ -13,6 +13,7 @@ import { dayStartOf } from './day.ts';
 import { examine } from './doctor.ts';
 import { removeAll, soon, sweep } from './ending.ts';
 import { createEngineWatch } from './engine-watch.ts';
+import { createGpuChoice } from './gpu-choice.ts';
 import { helloOf } from './hello.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
@@ -77,6 +78,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const wallet = createWallet({ ports, network, link, changed });
   const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => keeper.current(), wake: wake });
   const keeper = createCatalogueKeeper({ ports, url: () => session.url(), send, swapped: engine.doubt, changed });
+  const gpus = createGpuChoice({ ports, gpus: () => senses.read().gpus, engine: engine.state, wake });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
@@ -85,7 +87,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     doubtSkew: () => session.doubtSkew(),
     catalogue: keeper.current,
     declined: (lane) => delete asked[lane],
-    ...{ doubtEngine: engine.doubt, launch: engine.launch },
+    ...{ doubtEngine: engine.doubt, launch: engine.launch, gpus },
     wake: wake,
   });
   const session = createSession({
@@ -147,8 +149,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     sandboxLeaks: prover.leaks(),
     engine: engine.state(),
     coordinator: coordinatorState(),
-    leases: jobs.counts(),
-    ...line.known(),
+    ...{ leases: jobs.counts(), gpuFaults: gpus.faults(), ...line.known() },
     offered: engine.offered(),
   });
 
@@ -293,6 +294,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       senses.close();
       keeper.close();
       engine.close();
+      gpus.close();
       book.close();
       ports.history.close();
       reporting.reset();

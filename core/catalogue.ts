@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Amount, encodeAmount } from './money.ts';
-import { amount, byteCount, lane } from './primitives.ts';
+import { amount, byteCount, hex32, lane } from './primitives.ts';
 
 /** A DNS name in lower case, or `*.` and one: its sub-names. Never an address: what it means is checked when it is dialled. */
 const hostPattern = z
@@ -26,6 +26,17 @@ export const gpuNeed = z.strictObject({
   api: z.enum(['opencl', 'cuda', 'vulkan']),
   vendors: z.array(z.enum(GPU_VENDORS)).min(1),
   memoryBytes: byteCount,
+  /** It uses the GPU's own decoder or encoder too. */
+  video: z.boolean().default(false),
+  /** Work on it whose answer is known: a GPU is given jobs of this workload only after it has answered so. */
+  check: z
+    .strictObject({
+      params: z.record(z.string(), z.string().max(32)),
+      /** SHA-256 of the output for an empty input. */
+      output: hex32,
+    })
+    .nullable()
+    .default(null),
   /** It may run on the processor instead where there is no GPU: for tests and practice. */
   cpuFallback: z.boolean().default(false),
 });

@@ -167,7 +167,7 @@ export function presenceOf(decisions: PerLane<LaneDecision>, problems: readonly 
   return problems.some(({ kind }) => kind !== 'catalogue-expiring') ? 'attention' : 'waiting';
 }
 
-const SAYS_LITTLE: ReadonlySet<Reason['kind']> = new Set(['lane-not-offered', 'lane-off', 'no-gpu']);
+const SAYS_LITTLE: ReadonlySet<Reason['kind']> = new Set(['lane-not-offered', 'lane-off', 'no-gpu', 'gpu-refused']);
 
 /** The reason worth showing when nothing may run: the first lane that is offered and switched on speaks. */
 export function mainReason(decisions: PerLane<LaneDecision>): Reason | null {

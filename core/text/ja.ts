@@ -5,6 +5,7 @@ import type { Moment, Text } from './en.ts';
 import { calendarDay, clockTime, duration, gibibytes } from './format.ts';
 import { jaCatalogue } from './ja-catalogue.ts';
 import { jaUnfit } from './ja-engine.ts';
+import { jaGpu } from './ja-gpus.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaDisturbances as disturbances, jaSensors as sensorNames } from './ja-sensing.ts';
 import { jaWindow } from './ja-window.ts';
@@ -29,6 +30,8 @@ function reason(value: Reason, at: Moment): string {
       return 'まだ利用できません';
     case 'no-gpu':
       return '共有できるGPUがありません';
+    case 'gpu-refused':
+      return `共有できません：${jaGpu(value.why).cause}`;
     case 'engine-unchecked':
       return 'Dockerを確認しています';
     case 'engine-absent':

@@ -24,6 +24,7 @@ export const reasonsAt = (
   'idle-unknown': { kind: 'idle-unknown' },
   'in-use': { kind: 'in-use', resumesAt: now + 1.5 * MINUTE_MS },
   'no-gpu': { kind: 'no-gpu' },
+  'gpu-refused': { kind: 'gpu-refused', gpu: 'RTX 4080', why: { kind: 'no-runtime' } },
   drained: { kind: 'drained' },
   'schedule-closed': { kind: 'schedule-closed', opensAt: now + 120 * MINUTE_MS },
   metered: { kind: 'metered' },
