@@ -1,4 +1,3 @@
-import { EMPTY_CATALOGUE } from '../core/catalogue.ts';
 import { type Decision, decide, freshMemory } from '../core/decide.ts';
 import { asFailure } from '../core/errors.ts';
 import { type Policy, policyOf } from '../core/policy.ts';
@@ -8,10 +7,12 @@ import { shareFrom } from '../core/sandbox.ts';
 import type { CoordinatorState, Readings, Signals } from '../core/signals.ts';
 import type { Agent } from './api.ts';
 import { createBooks } from './books.ts';
+import { createCatalogueKeeper } from './catalogue-keeper.ts';
 import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
 import { examine } from './doctor.ts';
 import { removeAll, soon, sweep } from './ending.ts';
+import { createGpuChoice } from './gpu-choice.ts';
 import { helloOf } from './hello.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { createInbox } from './inbox.ts';
@@ -48,7 +49,6 @@ type Judgement = { readonly signals: Signals; readonly decision: Decision };
 export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const { clock, log, vault, settings } = ports;
   const instance = ports.random.hex32();
-  let catalogue = EMPTY_CATALOGUE;
   let machine = { cpuCores: 0, memoryBytes: 0 };
   const slots: PerLane<number> = { ...SLOTS, ...options.slots };
   let memory = freshMemory();
@@ -77,17 +77,19 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   });
   const wallet = createWallet({ ports, network, link, changed });
   const { engine, images, janitor } = createHousekeeping({
-    ...{ ports, instance, catalogue: () => catalogue, jobs: () => jobs, changed, wake },
+    ...{ ports, instance, catalogue: () => keeper.current(), jobs: () => jobs, changed, wake },
   });
+  const keeper = createCatalogueKeeper({ ports, url: () => session.url(), send, swapped: engine.doubt, changed });
+  const gpus = createGpuChoice({ ports, gpus: () => senses.read().gpus, engine: engine.state, wake });
   const jobs = createJobs({
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
     escalated: (detail) => slow.tell({ detail, at: clock.now() }),
     skew: () => session.skew(),
     doubtSkew: () => session.doubtSkew(),
-    catalogue: () => catalogue,
+    catalogue: keeper.current,
     declined: (lane) => delete asked[lane],
-    ...{ doubtEngine: engine.doubt, launch: engine.launch },
+    ...{ doubtEngine: engine.doubt, launch: engine.launch, gpus },
     wake: wake,
   });
   const session = createSession({
@@ -95,7 +97,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     books,
     changed: wake,
     hello: () => {
-      const hello = helloOf(options.version, ports.platform, catalogue, books.ledger());
+      const hello = helloOf(options.version, ports.platform, keeper.current(), books.ledger());
       helloLeases = new Set(hello.leases);
       return hello;
     },
@@ -103,6 +105,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     onLeave: () => {
       reporting.reset();
       wallet.reset();
+      keeper.left();
       asked = {};
       jobs.releaseAll().catch(() => undefined);
     },
@@ -111,6 +114,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     ...{ ports, books, jobs, reporting, wallet },
     greetedWith: () => helloLeases,
     welcomed: () => {
+      keeper.welcomed();
       asked = {};
     },
     mayRun: ({ lane, image }) => last?.decision.begins[lane] === true && !images.lacks(image),
@@ -126,10 +130,10 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const book = createSwitchBook(ports);
   const prover = createProver({
     ...{ ports, device: vault.device, instance, engine, share, changed },
-    catalogue: () => catalogue,
+    catalogue: keeper.current,
   });
   const doctor = () =>
-    examine({ ports, engine, catalogue: () => catalogue, coordinator: coordinatorState, skewMs: session.heardSkew });
+    examine({ ports, engine, catalogue: keeper.current, coordinator: coordinatorState, skewMs: session.heardSkew });
   const commands = createCommands({
     ...{ ports, books, wallet, prover, programs: senses.programs, examine: doctor, wake: wake },
   });
@@ -147,8 +151,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     sandboxLeaks: prover.leaks(),
     engine: engine.state(),
     coordinator: coordinatorState(),
-    leases: jobs.counts(),
-    ...line.known(),
+    ...{ leases: jobs.counts(), gpuFaults: gpus.faults(), ...line.known() },
     ...{ offered: engine.offered(), fetching: engine.fetching() },
   });
 
@@ -270,6 +273,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       slow: slow.now(),
       ledgerFault: books.fault(),
       ...{ vaultFault: session.vaultFault(), url: session.url(), network: network() },
+      catalogue: keeper.problems(),
       ...{ running: jobs.running(), images: images.views() },
       totals: books.ledger()?.totals(dayStartOf(clock.now(), clock.utcOffsetMinutes())) ?? null,
       ...{ wallet, traffic: ports.traffic.view() },
@@ -280,7 +284,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     async start() {
       await Promise.all([ports.workspace.prepare(), prover.open(), line.open()]);
       machine = await ports.sensors.machine();
-      catalogue = await ports.catalogue.load();
+      await keeper.load();
       unsubscribeSettings = settings.onChange(() => {
         // Who says "pause" waits for no engine either.
         sensed();
@@ -296,7 +300,9 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       await soon(ports, farewell());
       await line.close();
       senses.close();
+      keeper.close();
       engine.close();
+      gpus.close();
       book.close();
       ports.history.close();
       reporting.reset();

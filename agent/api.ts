@@ -22,7 +22,10 @@ export type NodeAgentOptions = {
   readonly version: string;
   /** Settings, vault, ledgers, workspace; created with mode 0700. */
   readonly dataDir: string;
+  /** The signed catalogue that came with the app; there need be none. */
   readonly catalogueFile: string;
+  /** The release keys that this build trusts; without them nothing may run. */
+  readonly catalogueKeysFile: string;
   readonly seccompFile: string;
   readonly secretBox: SecretBox;
   /** Milliseconds since the last input; without it the system's own ways tell, which Linux alone has. */

@@ -14,9 +14,6 @@ const IMAGES_AGAIN_MS = 15_000;
 /** An engine that has not said by then what it runs is in doubt: no round waits for it any longer. */
 const LOOK_MS = 3_000;
 
-/** The oldest versions without holes that strangers could use; a row that the engine says nothing of passes. */
-const MINIMUMS: Parameters<typeof unfitness>[1] = [];
-
 /** What every launch begins with. */
 export type Launch = {
   /** Image of the supervisor that ends work with its agent; empty: the catalogue has none. */
@@ -78,7 +75,7 @@ export function createEngineWatch({
   function judged(): EngineState {
     const facts = state.kind === 'ready' ? containers.facts() : null;
     if (facts === null) return state;
-    const why = unfitness(facts, MINIMUMS);
+    const why = unfitness(facts, catalogue().minimums);
     if (why !== null) return { kind: 'unfit', why };
     const runtime = runtimeFor(gvisor(), { offered: facts.runtimes.includes('runsc'), works });
     return typeof runtime === 'object' ? { kind: 'unfit', why: runtime } : state;

@@ -9,10 +9,14 @@ const MOST = 1_000;
 
 type Hello = Pick<Extract<DeviceMessage, { type: 'hello' }>, 'agent' | 'platform' | 'workloads' | 'leases'>;
 
+/** What a device can be given. */
+export const workloadsOf = (catalogue: Catalogue): Hello['workloads'] =>
+  workIn(catalogue).map(({ id, image }) => ({ id, image }));
+
 /** What a device says of itself when it connects. */
 export const helloOf = (agent: string, platform: string, catalogue: Catalogue, ledger: Ledger | null): Hello => ({
   agent,
   platform,
-  workloads: workIn(catalogue).map(({ id, image }) => ({ id, image })),
+  workloads: workloadsOf(catalogue),
   leases: (ledger?.leases(IN_HAND) ?? []).map((record): Hex32 => record.lease.leaseId).slice(-MOST),
 });

@@ -15,13 +15,19 @@ const DETAIL_CHARACTERS = 500;
  */
 export type Ending =
   | { readonly kind: 'finished'; readonly value: Struct<'Result'> }
-  | { readonly kind: 'declined'; readonly reason: 'failed' | 'image-missing'; readonly detail: string }
+  | { readonly kind: 'declined'; readonly reason: 'failed' | 'image-missing' | 'stopped'; readonly detail: string }
   | { readonly kind: 'released'; readonly killed?: true };
 
 export const failed = (detail: string): Ending => ({
   ...{ kind: 'declined', reason: 'failed' },
   // It may be the job's own words: they go to logs, to the network and to whoever ordered it.
   detail: plainText(detail.slice(0, DETAIL_CHARACTERS)),
+});
+
+/** This device cannot do it, through no fault of the job's: another one shall. */
+export const given = (detail: string): Ending => ({
+  ...{ kind: 'declined', reason: 'stopped' },
+  detail: detail.slice(0, DETAIL_CHARACTERS),
 });
 
 /** What a container's end means after `deaths` earlier ones from outside; null: it has succeeded. */

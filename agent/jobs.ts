@@ -10,6 +10,7 @@ import type { Books } from './books.ts';
 import { soon } from './ending.ts';
 import type { Launch } from './engine-watch.ts';
 import { type DeclineReason, entryFor } from './fitting.ts';
+import type { GpuChoice } from './gpu-choice.ts';
 import type { Ending } from './job-ending.ts';
 import { createLadder } from './ladder.ts';
 import { createLeaseEnds } from './lease-ends.ts';
@@ -48,6 +49,7 @@ type JobsOptions = {
   readonly reporting: Reporting;
   readonly catalogue: () => Catalogue;
   readonly launch: () => Launch;
+  readonly gpus: GpuChoice;
   readonly instance: string;
   readonly slots: PerLane<number>;
   readonly link: () => CoordinatorLink | null;
@@ -66,7 +68,7 @@ type JobsOptions = {
 };
 
 export function createJobs(options: JobsOptions): Jobs {
-  const { ports, books, catalogue } = options;
+  const { ports, books, gpus } = options;
   const { clock, log } = ports;
   const runners = new Map<Hex32, Runner>();
   /** How often the containers of each lease were killed from outside. */
@@ -96,7 +98,8 @@ export function createJobs(options: JobsOptions): Jobs {
     return told;
   }
 
-  const entryOf = (lease: Lease) => entryFor(lease, catalogue(), share.memoryBytes / options.slots[lease.lane]);
+  const entryOf = (lease: Lease) =>
+    gpus.fit(entryFor(lease, options.catalogue(), share.memoryBytes / options.slots[lease.lane]));
 
   function offer(lease: Lease, may: boolean): void {
     const known = books.ledger()?.lease(lease.leaseId);
@@ -121,10 +124,7 @@ export function createJobs(options: JobsOptions): Jobs {
       return;
     }
     const entry = entryOf(lease);
-    if ('reason' in entry) {
-      decline(lease, entry.reason, entry.detail);
-      return;
-    }
+    if ('reason' in entry) return void decline(lease, entry.reason, entry.detail);
     try {
       books.now((ledger) => ledger.hold(lease, clock.now()));
     } catch (error) {
@@ -137,7 +137,7 @@ export function createJobs(options: JobsOptions): Jobs {
 
   function drop(leaseId: Hex32, why: string): void {
     const runner = runners.get(leaseId);
-    if (runner !== undefined) finishOff(runner);
+    if (runner) finishOff(runner);
     ends.write('lease-dropped', leaseId, why, (ledger) => ledger.drop(leaseId, clock.now(), why));
   }
 
@@ -163,14 +163,13 @@ export function createJobs(options: JobsOptions): Jobs {
       drop(leaseId, entry.detail);
       return;
     }
+    const gpu = gpus.take(leaseId, entry, decision);
+    if (gpu === 'later') return;
     let saidAt = 0;
     const runner = startRunner({
-      ports,
-      link: options.link,
-      ...{ key, lease, entry, instance: options.instance, launch: options.launch() },
-      share: shareOf(lease.lane, 1),
+      ...{ ports, key, lease, entry, gpu, instance: options.instance, launch: options.launch() },
+      ...{ link: options.link, share: shareOf(lease.lane, 1), changed: options.changed },
       deaths: deaths.get(leaseId) ?? 0,
-      changed: options.changed,
       began: () => {
         if (ended.has(runner)) finishOff(runner);
         else settle(runner);
@@ -202,6 +201,7 @@ export function createJobs(options: JobsOptions): Jobs {
     if (runners.get(leaseId) !== runner) return;
     runners.delete(leaseId);
     finishing.delete(leaseId);
+    gpus.free(leaseId);
     log('info', 'job-ended', { leaseId, ending: ending.kind });
     if (ending.kind !== 'released') deaths.delete(leaseId);
     else if (ending.killed) deaths.set(leaseId, (deaths.get(leaseId) ?? 0) + 1);
@@ -238,8 +238,9 @@ export function createJobs(options: JobsOptions): Jobs {
     return { ...share, cpuCores: share.cpuCores / count, memoryBytes: Math.floor(share.memoryBytes / count) };
   }
 
-  const mayRun = ({ lease: { lane } }: Runner): boolean =>
-    decision !== null && decisionOf(decision, { lane, gpu: null }).kind === 'run';
+  const unitOf = ({ leaseId, lane }: Pick<Lease, 'leaseId' | 'lane'>) => ({ lane, gpu: gpus.of(leaseId) });
+  const mayRun = ({ lease }: Runner): boolean =>
+    decision !== null && decisionOf(decision, unitOf(lease)).kind === 'run';
 
   /** What the newest decision means for one runner. */
   function settle(runner: Runner): void {
@@ -248,7 +249,7 @@ export function createJobs(options: JobsOptions): Jobs {
     const containerId = runner.containerId();
     if (decision === null || may || containerId === null) return;
     const { leaseId } = runner.lease;
-    if (memoryWanted(decision, { lane: runner.lease.lane, gpu: null })) stop(runner, containerId);
+    if (memoryWanted(decision, unitOf(runner.lease))) stop(runner, containerId);
     else if (runner.view().phase === 'running' || ladder.thawing(containerId))
       void ladder.freeze(runner, leaseId, containerId);
   }
@@ -282,7 +283,7 @@ export function createJobs(options: JobsOptions): Jobs {
         lane,
         deadline: deadline - options.skew(),
         active: runners.has(leaseId),
-        gpu: null,
+        gpu: gpus.of(leaseId),
         frozen: runners.get(leaseId)?.view().phase === 'frozen',
       })),
     counts: () => {

@@ -63,6 +63,8 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
   const queue: (() => void)[] = [];
   /** What was ended once is not frozen any more, however long its end takes. */
   const given = new WeakSet<Worker>();
+  /** The container that each had and that is gone: until its files are closed it would be removed again in every round. */
+  const removed = new WeakMap<Worker, string>();
 
   const wait = (ms: number): Promise<void> =>
     new Promise((resolve) => {
@@ -139,7 +141,7 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
   }
 
   function remove(runner: Worker | undefined, leaseId: Hex32, containerId: string): void {
-    if (leaving.has(containerId)) return;
+    if (leaving.has(containerId) || (runner !== undefined && removed.get(runner) === containerId)) return;
     leaving.set(containerId, leaseId);
     if (runner !== undefined) given.add(runner);
     const gone = (): void => {
@@ -149,13 +151,19 @@ export function createLadder({ ports, doubtEngine, escalated, wake }: LadderOpti
     const cancel = clock.after(REMOVE_MS, () => runner?.shut());
     containers
       .remove(containerId)
-      .then(gone, (error: unknown) => {
-        log('warn', 'remove-failed', { leaseId, detail: asFailure(error).message });
-        runner?.shut();
-        if (isFailure(error, 'ENGINE_AWAY')) doubtEngine();
-        // An engine that refuses at once would be asked without end.
-        clock.after(AGAIN_MS, gone);
-      })
+      .then(
+        () => {
+          if (runner !== undefined) removed.set(runner, containerId);
+          gone();
+        },
+        (error: unknown) => {
+          log('warn', 'remove-failed', { leaseId, detail: asFailure(error).message });
+          runner?.shut();
+          if (isFailure(error, 'ENGINE_AWAY')) doubtEngine();
+          // An engine that refuses at once would be asked without end.
+          clock.after(AGAIN_MS, gone);
+        },
+      )
       .finally(cancel)
       .catch(() => undefined);
   }

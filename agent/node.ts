@@ -1,8 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { catalogue } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import type { Settings } from '../core/settings.ts';
+import { catalogueFiles } from './adapters/catalogue-files.ts';
 import { rpcChain } from './adapters/chain.ts';
 import { systemClock } from './adapters/clock.ts';
 import { coordinatorDirectory } from './adapters/coordinator.ts';
@@ -74,7 +74,10 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         workspace: folderWorkspace(join(dataDir, 'workspace')),
         probeHost: probeHost({ log }),
         proofs: proofFile(dataDir, log),
-        catalogue: { load: () => loadCatalogue(options.catalogueFile) },
+        catalogue: await catalogueFiles({
+          ...{ folder: dataDir, log },
+          ...{ catalogueFile: options.catalogueFile, keysFile: options.catalogueKeysFile },
+        }),
         platform: `${process.platform}-${process.arch}`,
       },
       { version: options.version },
@@ -87,16 +90,5 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
   } catch (error) {
     release();
     throw error;
-  }
-}
-
-async function loadCatalogue(path: string): Promise<ReturnType<typeof catalogue.parse>> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) =>
-    fail('NOT_FOUND', `the catalogue ${path} is missing; run npm start once, it builds the workload images`, {}, error),
-  );
-  try {
-    return catalogue.parse(JSON.parse(text));
-  } catch (error) {
-    return fail('BAD_INPUT', `the catalogue ${path} is not valid`, { path }, error);
   }
 }

@@ -27,6 +27,7 @@ const NOT_SENSED: ReadonlySet<Reason['kind']> = new Set([
   'engine-forbidden',
   'engine-unfit',
   'no-gpu',
+  'gpu-refused',
   'schedule-closed',
 ]);
 /** Holds that only the absence of input can end: until then nothing else need be looked at. */

@@ -1,5 +1,5 @@
-import type { Catalogue } from '../core/catalogue.ts';
 import type { MachineFacts } from '../core/doctor.ts';
+import type { Keyring, Verify } from '../core/dsse.ts';
 import type { EngineFacts } from '../core/engine-gates.ts';
 import type { GatewaySpec, NetworkSpec, VolumeSpec } from '../core/gateway.ts';
 import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
@@ -8,6 +8,7 @@ import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Lane, Signature, UnixMs } from '../core/primitives.ts';
 import type { Aims, Bait, Proof } from '../core/proof.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
+import type { EnginePlatform, Highest } from '../core/release.ts';
 import type { ContainerLimits, ContainerSpec, Door } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
@@ -285,6 +286,11 @@ export type CoordinatorDirectory = {
   readonly network: (url: string) => Promise<NetworkInfo>;
   /** Idempotent. Throws COORDINATOR_AWAY or REFUSED. */
   readonly enrol: (url: string, value: Struct<'Enrollment'>, signature: Signature) => Promise<void>;
+  /**
+   * The signed catalogue that the network offers, unchecked. null: it offers none, or the one with the tag `known`. Throws
+   * COORDINATOR_AWAY.
+   */
+  readonly catalogue: (url: string, known: string | null) => Promise<string | null>;
   readonly connect: (options: {
     readonly url: string;
     readonly network: NetworkInfo;
@@ -392,7 +398,23 @@ export type Workspace = {
   readonly sweep: (keep: (leaseId: Hex32) => boolean) => Promise<void>;
 };
 
-export type CatalogueSource = { readonly load: () => Promise<Catalogue> };
+/** The newest catalogue that was in force, with the keys of the build that took it. */
+export type KeptCatalogue = Highest & { readonly keys: readonly string[]; readonly envelope: string };
+
+/** Where signed catalogues lie, and what they are checked with. */
+export type CatalogueShelf = {
+  /** The trust root of this build. */
+  readonly keys: Keyring;
+  readonly verify: Verify;
+  /** Of the machine that the engine runs on; null: one for which nothing is made. */
+  readonly platform: EnginePlatform | null;
+  /** The envelope that came with the app; null: none did. */
+  readonly bundled: () => Promise<string | null>;
+  /** May throw: what was kept is damaged. */
+  readonly kept: () => Promise<KeptCatalogue | null>;
+  /** On disk when it resolves, whole or not at all, also after `kill -9`. Throws DISK_FULL. */
+  readonly keep: (kept: KeptCatalogue) => Promise<void>;
+};
 
 /** Which network was last met behind an address: its books can be shown while it is away. */
 export type NetworkMemory = {
@@ -443,7 +465,7 @@ export type Ports = {
   readonly traffic: Traffic;
   readonly workspace: Workspace;
   readonly networks: NetworkMemory;
-  readonly catalogue: CatalogueSource;
+  readonly catalogue: CatalogueShelf;
   readonly probeHost: ProbeHost;
   readonly proofs: ProofStore;
   /** Asks the system itself: slow, and never throws. */

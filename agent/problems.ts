@@ -11,17 +11,21 @@ type Faults = {
   readonly url: string;
   readonly chain: string | null;
   readonly vault: string | null;
+  /** Of the catalogue. */
+  readonly catalogue: readonly Problem[];
   readonly slow: { readonly detail: string; readonly at: number } | null;
 };
 
 /** What the owner should know of, worst first; computed anew each time, so each goes when its cause does. */
-export function problemsOf({ settings, ledger, signals, policy, url, chain, vault, slow }: Faults): readonly Problem[] {
+export function problemsOf(faults: Faults): readonly Problem[] {
+  const { settings, ledger, signals, policy, url, chain, vault, slow, catalogue } = faults;
   const problems: Problem[] = [];
   if (settings.kind === 'broken') {
     problems.push({ kind: 'settings-broken', path: settings.path, detail: settings.detail });
   }
   if (ledger !== null) problems.push({ kind: 'ledger-unwritable', detail: ledger });
   if (vault !== null) problems.push({ kind: 'vault-unreadable', detail: vault });
+  problems.push(...catalogue);
   const { engine, coordinator, freeDiskBytes, sandboxLeaks } = signals;
   if (sandboxLeaks) problems.push({ kind: 'sandbox-leaks' });
   if (engine.kind === 'absent') problems.push({ kind: 'engine-absent', detail: engine.detail });

@@ -10,6 +10,7 @@ import type { Lease } from '../core/wire.ts';
 import { type Checkpoints, checkpointsIn, forsake, noCheckpoints, openCheckpoints } from './checkpoints.ts';
 import { type Egress, withEgress, workShare } from './egress.ts';
 import type { Launch } from './engine-watch.ts';
+import { type GpuJob, gpuNotGiven, proveGpu, type Task } from './gpu-choice.ts';
 import { type Ending, endingOf, failed, judge } from './job-ending.ts';
 import { collect, feed, holds, listen, type Output } from './job-io.ts';
 import type { ContainerRun, CoordinatorLink, DeviceKey, Ports } from './ports.ts';
@@ -49,6 +50,8 @@ type RunnerOptions = {
   readonly entry: CatalogueEntry;
   readonly launch: Launch;
   readonly share: Share;
+  /** The GPU that it works on; null: none. */
+  readonly gpu: GpuJob | null;
   /** How often it was killed from outside before. */
   readonly deaths: number;
   /** Makes the signed result durable; resolves when it is. */
@@ -87,10 +90,7 @@ export function startRunner(options: RunnerOptions): Runner {
   /** It began with the checkpoints of an earlier run, and has not done without failing since. */
   let restored = false;
 
-  const stopwatch = createStopwatch(clock, entry.limits.seconds * 1000, () => {
-    timedOut = true;
-    void removeContainer();
-  });
+  let stopwatch = createStopwatch(clock, entry.limits.seconds * 1000, () => undefined);
 
   function enter(next: RunPhase): void {
     phase = next;
@@ -134,6 +134,8 @@ export function startRunner(options: RunnerOptions): Runner {
   }
 
   function release(): void {
+    // Who has ended it sees to its end; saying so in every round would be an event that starts another.
+    if (released) return;
     released = true;
     stirred();
     void removeContainer();
@@ -171,7 +173,11 @@ export function startRunner(options: RunnerOptions): Runner {
     while (!allowed && !released) await pause(null);
     if (released) return { kind: 'released' };
     const way = { ports, entry, labels, launch: options.launch, share: whole, lost: () => void removeContainer() };
-    const outcome = await withEgress(way, (opened) => runContainer(folder, input, output, opened));
+    const outcome = await withEgress(way, async (opened) => {
+      const run = (task: Task) => runContainer(folder, task, opened);
+      const job = { ...lease, ...entry.limits, input, output, checking: false };
+      return (await proveGpu(options.gpu, folder, run)) ?? run(job);
+    });
     if ('kind' in outcome) return outcome;
     restored = false;
     enter('uploading');
@@ -179,8 +185,7 @@ export function startRunner(options: RunnerOptions): Runner {
     const value: Struct<'Result'> = {
       leaseId: lease.leaseId,
       device: options.key.address,
-      outputHash: outcome.sha256,
-      outputBytes: outcome.bytes,
+      ...{ outputHash: outcome.sha256, outputBytes: outcome.bytes },
       startedAt,
       finishedAt: clock.now(),
     };
@@ -204,12 +209,18 @@ export function startRunner(options: RunnerOptions): Runner {
     return checkpoints;
   }
 
-  async function runContainer(folder: string, input: string, output: string, way: Egress): Promise<Output | Ending> {
-    const { params, inputBytes } = lease;
+  async function runContainer(folder: string, task: Task, way: Egress): Promise<Output | Ending> {
+    const { params, inputBytes, output, checking } = task;
+    stopwatch = createStopwatch(clock, task.seconds * 1000, () => {
+      timedOut = true;
+      void removeContainer();
+    });
     egress = way;
     limited = share;
     const { door: image, gateway: _way, ...runtime } = options.launch;
-    const grants = { door: await containers.door(entry.image, image, labels.device), ...way.grants, ...runtime };
+    // No GPU reaches through gVisor.
+    const others = options.gpu === null ? runtime : { gpus: options.gpu.grants };
+    const grants = { door: await containers.door(entry.image, image, labels.device), ...way.grants, ...others };
     const run = await containers.run(containerSpec(entry, limited, labels, ports.seccompProfile, grants));
     running = run;
     void limit(run);
@@ -218,11 +229,11 @@ export function startRunner(options: RunnerOptions): Runner {
     options.began();
     try {
       if (released) return { kind: 'released' };
-      const checkpoints = await checkpointsOf(folder);
+      const checkpoints = checking ? null : await checkpointsOf(folder);
       const header = { params, inputBytes, ...(checkpoints === null ? {} : { checkpointBytes: checkpoints.bytes }) };
-      const parts = [{ path: input, bytes: inputBytes }, ...(checkpoints === null ? [] : [checkpoints])];
+      const parts = [{ path: task.input, bytes: inputBytes }, ...(checkpoints === null ? [] : [checkpoints])];
       const heard = listen(run, (value) => {
-        progress = Math.max(progress, value);
+        progress = Math.max(progress, checking ? 0 : value);
         options.onProgress(progress);
         options.changed();
       });
@@ -244,7 +255,7 @@ export function startRunner(options: RunnerOptions): Runner {
       if (released) return { kind: 'released' };
       if (timedOut) {
         restored = false;
-        return failed(`it took longer than ${entry.limits.seconds} s`);
+        return failed(`it took longer than ${task.seconds} s`);
       }
       if (written.status === 'rejected') throw written.reason;
       if (exit.status === 'rejected') throw exit.reason;
@@ -277,7 +288,8 @@ export function startRunner(options: RunnerOptions): Runner {
       const failure = asFailure(error);
       log('warn', 'job-ended-early', { leaseId: lease.leaseId, code: failure.code, detail: failure.message });
       full = failure.code === 'DISK_FULL';
-      return released ? { kind: 'released' as const } : endingOf(failure);
+      if (released) return { kind: 'released' as const };
+      return gpuNotGiven(options.gpu, failure.message) ?? endingOf(failure);
     })
     .then(onceMore)
     .then((ending) => {
@@ -292,15 +304,9 @@ export function startRunner(options: RunnerOptions): Runner {
     view: () => {
       const limits = limitUpdate(entry, share);
       return {
-        leaseId: lease.leaseId,
-        workload: entry.id,
-        version: entry.version,
-        image: entry.image,
-        lane: lease.lane,
-        phase,
-        startedAt,
-        progress,
-        price: lease.price,
+        ...{ leaseId: lease.leaseId, lane: lease.lane, price: lease.price },
+        ...{ workload: entry.id, version: entry.version, image: entry.image },
+        ...{ phase, startedAt, progress },
         cpuCores: coresOf(limits),
         memoryBytes: limits.Memory,
       };

@@ -22,6 +22,8 @@ type Palette = {
   readonly slow: { readonly detail: string; readonly at: number } | null;
   readonly ledgerFault: string | null;
   readonly vaultFault: string | null;
+  /** What is wrong with the catalogue. */
+  readonly catalogue: Snapshot['problems'];
   readonly url: string;
   readonly network: NetworkInfo | null;
   readonly running: readonly RunningJob[];
@@ -43,6 +45,7 @@ export function paint(from: Palette): Picture {
     chain: wallet.chainFault(),
     vault: from.vaultFault,
     slow: from.slow,
+    catalogue: from.catalogue,
   });
   return {
     version: from.version,

@@ -11,6 +11,7 @@ import { version } from './version.ts';
 export type HeadlessOptions = {
   readonly dataDir: string;
   readonly catalogueFile: string;
+  readonly catalogueKeysFile: string;
   readonly coordinatorUrl?: string;
   readonly mode?: 'now' | 'when-idle';
   readonly rules?: Partial<Rules>;
@@ -29,6 +30,7 @@ export function openHeadlessAgent(options: HeadlessOptions): Promise<OpenedAgent
     version,
     dataDir: options.dataDir,
     catalogueFile: options.catalogueFile,
+    catalogueKeysFile: options.catalogueKeysFile,
     seccompFile: resourcePath('seccomp.json'),
     secretBox: fileSecretBox(join(options.dataDir, 'vault.key')),
     ...idleTime(options),

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type Coordinator, startCoordinator } from '../coordinator/index.ts';
-import type { Catalogue } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import { address } from '../core/primitives.ts';
+import { offering, type SignedCatalogue } from './catalogue.ts';
 import { readKeyFile } from './keyfile.ts';
 import type { Logger } from './log.ts';
 
@@ -45,7 +45,7 @@ const config = z.strictObject({
 export async function runCoordinator(options: {
   readonly configText: string;
   readonly dataDir: string;
-  readonly catalogue: Catalogue;
+  readonly catalogue: SignedCatalogue;
   readonly log: Logger;
 }): Promise<Coordinator> {
   const parsed = config.safeParse(readJson(options.configText));
@@ -58,7 +58,7 @@ export async function runCoordinator(options: {
   return startCoordinator({
     ...rest,
     dataDir: options.dataDir,
-    catalogue: options.catalogue,
+    ...offering(options.catalogue),
     chain: { ...contracts, privateKey: await readKeyFile(keyFile, false) },
     clock: { now: () => Date.now() },
     log: options.log,

@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent, OpenedAgent } from '../agent/api.ts';
-import type { Catalogue } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import { formatTokens } from '../core/money.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { epoch } from '../core/wire.ts';
 import { openHeadlessAgent } from './agent.ts';
+import type { SignedCatalogue } from './catalogue.ts';
 import { makeClip } from './clips.ts';
 import type { Logger } from './log.ts';
 import { PRACTICE_DEPOSIT, PRACTICE_LEASE_MS, type Practice, startPractice } from './practice.ts';
@@ -33,8 +33,9 @@ const CLIP_SECONDS = 8;
  * replica: order, run, compare, report, receipt, epoch, root, claim. The figures are the first device's.
  */
 export async function demo(options: {
-  readonly catalogue: Catalogue;
+  readonly catalogue: SignedCatalogue;
   readonly catalogueFile: string;
+  readonly catalogueKeysFile: string;
   readonly image: string;
   readonly say: (line: string) => void;
   readonly log: Logger;
@@ -64,6 +65,7 @@ export async function demo(options: {
         const opened = await openHeadlessAgent({
           dataDir: join(dir, name),
           catalogueFile: options.catalogueFile,
+          catalogueKeysFile: options.catalogueKeysFile,
           coordinatorUrl: practice.coordinator.url,
           mode: 'now',
           // To each device the work of the other is somebody else's.

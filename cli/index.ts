@@ -17,7 +17,7 @@ import { feed } from './feeder.ts';
 import { readKeyFile } from './keyfile.ts';
 import { createLiveView } from './live.ts';
 import { stderrLog } from './log.ts';
-import { defaultDataDir, practiceCataloguePath, transcodeImage } from './paths.ts';
+import { defaultDataDir, practiceCataloguePath, practiceKeysPath, transcodeImage } from './paths.ts';
 import { PRACTICE_DEPOSIT, PRACTICE_LEASE_MS, startPractice } from './practice.ts';
 import { proofLines, proveHere } from './prove.ts';
 import { submit } from './submit.ts';
@@ -62,7 +62,10 @@ const coordinatorOption = () =>
     .env('IDLEMESH_COORDINATOR');
 const keyOption = () =>
   new Option('--key <file>', "the consumer's key file").default(join(practiceDir, 'consumer.key')).env('IDLEMESH_KEY');
-const catalogueOption = () => new Option('--catalogue <file>', 'what may run').default(practiceCataloguePath());
+const catalogueOption = () => new Option('--catalogue <file>', 'what may run, signed').default(practiceCataloguePath());
+const keysOption = () => new Option('--catalogue-keys <file>', 'who must have signed it').default(practiceKeysPath());
+const signedCatalogue = (options: { readonly catalogue: string; readonly catalogueKeys: string }) =>
+  loadCatalogue({ catalogueFile: options.catalogue, catalogueKeysFile: options.catalogueKeys }, Date.now());
 const logOption = () =>
   new Option('--log <level>', 'least level logged').choices(['debug', 'info', 'warn', 'error']).default('warn');
 
@@ -78,6 +81,7 @@ program
   .option('--data <dir>', 'settings, wallet and ledger', defaultDataDir('agent'))
   .option('--coordinator <url>', 'the network of a new data directory')
   .addOption(catalogueOption())
+  .addOption(keysOption())
   .addOption(new Option('--share <mode>', 'of a new data directory').choices(['when-idle', 'now']))
   .option('--idle-after <seconds>', 'of a new data directory', wholeNumber)
   .option('--live', 'show state and earnings as they change', false)
@@ -87,6 +91,7 @@ program
     const { agent } = await openHeadlessAgent({
       dataDir: options.data,
       catalogueFile: options.catalogue,
+      catalogueKeysFile: options.catalogueKeys,
       ...(options.coordinator === undefined ? {} : { coordinatorUrl: options.coordinator }),
       ...(options.share === undefined ? {} : { mode: options.share }),
       ...(options.idleAfter === undefined ? {} : { rules: { idleAfterSeconds: options.idleAfter } }),
@@ -112,13 +117,14 @@ program
   .requiredOption('--config <file>', 'JSON: chain, contracts, times (see docs/coordinator.md)')
   .option('--data <dir>', 'database and blobs', defaultDataDir('coordinator'))
   .addOption(catalogueOption())
+  .addOption(keysOption())
   .addOption(logOption())
   .action(async (options) => {
     const signal = stopSignal();
     const coordinator = await runCoordinator({
       configText: await readFile(options.config, 'utf8'),
       dataDir: options.data,
-      catalogue: await loadCatalogue(options.catalogue),
+      catalogue: await signedCatalogue(options),
       log: stderrLog(options.log),
     });
     answer({ ready: true, coordinatorUrl: coordinator.url });
@@ -137,6 +143,7 @@ program
   .option('--epoch-every <ms>', 'period of epochs', wholeNumber, 20_000)
   .option('--lease <ms>', 'after which unfinished work goes to another device', wholeNumber, PRACTICE_LEASE_MS)
   .addOption(catalogueOption())
+  .addOption(keysOption())
   .addOption(logOption())
   .action(async (options) => {
     const signal = stopSignal();
@@ -144,7 +151,7 @@ program
     const practice = await startPractice({
       dataDir: options.data,
       port: options.port ?? null,
-      catalogue: await loadCatalogue(options.catalogue),
+      catalogue: await signedCatalogue(options),
       replicas: options.replicas === 0 ? 0 : 1,
       reportEveryMs: options.reportEvery,
       epochEveryMs: options.epochEvery,
@@ -215,12 +222,13 @@ program
   .option('--json', 'print what was found as one JSON object', false)
   .option('--data <dir>', 'whose settings hold', defaultDataDir('agent'))
   .addOption(catalogueOption())
+  .addOption(keysOption())
   .addOption(logOption())
   .action(async (options) => {
     const text = textIn(languageOf('system', Intl.DateTimeFormat().resolvedOptions().locale));
     const here = {
       dataDir: options.data,
-      catalogue: await loadCatalogue(options.catalogue),
+      catalogue: (await signedCatalogue(options)).catalogue,
       log: stderrLog(options.log),
     };
     const tell = (found: unknown, lines: readonly string[]): void => {
@@ -243,11 +251,13 @@ program
   .description('the whole loop on a network of its own, with two devices, then exit')
   .option('--json', 'print the figures as one JSON object', false)
   .addOption(catalogueOption())
+  .addOption(keysOption())
   .addOption(logOption())
   .action(async (options) => {
     const figures = await demo({
-      catalogue: await loadCatalogue(options.catalogue),
+      catalogue: await signedCatalogue(options),
       catalogueFile: options.catalogue,
+      catalogueKeysFile: options.catalogueKeys,
       image: transcodeImage,
       say,
       log: stderrLog(options.log),

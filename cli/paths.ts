@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 export const resourcePath = (...parts: readonly string[]): string => join(ROOT, 'resources', ...parts);
-/** Written by set-up: the manifests bound to the images built on this machine. */
+/** Written by set-up: the manifests bound to the images built on this machine, signed with keys of this machine. */
 export const practiceCataloguePath = (): string => join(ROOT, '.cache', 'catalogue.json');
+export const practiceKeysPath = (): string => join(ROOT, '.cache', 'catalogue-keys.json');
 export const transcodeImage = 'idlemesh/transcode:0.2.0';
 
 /** Where the product keeps its data on this system when nothing else is said. */

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { startAnvil } from '../contracts/anvil.ts';
 import { deployPractice } from '../contracts/deploy.ts';
 import { type Coordinator, startCoordinator } from '../coordinator/index.ts';
-import type { Catalogue } from '../core/catalogue.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import { type Amount, parseTokens } from '../core/money.ts';
 import { address } from '../core/primitives.ts';
+import { offering, type SignedCatalogue } from './catalogue.ts';
 import { Consumer } from './consumer.ts';
 import { depositTokens, giveTokens } from './deposit.ts';
 import { readKeyFile } from './keyfile.ts';
@@ -17,7 +17,7 @@ export type PracticeOptions = {
   readonly dataDir: string;
   /** Of the coordinator. null: the one it had before, else 7350, else any; a network keeps its address. */
   readonly port: number | null;
-  readonly catalogue: Catalogue;
+  readonly catalogue: SignedCatalogue;
   readonly replicas: 0 | 1;
   readonly reportEveryMs: number;
   readonly epochEveryMs: number;
@@ -73,7 +73,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
         port,
         name: 'Practice',
         tokenSymbol: SYMBOL,
-        catalogue: options.catalogue,
+        ...offering(options.catalogue),
         chain: { rpcUrl: chain.rpcUrl, ...contracts, privateKey: publisher.privateKey },
         replicas: options.replicas,
         reportEveryMs: options.reportEveryMs,

@@ -27,7 +27,10 @@ export type CoordinatorOptions = {
   readonly port: number;
   readonly name: string;
   readonly tokenSymbol: string;
+  /** What may be ordered; its signatures were checked by who starts the coordinator. */
   readonly catalogue: Catalogue;
+  /** The same as it is signed, for the devices; null: none is offered to them. */
+  readonly release: { readonly envelope: string; readonly expiresAt: UnixMs } | null;
   readonly chain: ChainOptions;
   /** How many other results an item must agree with. */
   readonly replicas: 0 | 1;

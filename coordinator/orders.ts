@@ -14,7 +14,7 @@ import { maxCopies } from './verify.ts';
 
 /** What a job would cost. Throws BAD_INPUT for a workload, input or parameter that the catalogue does not allow. */
 export function quoteFor({ options }: Context, asked: z.output<typeof quoteRequest>): Quote {
-  const entry = requireEntry(options.catalogue, asked.workload, asked.inputBytes);
+  const entry = requireEntry(options, asked.workload, asked.inputBytes);
   const params = completeParams(entry, asked.params);
   if (params === null) fail('BAD_INPUT', `${entry.id} has no such parameter or value`);
   const price = priceOf(entry, asked.inputBytes);
@@ -26,8 +26,12 @@ export function quoteFor({ options }: Context, asked: z.output<typeof quoteReque
   };
 }
 
-function requireEntry(list: Context['options']['catalogue'], id: string, inputBytes: number): CatalogueEntry {
-  const entry = findWorkload(list, id) ?? fail('BAD_INPUT', `the catalogue has no workload "${id}"`);
+function requireEntry(options: Context['options'], id: string, inputBytes: number): CatalogueEntry {
+  const { catalogue, release, clock } = options;
+  if (release !== null && release.expiresAt <= clock.now()) {
+    fail('REFUSED', 'the catalogue of this network is no longer valid, so no device would run it; try again later');
+  }
+  const entry = findWorkload(catalogue, id) ?? fail('BAD_INPUT', `the catalogue has no workload "${id}"`);
   if (inputBytes > entry.limits.maxInputBytes) {
     fail('BAD_INPUT', `${id} takes at most ${entry.limits.maxInputBytes} bytes of input`);
   }
@@ -49,7 +53,7 @@ export async function order(context: Context, request: z.output<typeof jobReques
 
   const now = options.clock.now();
   if (value.expiresAt <= now) fail('REFUSED', 'the order has expired; sign a new one');
-  const entry = requireEntry(options.catalogue, value.workload, value.inputBytes);
+  const entry = requireEntry(options, value.workload, value.inputBytes);
   const quote = quoteFor(context, { ...value, params: request.params });
   if (paramsHash(quote.params) !== value.paramsHash) fail('BAD_INPUT', 'the signed parameters are not the ones sent');
   if (quote.hold > value.maxPrice) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { address, hex32, type UnixMs } from '../core/primitives.ts';
+import { releaseTag } from '../core/release.ts';
 import {
   accessRequest,
   claimRequest,
@@ -55,6 +56,16 @@ export function addRoutes(app: App, context: Context, readiness: Readiness): voi
     await answer(reply, { status: reason === null ? 'ready' : 'not ready', reason }, reason === null ? 200 : 503);
   });
   app.get('/v1/network', async (_request, reply) => answer(reply, networkInfo(context)));
+
+  const { release } = options;
+  if (release !== null) {
+    const tag = releaseTag(release.envelope);
+    app.get('/v1/catalogue', async (request, reply) => {
+      reply.header('etag', tag).header('cache-control', 'no-cache');
+      if (request.headers['if-none-match'] === tag) return await reply.code(304).send();
+      return await reply.type('application/json; charset=utf-8').send(release.envelope);
+    });
+  }
 
   app.post('/v1/enrollments', async (request, reply) => {
     const { value, signature } = enrollmentRequest.parse(request.body);

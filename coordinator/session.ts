@@ -155,7 +155,7 @@ export class Session {
     this.#peer = {
       device,
       owner,
-      workloads: new Set(message.workloads.map((workload) => workloadKey(workload.id, workload.image))),
+      workloads: keysOf(message.workloads),
     };
     const waiting: CoordinatorMessage[] = [];
     this.#waiting = waiting;
@@ -182,6 +182,9 @@ export class Session {
       case 'ready':
         this.#stated[message.lane] = message.slots;
         for (const [leaseId, lane] of this.#sent) if (lane === message.lane) this.#sent.delete(leaseId);
+        return this.#host.ready();
+      case 'workloads':
+        this.#peer = { ...peer, workloads: keysOf(message.workloads) };
         return this.#host.ready();
       case 'decline': {
         const lease = await this.#ownLease(peer, message.leaseId);
@@ -238,6 +241,9 @@ export class Session {
     return lease;
   }
 }
+
+const keysOf = (workloads: Hello['workloads']): ReadonlySet<string> =>
+  new Set(workloads.map(({ id, image }) => workloadKey(id, image)));
 
 function parse(text: string): DeviceMessage | null {
   try {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Amount, encodeAmount } from './money.ts';
-import { amount, byteCount, lane } from './primitives.ts';
+import { amount, byteCount, hex32, lane } from './primitives.ts';
 
 /** A DNS name in lower case, or `*.` and one: its sub-names. Never an address: what it means is checked when it is dialled. */
 const hostPattern = z
@@ -26,6 +26,17 @@ export const gpuNeed = z.strictObject({
   api: z.enum(['opencl', 'cuda', 'vulkan']),
   vendors: z.array(z.enum(GPU_VENDORS)).min(1),
   memoryBytes: byteCount,
+  /** It uses the GPU's own decoder or encoder too. */
+  video: z.boolean().default(false),
+  /** Work on it whose answer is known: a GPU is given jobs of this workload only after it has answered so. */
+  check: z
+    .strictObject({
+      params: z.record(z.string(), z.string().max(32)),
+      /** SHA-256 of the output for an empty input. */
+      output: hex32,
+    })
+    .nullable()
+    .default(null),
   /** It may run on the processor instead where there is no GPU: for tests and practice. */
   cpuFallback: z.boolean().default(false),
 });
@@ -100,13 +111,16 @@ export const imageIds = ({ image, pull }: Pick<CatalogueEntry, 'image' | 'pull'>
   pull === null ? [image] : [image, pull.digest];
 
 export const COMPONENTS = ['docker', 'podman', 'runc', 'crun', 'runsc', 'nvidia-container-toolkit'] as const;
-export type Component = (typeof COMPONENTS)[number];
 
 /** The oldest version of a part of the engine under which strangers' work may run. */
 export const minimum = z.strictObject({
   component: z.enum(COMPONENTS),
   minimum: z.string().regex(/^\d+(\.\d+){0,3}$/),
-  /** Exact versions of distributions that carry the fix under an older number, such as Debian's "1.1.5+ds1-1+deb12u1". */
+  /**
+   * Exact builds of distributions that carry the fix under an older number, as the engine names them in a component's version
+   * or in its build ("GitCommit"): Debian 12 says "1.1.5+ds1" for runc with and without the fix, and tells them apart in the
+   * build alone.
+   */
   accepted: z.array(z.string().min(1).max(64)).max(64),
   /** The hole that it closes, or what is missing before it. */
   because: z.string().min(1).max(200),

@@ -1,3 +1,5 @@
+import type { Minimum } from './catalogue.ts';
+
 /** What an engine says of itself, in our words. */
 export type EngineFacts = {
   readonly product: 'docker' | 'podman';
@@ -38,14 +40,6 @@ export type Unfitness =
     }
   /** The owner wants gVisor or nothing. */
   | { readonly kind: 'no-gvisor'; readonly broken: boolean };
-
-/** A row of the signed table. */
-type Minimum = {
-  readonly component: string;
-  readonly minimum: string;
-  readonly accepted: readonly string[];
-  readonly because: string;
-};
 
 /** The numbers that a version begins with: "20.10.24+dfsg1" is 20.10.24, "v1.2.0-rc.1" is 1.2.0 and early. */
 function numbersOf(version: string): { readonly numbers: readonly number[]; readonly early: boolean } | null {

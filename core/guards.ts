@@ -1,7 +1,8 @@
 import type { Unfitness } from './engine-gates.ts';
+import { type GpuRefusal, handOut } from './gpu-grants.ts';
 import type { Load } from './load.ts';
 import type { Policy, UnitPolicy } from './policy.ts';
-import type { Lane, UnixMs } from './primitives.ts';
+import { type Lane, ownValue, type UnixMs } from './primitives.ts';
 import { scheduleAt } from './schedule.ts';
 import type { GpuReading, Sensed, SensorName, Signals } from './signals.ts';
 import { stopsAt } from './traffic.ts';
@@ -16,6 +17,8 @@ export type Reason =
   | { readonly kind: 'lane-not-offered' }
   | { readonly kind: 'lane-off' }
   | { readonly kind: 'no-gpu' }
+  /** Docker cannot hand it to work, or work does not run on it. */
+  | { readonly kind: 'gpu-refused'; readonly gpu: string; readonly why: GpuRefusal }
   /** The owner asked to finish what was in hand and then stop, and it is finished. */
   | { readonly kind: 'drained' }
   | { readonly kind: 'engine-unchecked' }
@@ -113,6 +116,15 @@ const gpuBusy: Guard = ({ gpu, unit: { gpuBusyPercent: limit }, gpuLoad }) => {
   return gpuLoad.busy ? { kind: 'gpu-busy', gpu: gpu.name, percent: Math.round(gpuLoad.percent), limit } : null;
 };
 
+const refusedGpu: Guard = ({ gpu, signals: { engine, gpuFaults } }) => {
+  if (gpu === null) return null;
+  const fault = gpuFaults === undefined ? undefined : ownValue(gpuFaults, gpu.id);
+  if (fault !== undefined) return { kind: 'gpu-refused', gpu: gpu.name, why: fault };
+  if (gpu.place === undefined || engine.kind !== 'ready' || engine.gpus === undefined) return null;
+  const answer = handOut(gpu, engine.gpus);
+  return answer.kind === 'refused' ? { kind: 'gpu-refused', gpu: gpu.name, why: answer.why } : null;
+};
+
 /**
  * The policy, top to bottom: the first guard that applies is the reason. Faults that make work unsafe come first, then
  * what the owner said, then what the machine lacks, then what the owner is doing, then what the network lacks, and last the image.
@@ -142,6 +154,7 @@ const GUARDS: readonly Guard[] = [
         return { kind: 'engine-unfit', why: engine.why };
     }
   },
+  refusedGpu,
   ({ signals: { freeDiskBytes: free }, policy: { minFreeDiskBytes: needed } }) => {
     if (free === 'unavailable') return null;
     if (free === 'unknown') return doubt('disk');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Catalogue, contentId, minimum, pullSource, workloadManifest } from './catalogue.ts';
 import { fromUtf8, type Keyring, MAX_ENVELOPE_LENGTH, openEnvelope, parseJson, type Verify } from './dsse.ts';
-import { sha256Hex } from './keccak.ts';
+import { keccakText, sha256Hex } from './keccak.ts';
 import type { Hex32, UnixMs } from './primitives.ts';
 
 /** A release of the catalogue: what is signed, when it counts, and why one is refused. */
@@ -119,6 +119,9 @@ export function readRelease(text: string | null, { keys, verify }: Trust): Verdi
   return refused({ kind: 'malformed', detail: read.error.issues[0]?.message ?? 'it is no release' });
 }
 
+/** The entity tag of an envelope over HTTP. */
+export const releaseTag = (text: string): string => `"${keccakText(text)}"`;
+
 /** Why a genuine release may not be put in force after what was; null: it may. */
 export function replay({ release: { version }, digest }: Genuine, highest: Highest | null): CatalogueRefusal | null {
   if (highest === null || version > highest.version) return null;
@@ -141,16 +144,19 @@ export function untimely(times: Pick<Release, 'issuedAt' | 'expiresAt'>, now: Un
 export const remembers = (keys: Keyring, before: readonly string[]): boolean =>
   keys.keys.filter((key) => before.includes(key.public)).length >= keys.threshold;
 
-/** What of a release can run on one platform. */
+/**
+ * A release with one image for each workload: that of the first of the platforms for which it has one. A device names its own
+ * alone; a coordinator all of them, since results are compared byte for byte and so come from one image.
+ */
 export function resolveRelease(
   { version, minimums, entries }: Pick<Release, 'version' | 'minimums' | 'entries'>,
-  platform: EnginePlatform | null,
+  platforms: readonly EnginePlatform[],
 ): Catalogue {
   return {
     version,
     minimums: [...minimums],
     entries: entries.flatMap(({ images, ...manifest }) => {
-      const image = platform === null ? undefined : images[platform];
+      const image = platforms.map((platform) => images[platform]).find((one) => one !== undefined);
       return image === undefined ? [] : [{ ...manifest, image: image.id, pull: image.pull }];
     }),
   };

@@ -1,4 +1,4 @@
-import type { WorkloadManifest } from './catalogue.ts';
+import type { GpuNeed, WorkloadManifest } from './catalogue.ts';
 import type { Address, Hex32 } from './primitives.ts';
 import { withSockets } from './sockets.ts';
 
@@ -137,8 +137,6 @@ export type ContainerSpec = {
 /** `nobody`: owns nothing in the image and nothing on the host. */
 const NOBODY = '65534:65534';
 
-/** Where NVIDIA's runtime is the engine's own, an image could ask it for every GPU: "empty" is its word for none. */
-const NO_NVIDIA = ['NVIDIA_VISIBLE_DEVICES=', 'NVIDIA_DRIVER_CAPABILITIES='] as const;
 const DOOR_FOLDER = '/run/door';
 const DOOR_PROGRAM = `${DOOR_FOLDER}/door`;
 /** Whether the first process of a launch is the supervisor. */
@@ -158,12 +156,45 @@ const mountOf = (volume: string, folder: string): Mount => ({
   VolumeOptions: { NoCopy: true },
 });
 
-function granted({ door, gpus = [], egressVolume, runtime }: Grants): Partial<ContainerSpec['HostConfig']> {
+/** What of NVIDIA's driver is put into the container; `utility` is its library that tells which GPUs there are. */
+const capabilitiesFor = (need: GpuNeed | null): readonly string[] => [
+  need?.api === 'vulkan' ? 'graphics' : 'compute',
+  'utility',
+  ...(need?.video === true ? ['video'] : []),
+];
+
+/**
+ * What loaders read, and what NVIDIA's hook reads on the machine itself, as root, from the environment that an image sets
+ * (CVE-2025-23266; the names are those of NVIDIA's container toolkit). The API cannot take a variable away on every engine, so they are blank.
+ */
+const BLANK = [
+  ...['LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT', 'LD_DEBUG', 'LD_CONFIG', 'GCONV_PATH', 'GLIBC_TUNABLES'],
+  ...['NVIDIA_REQUIRE_CUDA', 'NVIDIA_DISABLE_REQUIRE', 'NVIDIA_MIG_CONFIG_DEVICES', 'NVIDIA_MIG_MONITOR_DEVICES'],
+  ...['NVIDIA_IMEX_CHANNELS', 'NVIDIA_GDS', 'NVIDIA_MOFED', 'NVIDIA_GDRCOPY', 'NVIDIA_NVSWITCH', 'NVIDIA_SWRL'],
+  ...['NVIDIA_CONTAINER_IMEX_CHANNELS', 'CUDA_VERSION', 'VK_ADD_LAYER_PATH', 'VK_INSTANCE_LAYERS', 'OCL_ICD_VENDORS'],
+  ...['OCL_ICD_FILENAMES', 'OPENCL_LAYERS'],
+] as const;
+
+function environment(need: GpuNeed | null, gpus: readonly GpuGrant[]): readonly string[] {
+  const ids = gpus.flatMap((gpu) => (gpu.kind === 'nvidia' && gpu.via === 'request' ? gpu.ids : []));
+  return [
+    ...['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', ...BLANK.map((name) => `${name}=`)],
+    // Where NVIDIA's runtime is the engine's default, an image that asks for all GPUs would get them.
+    `NVIDIA_VISIBLE_DEVICES=${ids.length > 0 ? ids.join(',') : 'void'}`,
+    `NVIDIA_DRIVER_CAPABILITIES=${ids.length > 0 ? capabilitiesFor(need).join(',') : ''}`,
+    ...(need === null ? [] : [`IDLEMESH_COMPUTE=${gpus.length === 0 && need.cpuFallback ? 'cpu' : 'gpu'}`]),
+  ];
+}
+
+function granted(
+  { door, gpus = [], egressVolume, runtime }: Grants,
+  need: GpuNeed | null,
+): Partial<ContainerSpec['HostConfig']> {
   const files = gpus.flatMap((gpu) => (gpu.kind === 'render' ? [gpu] : []));
   const requests = gpus.flatMap((gpu): DeviceRequest[] => {
     if (gpu.kind !== 'nvidia') return [];
     if (gpu.via === 'cdi') return [{ Driver: 'cdi', DeviceIDs: gpu.ids.map((id) => `nvidia.com/gpu=${id}`) }];
-    return [{ Driver: 'nvidia', DeviceIDs: gpu.ids, Capabilities: [['gpu', 'compute', 'utility', 'video']] }];
+    return [{ Driver: 'nvidia', DeviceIDs: gpu.ids, Capabilities: [['gpu', ...capabilitiesFor(need)]] }];
   });
   const mounts = [
     ...(door === undefined ? [] : [mountOf(door.volume, DOOR_FOLDER)]),
@@ -192,7 +223,8 @@ function granted({ door, gpus = [], egressVolume, runtime }: Grants): Partial<Co
  * `seccompProfile` is the profile's JSON text, as the Engine API wants it. No swap: memory limit and memory+swap limit are equal.
  */
 export function containerSpec(
-  workload: Pick<WorkloadManifest, 'id' | 'version' | 'limits' | 'loadsCode'> & { readonly image: string },
+  workload: Pick<WorkloadManifest, 'id' | 'version' | 'limits' | 'loadsCode'> &
+    Partial<Pick<WorkloadManifest, 'gpu'>> & { readonly image: string },
   share: Share,
   labels: Labels,
   seccompProfile: string,
@@ -201,17 +233,14 @@ export function containerSpec(
   const own = limitUpdate(workload, share);
   const profile = grants.egressVolume === undefined ? seccompProfile : withSockets(seccompProfile, 'work');
   const limits = grants.runtime === 'runsc' ? { ...own, PidsLimit: Math.max(own.PidsLimit, GVISOR_PIDS) } : own;
+  const need = workload.gpu ?? null;
   const scratch = Math.floor(Math.min(workload.limits.scratchBytes, limits.Memory));
   const code = Math.min(MAX_CODE_BYTES, limits.Memory);
   return {
     Image: workload.image,
     ...(grants.door === undefined ? {} : { Entrypoint: [DOOR_PROGRAM, ...grants.door.program] }),
     User: NOBODY,
-    // Image environments have carried LD_PRELOAD into GPU hooks on the host (CVE-2025-23266): blank what loaders read.
-    Env: [
-      ...['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/tmp', 'LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'LD_AUDIT='],
-      ...(grants.gpus?.some(({ kind }) => kind === 'nvidia') ? [] : NO_NVIDIA),
-    ],
+    Env: environment(need, grants.gpus ?? []),
     Labels: {
       [LABEL.role]: 'workload',
       [LABEL.lease]: labels.lease,
@@ -248,7 +277,7 @@ export function containerSpec(
           : {}),
       },
       ...limits,
-      ...granted(grants),
+      ...granted(grants, need),
       CpuShares: 2,
       BlkioWeight: 10,
       IpcMode: 'private',

@@ -1,9 +1,28 @@
+import type { GpuVendor } from './catalogue.ts';
 import type { Unfitness } from './engine-gates.ts';
+import type { GpuRefusal } from './gpu-grants.ts';
 import type { Known, PerLane, UnixMs } from './primitives.ts';
+
+/** What an engine says of its ways to hand out GPUs. */
+export type EngineGpus = {
+  /** NVIDIA's runtime is registered. */
+  readonly runtime: boolean;
+  /** It reads specifications of the Container Device Interface. */
+  readonly cdi: boolean;
+  /** Qualified names that it has found there; null: this version does not tell. */
+  readonly devices: readonly string[] | null;
+  /** It runs in a virtual machine of its own, which has other devices than this one. */
+  readonly machine: boolean;
+};
 
 /** How the container engine answers. */
 export type EngineState =
-  | { readonly kind: 'ready'; readonly version: string }
+  | {
+      readonly kind: 'ready';
+      readonly version: string;
+      /** Left out: it was not asked. */
+      readonly gpus?: EngineGpus;
+    }
   | { readonly kind: 'unchecked' }
   | { readonly kind: 'absent'; readonly detail: string }
   /** It is there, but this user may not speak to it. */
@@ -44,10 +63,24 @@ export const SENSORS = [
 ] as const;
 export type SensorName = (typeof SENSORS)[number];
 
+/** A device file, and the numeric group that may use it; 0: nobody but root may. */
+export type DeviceFile = { readonly path: string; readonly group: number | 'anyone' };
+
+/** Where a GPU is, as far as handing it out needs it. */
+export type GpuPlace = {
+  readonly vendor: GpuVendor | 'other';
+  /** Its render node, `/dev/dri/renderD*`; null: it has none here. */
+  readonly render: DeviceFile | null;
+  /** `/dev/kfd`, which AMD's GPUs compute through; null: it is not there. */
+  readonly compute: DeviceFile | null;
+};
+
 export type GpuReading = {
   /** Stable across restarts: the vendor's UUID or the PCI address. */
   readonly id: string;
   readonly name: string;
+  /** Left out: its sensor cannot tell. */
+  readonly place?: GpuPlace;
   /** 0..100 of its time, our own work not counted. */
   readonly busyByOthersPercent: Sensed<number>;
   readonly memoryBytes: Sensed<number>;
@@ -93,6 +126,8 @@ export type Signals = Readings & {
   readonly traffic: { readonly monthBytes: number; readonly resetsAt: UnixMs };
   /** Leases in hand that are not finished. */
   readonly leases: PerLane<number>;
+  /** By GPU id: what was found out by trying. */
+  readonly gpuFaults?: Readonly<Record<string, GpuRefusal>>;
   /** Lanes for which this build has something to run. */
   readonly offered: PerLane<boolean>;
   /** Lanes of whose work no image is here yet; `percent` 0..100 of the one that is being fetched. null: nothing is missing. */

@@ -5,6 +5,7 @@ import type { ImageView } from './images.ts';
 import type { Amount } from './money.ts';
 import type { Address, Hex32, Known, Lane, PerLane, UnixMs } from './primitives.ts';
 import type { ProofView } from './proof.ts';
+import type { CatalogueRefusal } from './release.ts';
 import type { Settings } from './settings.ts';
 import type { CoordinatorState, EngineState, SensorName } from './signals.ts';
 
@@ -33,6 +34,12 @@ export type Problem =
   | { readonly kind: 'coordinator-refused'; readonly url: string; readonly detail: string }
   | { readonly kind: 'chain-away'; readonly detail: string }
   | { readonly kind: 'vault-unreadable'; readonly detail: string }
+  /** No signed catalogue is in force: nothing can run. */
+  | { readonly kind: 'catalogue-untrusted'; readonly why: CatalogueRefusal }
+  /** What the network offers in place of the catalogue in force is not taken. */
+  | { readonly kind: 'catalogue-refused'; readonly url: string; readonly why: CatalogueRefusal }
+  /** A hint: the catalogue in force ends soon, and no newer one has come. */
+  | { readonly kind: 'catalogue-expiring'; readonly at: UnixMs }
   /** The agent could not be opened at all; it is tried again. */
   | { readonly kind: 'not-started'; readonly detail: string };
 
@@ -160,10 +167,10 @@ export function presenceOf(decisions: PerLane<LaneDecision>, problems: readonly 
   const lanes = Object.values(decisions);
   if (lanes.some((lane) => lane.kind === 'hold' && lane.reason.kind === 'paused')) return 'paused';
   if (lanes.some((lane) => lane.kind === 'run')) return 'sharing';
-  return problems.length > 0 ? 'attention' : 'waiting';
+  return problems.some(({ kind }) => kind !== 'catalogue-expiring') ? 'attention' : 'waiting';
 }
 
-const SAYS_LITTLE: ReadonlySet<Reason['kind']> = new Set(['lane-not-offered', 'lane-off', 'no-gpu']);
+const SAYS_LITTLE: ReadonlySet<Reason['kind']> = new Set(['lane-not-offered', 'lane-off', 'no-gpu', 'gpu-refused']);
 
 /** The reason worth showing when nothing may run: the first lane that is offered and switched on speaks. */
 export function mainReason(decisions: PerLane<LaneDecision>): Reason | null {

@@ -147,6 +147,8 @@ export type Verdict = z.output<typeof verdict>;
 
 export const DECLINE_REASONS = ['held', 'unknown-workload', 'too-large', 'image-missing', 'failed', 'stopped'] as const;
 
+const workloadList = z.array(z.strictObject({ id: z.string().max(64), image: z.string().max(128) })).max(256);
+
 /** Device → coordinator, over the WebSocket at /v1/session. */
 export const deviceMessage = z.discriminatedUnion('type', [
   z.strictObject({
@@ -155,10 +157,12 @@ export const deviceMessage = z.discriminatedUnion('type', [
     signature,
     agent: z.string().max(64),
     platform: z.string().max(32),
-    workloads: z.array(z.strictObject({ id: z.string().max(64), image: z.string().max(128) })).max(256),
+    workloads: workloadList,
     /** Leases this device still holds or awaits a verdict for. Others of its are re-issued. */
     leases: z.array(id).max(1000),
   }),
+  /** What the device can run from now on, in place of what its hello said: its catalogue has changed. */
+  z.strictObject({ type: z.literal('workloads'), workloads: workloadList }),
   /** States a level: how many more leases of a lane the device would take now. */
   z.strictObject({ type: z.literal('ready'), lane, slots: z.number().int().min(0).max(64) }),
   z.strictObject({

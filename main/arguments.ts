@@ -4,6 +4,8 @@ export type LaunchArguments = {
   readonly dataDir: string | null;
   readonly coordinatorUrl: string | null;
   readonly catalogueFile: string | null;
+  /** The release keys that must have signed it. */
+  readonly catalogueKeysFile: string | null;
   readonly idleAfterSeconds: number | null;
   /** Started at login: only the tray. */
   readonly hidden: boolean;
@@ -22,6 +24,7 @@ export function parseArguments(argv: readonly string[]): LaunchArguments {
     dataDir: value('data'),
     coordinatorUrl: value('coordinator'),
     catalogueFile: value('catalogue'),
+    catalogueKeysFile: value('catalogue-keys'),
     idleAfterSeconds: seconds !== null && /^\d{1,6}$/.test(seconds) ? Number(seconds) : null,
     hidden: argv.includes('--hidden'),
   };

@@ -71,6 +71,7 @@ function start({ clock, openAgent, fileBox }: ShellParts, given: LaunchArguments
         version: app.getVersion(),
         dataDir,
         catalogueFile: given.catalogueFile ?? join(resources, 'catalogue.json'),
+        catalogueKeysFile: given.catalogueKeysFile ?? join(resources, 'catalogue-keys.json'),
         seccompFile: join(resources, 'seccomp.json'),
         secretBox: createKeyringBox() ?? fileBox(dataDir),
         ...(process.platform === 'linux' ? {} : { idleMs: createIdleTime() }),

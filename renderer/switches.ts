@@ -32,6 +32,7 @@ export function groupOf(state: State): Group {
     case 'lane-not-offered':
     case 'no-gpu':
     case 'fetching-image':
+    case 'gpu-refused':
       return 'machine';
     case 'settings-broken':
     case 'ledger-unwritable':

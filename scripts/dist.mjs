@@ -1,6 +1,7 @@
 // `npm run dist`: the packages that this system can build, in dist/. `npm run dist -- dir deb` builds some of them.
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { catalogueFile, catalogueKeysFile } from './lib/catalogue.mjs';
 import { electronDist, electronVersion, isStandIn, reachable } from './lib/electron.mjs';
 import { underNewNode } from './lib/node.mjs';
 import { cacheDir, root, writeWhole } from './lib/paths.mjs';
@@ -50,6 +51,41 @@ function runtimeOptions() {
   return [`--config=${config}`];
 }
 
+/**
+ * Puts the catalogue that goes into the package, and the keys that it must be signed with, where the builder takes them from.
+ * The project has no release keys yet: unless both are given, the package is one for this machine's own practice network.
+ * @param {readonly string[]} words
+ */
+function packCatalogue(words) {
+  /** @param {string} name */
+  const given = (name) => {
+    const start = `--${name}=`;
+    return words.find((word) => word.startsWith(start))?.slice(start.length);
+  };
+  const [catalogue, keys] = [given('catalogue'), given('catalogue-keys')];
+  if ((catalogue === undefined) !== (keys === undefined))
+    throw new StepFailure(
+      'A catalogue needs its keys, and keys their catalogue.',
+      'Give both: --catalogue=FILE --catalogue-keys=FILE.',
+    );
+  const sources = [catalogue ?? catalogueFile, keys ?? catalogueKeysFile];
+  const missing = sources.find((file) => !existsSync(file));
+  if (catalogue !== undefined && missing !== undefined)
+    throw new StepFailure(`There is no ${missing}.`, 'Name the signed catalogue and the keys of the release.');
+  const folder = join(cacheDir, 'packaged');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  if (missing !== undefined) {
+    warn('these packages trust no catalogue and can run nothing: npm start would make one for this machine');
+    cpSync(join(root, 'resources/catalogue-keys.json'), join(folder, 'catalogue-keys.json'));
+    return;
+  }
+  if (catalogue === undefined)
+    warn("these packages trust this machine's practice catalogue alone: for tests only, never to be published");
+  for (const [index, name] of ['catalogue.json', 'catalogue-keys.json'].entries())
+    cpSync(String(sources[index]), join(folder, name));
+}
+
 await command(async () => {
   if (!(await underNewNode(import.meta.url))) return;
   await setUp(['packages', 'electron', 'contracts', 'bundle']);
@@ -61,6 +97,7 @@ await command(async () => {
       `"${unknown}" cannot be built on this system.`,
       `Choose from: ${known.map((target) => target.name).join(', ')}.`,
     );
+  packCatalogue(process.argv);
   const online = await reachable(TOOLS_HOME);
   const options = runtimeOptions();
   const env =

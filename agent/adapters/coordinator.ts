@@ -15,7 +15,7 @@ import {
 } from '../../core/wire.ts';
 import type { CoordinatorDirectory, CoordinatorLink, Log, Traffic } from '../ports.ts';
 import { download, upload } from './blobs.ts';
-import { ask } from './http.ts';
+import { ask, askText } from './http.ts';
 
 const BACKOFF_MS = { first: 1_000, last: 60_000 } as const;
 const HANDSHAKE_MS = 10_000;
@@ -44,6 +44,7 @@ export function coordinatorDirectory(options: { readonly log: Log; readonly traf
       await ask(`${base(url)}/v1/enrollments`, { method: 'POST', body: { value, signature } }, z.unknown());
     },
     connect: (wanted) => connect(wanted, log, traffic),
+    catalogue: (url, known) => askText(`${base(url)}/v1/catalogue`, known),
   };
 }
 

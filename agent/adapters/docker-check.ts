@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type Docker from 'dockerode';
 import type { EngineFacts } from '../../core/engine-gates.ts';
 import { asFailure } from '../../core/errors.ts';
+import { engineGpus } from '../../core/gpu-grants.ts';
 import type { EngineState } from '../../core/signals.ts';
 import { connect, pointAt, statusOf, thisMachine, within } from './docker-connection.ts';
 import { type EngineInfo, type EngineVersion, factsOf } from './docker-facts.ts';
@@ -50,7 +51,7 @@ export function engineCheck(
       const [info, version] = (await within(CHECK_TIMEOUT_MS, answers)) as [EngineInfo, object];
       facts = factsOf(info, version as EngineVersion);
       used = place;
-      return { kind: 'ready', version: facts.version };
+      return { kind: 'ready', version: facts.version, gpus: engineGpus(info) };
     } catch (error) {
       // What answers, but not so, is an engine all the same.
       return statusOf(error) === null ? unreached(error) : { kind: 'absent', detail: asFailure(error).message };

@@ -1,7 +1,8 @@
 import type { EngineFacts } from '../../core/engine-gates.ts';
+import type { EngineGpuInfo } from '../../core/gpu-grants.ts';
 
 /** The part of the Engine API's /info that matters here. */
-export type EngineInfo = {
+export type EngineInfo = EngineGpuInfo & {
   readonly OSType?: string;
   readonly MemoryLimit?: boolean;
   readonly PidsLimit?: boolean;
@@ -9,8 +10,6 @@ export type EngineInfo = {
   readonly CgroupDriver?: string;
   readonly SecurityOptions?: readonly string[] | null;
   readonly ServerVersion?: string;
-  readonly Runtimes?: Readonly<Record<string, unknown>> | null;
-  readonly CDISpecDirs?: readonly string[] | null;
 };
 /** And of /version. */
 export type EngineVersion = {

@@ -3,10 +3,11 @@ import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
-import { asFailure, type ErrorCode, Failure, fail } from '../../core/errors.ts';
+import { asFailure, type ErrorCode, Failure, fail, isFailure } from '../../core/errors.ts';
 import { encodeWire, problemDetails } from '../../core/wire.ts';
 
 const SILENCE_MS = 30_000;
+const NOT_MODIFIED = 304;
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
 /** Answers that say "not now" rather than "no". */
 const LATER: ReadonlySet<string> = new Set<ErrorCode>(['INTERNAL', 'COORDINATOR_AWAY', 'TIMEOUT', 'DISK_FULL']);
@@ -16,6 +17,8 @@ export type Request = {
   readonly token?: string;
   readonly body?: unknown;
   readonly stream?: { readonly from: Readable; readonly bytes: number };
+  /** An entity tag: what still has it is not sent again. */
+  readonly known?: string;
   /** Of silence; 30 s unless given. */
   readonly timeoutMs?: number;
 };
@@ -23,12 +26,13 @@ export type Request = {
 /** One request; the answer's body is a stream. Throws COORDINATOR_AWAY, or the failure that the answer names. */
 export async function send(
   url: string,
-  { method, token, body, stream, timeoutMs = SILENCE_MS }: Request,
+  { method, token, body, stream, known, timeoutMs = SILENCE_MS }: Request,
 ): Promise<IncomingMessage> {
   const text = body === undefined ? undefined : Buffer.from(encodeWire(body));
   const length = text?.length ?? stream?.bytes;
   const headers = {
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(known === undefined ? {} : { 'if-none-match': known }),
     ...(text ? { 'content-type': 'application/json' } : {}),
     ...(stream ? { 'content-type': 'application/octet-stream' } : {}),
     ...(length === undefined ? {} : { 'content-length': length }),
@@ -43,7 +47,7 @@ export async function send(
     else outgoing.end(text);
   });
   const status = response.statusCode ?? 0;
-  if (status >= 200 && status < 300) return response;
+  if ((status >= 200 && status < 300) || (status === NOT_MODIFIED && known !== undefined)) return response;
   return refuse(status, await readText(response).catch(() => ''));
 }
 
@@ -77,6 +81,18 @@ async function readText(response: IncomingMessage): Promise<string> {
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The text at an address; null: it is the `known` one, or there is none. Throws COORDINATOR_AWAY. */
+export async function askText(url: string, known: string | null): Promise<string | null> {
+  try {
+    const response = await send(url, { method: 'GET', ...(known === null ? {} : { known }) });
+    const text = await readText(response);
+    return response.statusCode === NOT_MODIFIED ? null : text;
+  } catch (error) {
+    if (isFailure(error, 'NOT_FOUND')) return null;
+    throw error;
+  }
 }
 
 /** A request whose answer is JSON of a known shape. Throws COORDINATOR_AWAY when it is not. */

@@ -41,6 +41,8 @@ export function parseAccelerators(text: string): readonly GpuReading[] {
     };
     return {
       ...{ id: `accelerator-${index}`, name: /"model" = "([^"]+)"/.exec(text)?.[1] ?? 'GPU' },
+      // Docker's virtual machine on macOS has no graphics card.
+      place: { vendor: 'other', render: null, compute: null },
       busyByOthersPercent: figure('Device Utilization %'),
       memoryBytes: 'unavailable',
       memoryByOthersBytes: figure('In use system memory'),

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { GpuReading, Sensed } from '../../core/signals.ts';
+import type { GpuPlace, GpuReading, Sensed } from '../../core/signals.ts';
 import type { Source } from '../ports.ts';
 import { resident } from './resident.ts';
 
@@ -9,6 +9,9 @@ const FIELDS = ['count', 'index', 'uuid', 'name', 'utilization.gpu', 'memory.tot
 
 /** The program is there without a GPU, or without a driver: then nobody's work runs on one. */
 const NONE = /^(No devices were found|NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver)/;
+
+/** Its driver is handed out whole, by the GPU's UUID: no file of it matters here. */
+const PLACE: GpuPlace = { vendor: 'nvidia', render: null, compute: null };
 
 export type NvidiaOptions = {
   readonly command?: string;
@@ -57,7 +60,8 @@ export function nvidiaLines(): (line: string) => readonly GpuReading[] | 'more' 
       return null;
     }
     round.push({
-      ...{ id, name, busyByOthersPercent: figure(busy), temperatureC: figure(temperature) },
+      ...{ id, name, place: PLACE },
+      ...{ busyByOthersPercent: figure(busy), temperatureC: figure(temperature) },
       memoryBytes: figure(total, MIB),
       memoryByOthersBytes: figure(used, MIB),
     });

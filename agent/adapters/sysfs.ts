@@ -1,6 +1,6 @@
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { GpuReading, Sensed } from '../../core/signals.ts';
+import type { DeviceFile, GpuPlace, GpuReading, Sensed } from '../../core/signals.ts';
 import type { Source } from '../ports.ts';
 
 const SLOW = { rest: 60_000, ready: 10_000, watch: 2_000 } as const;
@@ -88,13 +88,43 @@ export function sysfsPower({ root = '/sys' }: { readonly root?: string } = {}): 
   };
 }
 
-const VENDORS: Readonly<Record<string, string>> = { '0x1002': 'AMD', '0x8086': 'Intel' };
+type Vendor = { readonly id: 'amd' | 'intel'; readonly name: string };
+const VENDORS: Readonly<Record<string, Vendor>> = {
+  '0x1002': { id: 'amd', name: 'AMD' },
+  '0x8086': { id: 'intel', name: 'Intel' },
+};
+
+/** A device file and who may use it, as its mode says; null: there is none. */
+async function deviceFile(path: string, shown: string): Promise<DeviceFile | null> {
+  try {
+    const { mode, gid } = await stat(path);
+    if ((mode & 0o006) === 0o006) return { path: shown, group: 'anyone' };
+    return { path: shown, group: (mode & 0o060) === 0o060 ? gid : 0 };
+  } catch {
+    return null;
+  }
+}
 
 /**
  * AMD's and Intel's GPUs, by PCI address; NVIDIA's own driver tells nothing here. `busyByOthersPercent` includes our own work.
  * See Documentation/gpu/amdgpu of Linux.
  */
-export function sysfsGpus({ root = '/sys' }: { readonly root?: string } = {}): Source<readonly GpuReading[]> {
+export function sysfsGpus({
+  root = '/sys',
+  devices = '/dev',
+}: {
+  readonly root?: string;
+  readonly devices?: string;
+} = {}): Source<readonly GpuReading[]> {
+  async function place(vendor: Vendor['id'], device: string): Promise<GpuPlace> {
+    // The same device under its other name: the one to compute through, without a screen.
+    const node = (await entries(device, 'drm')).find((name) => /^renderD\d+$/.test(name));
+    return {
+      vendor,
+      render: node === undefined ? null : await deviceFile(join(devices, 'dri', node), `/dev/dri/${node}`),
+      compute: vendor === 'amd' ? await deviceFile(join(devices, 'kfd'), '/dev/kfd') : null,
+    };
+  }
   async function card(name: string): Promise<GpuReading | null> {
     const device = join(root, 'class/drm', name, 'device');
     const vendor = VENDORS[await text(device, 'vendor')];
@@ -102,11 +132,13 @@ export function sysfsGpus({ root = '/sys' }: { readonly root?: string } = {}): S
     const id = basename(await realpath(device));
     const product = await text(device, 'product_name');
     const nameless = product === '' || product === 'unavailable' || product === 'unknown';
-    const named = { id, name: nameless ? `${vendor} ${await text(device, 'device')}` : product };
+    const named = { id, name: nameless ? `${vendor.name} ${await text(device, 'device')}` : product };
+    const where = await place(vendor.id, device);
     // A question would wake it.
     if ((await text(device, 'power/runtime_status')) === 'suspended') {
       return {
         ...named,
+        place: where,
         busyByOthersPercent: 0,
         memoryBytes: 'unavailable',
         memoryByOthersBytes: 0,
@@ -117,6 +149,7 @@ export function sysfsGpus({ root = '/sys' }: { readonly root?: string } = {}): S
     const chip = (await entries(sensors))[0];
     return {
       ...named,
+      place: where,
       busyByOthersPercent: await number(device, 'gpu_busy_percent'),
       memoryBytes: await number(device, 'mem_info_vram_total'),
       memoryByOthersBytes: await number(device, 'mem_info_vram_used'),

@@ -1,6 +1,8 @@
 import { unreachable } from '../errors.ts';
+import type { GpuRefusal } from '../gpu-grants.ts';
 import type { Reason } from '../guards.ts';
 import type { SensorView } from '../snapshot.ts';
+import { enGpu } from './en-gpus.ts';
 import { enDisturbances, enSensors } from './en-sensing.ts';
 
 /** Why it rests, short enough to follow "Gave way:". */
@@ -20,6 +22,8 @@ function cause(value: Reason): string {
       return 'not available yet';
     case 'no-gpu':
       return 'no graphics card to share';
+    case 'gpu-refused':
+      return enGpu(value.why).cause;
     case 'drained':
       return 'finished as you asked';
     case 'engine-unchecked':
@@ -129,6 +133,7 @@ export const enSharing = {
     whenIdle: 'While I am away',
     always: 'Always',
     never: 'Never',
+    gpuRefused: (why: GpuRefusal) => ({ said: `Not shared: ${enGpu(why).cause}.`, fix: enGpu(why).fix }),
     gpuClosed: 'Follows the graphics card lane, which is off.',
     ownIdle: 'Its own idle time',
     asGeneral: (span: string) => `as in general (${span})`,

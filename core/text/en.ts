@@ -1,7 +1,9 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
+import { enCatalogue } from './en-catalogue.ts';
 import { enUnfit } from './en-engine.ts';
+import { enGpu } from './en-gpus.ts';
 import { enProof } from './en-proof.ts';
 import { enDisturbances as disturbances, enSensors as sensorNames } from './en-sensing.ts';
 import { enWindow } from './en-window.ts';
@@ -30,6 +32,8 @@ function reason(value: Reason, at: Moment): string {
       return 'Not available yet';
     case 'no-gpu':
       return 'This machine has no graphics card that can be shared';
+    case 'gpu-refused':
+      return `Not shared: ${enGpu(value.why).cause}`;
     case 'engine-unchecked':
       return 'Looking for Docker';
     case 'engine-absent':
@@ -145,6 +149,10 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
         title: 'The wallet cannot be opened',
         advice: `${value.detail}. Nothing was changed. Unlock the system keyring that was used before, then start again.`,
       };
+    case 'catalogue-untrusted':
+    case 'catalogue-refused':
+    case 'catalogue-expiring':
+      return enCatalogue(value);
     case 'not-started':
       return {
         title: 'Idlemesh could not start',

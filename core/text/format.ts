@@ -11,6 +11,10 @@ export function clockTime(at: number, moment: { readonly utcOffsetMinutes: numbe
   return `${pad(Math.floor(ofDay / 60))}:${pad(ofDay % 60)}`;
 }
 
+/** The day of a moment in UTC. */
+export const day = (at: number, language: 'en' | 'ja'): string =>
+  new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : 'ja-JP', { dateStyle: 'long', timeZone: 'UTC' }).format(at);
+
 const WORDS = { en: { h: ' h', m: ' min', s: ' s' }, ja: { h: '時間', m: '分', s: '秒' } } as const;
 
 /** Two most significant units of a duration in ms, rounded up; never negative. */

@@ -1,6 +1,7 @@
 import { unreachable } from '../errors.ts';
 import type { Reason } from '../guards.ts';
 import type { enSharing } from './en-sharing.ts';
+import { jaGpu } from './ja-gpus.ts';
 import { jaDisturbances, jaSensors } from './ja-sensing.ts';
 
 function cause(value: Reason): string {
@@ -19,6 +20,8 @@ function cause(value: Reason): string {
       return 'まだ利用できない';
     case 'no-gpu':
       return '共有できるGPUがない';
+    case 'gpu-refused':
+      return jaGpu(value.why).cause;
     case 'drained':
       return '指示どおり作業を終えた';
     case 'engine-unchecked':
@@ -117,6 +120,7 @@ export const jaSharing: typeof enSharing = {
     whenIdle: '離席中',
     always: '使用中も',
     never: '共有しない',
+    gpuRefused: (why) => ({ said: `共有できません：${jaGpu(why).cause}。`, fix: jaGpu(why).fix }),
     gpuClosed: 'GPUの共有がオフのため、これもオフです。',
     ownIdle: '専用の離席時間',
     asGeneral: (span) => `全体と同じ（${span}）`,

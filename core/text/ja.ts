@@ -3,7 +3,9 @@ import { unreachable } from '../errors.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { calendarDay, clockTime, duration, gibibytes } from './format.ts';
+import { jaCatalogue } from './ja-catalogue.ts';
 import { jaUnfit } from './ja-engine.ts';
+import { jaGpu } from './ja-gpus.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaDisturbances as disturbances, jaSensors as sensorNames } from './ja-sensing.ts';
 import { jaWindow } from './ja-window.ts';
@@ -28,6 +30,8 @@ function reason(value: Reason, at: Moment): string {
       return 'まだ利用できません';
     case 'no-gpu':
       return '共有できるGPUがありません';
+    case 'gpu-refused':
+      return `共有できません：${jaGpu(value.why).cause}`;
     case 'engine-unchecked':
       return 'Dockerを確認しています';
     case 'engine-absent':
@@ -142,6 +146,10 @@ function problem(value: Problem): { readonly title: string; readonly advice: str
         title: 'ウォレットを開けません',
         advice: `${value.detail}。何も変更していません。以前使ったシステムのキーリングを解除してから、もう一度起動してください。`,
       };
+    case 'catalogue-untrusted':
+    case 'catalogue-refused':
+    case 'catalogue-expiring':
+      return jaCatalogue(value);
     case 'not-started':
       return {
         title: 'Idlemeshを開始できません',

@@ -27,12 +27,15 @@ function useRemedy(problem: Problem, run: ReturnType<typeof useCommand>['run']):
       return { label: words.changeDisk, act: () => go('limits') };
     case 'coordinator-away':
     case 'coordinator-refused':
+    case 'catalogue-refused':
       return { label: words.changeCoordinator, act: () => go('settings') };
     case 'vault-unreadable':
       return { label: words.walletHelp, act: () => void run(() => commands.openHelp('wallet')) };
     case 'engine-slow':
     case 'ledger-unwritable':
     case 'chain-away':
+    case 'catalogue-untrusted':
+    case 'catalogue-expiring':
     case 'not-started':
       return null;
     default:

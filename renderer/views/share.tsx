@@ -1,3 +1,4 @@
+import type { GpuRefusal } from '../../core/gpu-grants.ts';
 import { LANES, type Lane } from '../../core/primitives.ts';
 import type { ShareChoice } from '../../core/settings.ts';
 import { useFrame } from '../frame.ts';
@@ -67,10 +68,21 @@ function Share({ label, present, patch }: ShareProps) {
   );
 }
 
+/** Why Docker cannot hand a card to work, and what would help. */
+function GpuRefused({ why }: { readonly why: GpuRefusal }) {
+  const { text } = useFrame();
+  const { said, fix } = text.window.yielding.gpuRefused(why);
+  return (
+    <p className="meaning gpu-refused">
+      <strong>{said}</strong> {fix}
+    </p>
+  );
+}
+
 function Gpus() {
   const { snapshot, text } = useFrame();
   const { gpus, lanes } = snapshot.settings;
-  return snapshot.gpus.map(({ id, name }) => (
+  return snapshot.gpus.map(({ id, name, decision }) => (
     <div className="share" key={id}>
       <Share
         label={name}
@@ -78,6 +90,9 @@ function Gpus() {
         patch={(share) => ({ gpus: { [id]: { share } } })}
       />
       {lanes.gpu.share === 'never' ? <p className="meaning">{text.window.yielding.gpuClosed}</p> : null}
+      {decision.kind === 'hold' && decision.reason.kind === 'gpu-refused' ? (
+        <GpuRefused why={decision.reason.why} />
+      ) : null}
     </div>
   ));
 }

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { catalogueFile, catalogueKeysFile } from './catalogue.mjs';
 import { electronProgram } from './electron.mjs';
-import { catalogueFile } from './images.mjs';
 import { root } from './paths.mjs';
 import { isRoot } from './system.mjs';
 
@@ -11,10 +11,10 @@ const IDLE_AFTER = '20';
 
 /**
  * The command line of the app on a practice network.
- * @param {{readonly dataDir: string, readonly coordinatorUrl: string, readonly catalogue: string, readonly root: boolean, readonly platform: string}} given
+ * @param {{readonly dataDir: string, readonly coordinatorUrl: string, readonly catalogue: string, readonly catalogueKeys: string, readonly root: boolean, readonly platform: string}} given
  * @returns {string[]}
  */
-export function appArguments({ dataDir, coordinatorUrl, catalogue, root: asRoot, platform }) {
+export function appArguments({ dataDir, coordinatorUrl, catalogue, catalogueKeys, root: asRoot, platform }) {
   return [
     // Chromium refuses its sandbox to root; nobody should run the app as root, but a container often must.
     ...(asRoot && platform === 'linux' ? ['--no-sandbox'] : []),
@@ -22,6 +22,7 @@ export function appArguments({ dataDir, coordinatorUrl, catalogue, root: asRoot,
     `--idlemesh-data=${dataDir}`,
     `--idlemesh-coordinator=${coordinatorUrl}`,
     `--idlemesh-catalogue=${catalogue}`,
+    `--idlemesh-catalogue-keys=${catalogueKeys}`,
     `--idlemesh-idle-after=${IDLE_AFTER}`,
   ];
 }
@@ -43,6 +44,7 @@ export function startApp(dataDir, coordinatorUrl) {
     dataDir,
     coordinatorUrl,
     catalogue: catalogueFile,
+    catalogueKeys: catalogueKeysFile,
     root: isRoot(),
     platform: process.platform,
   });

@@ -1,16 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { baseImage, inspectImage, refusal, streamError } from './base-image.mjs';
+import { enginePlatform, signCatalogue } from './catalogue.mjs';
 import { callEngine } from './engine.mjs';
-import { cacheDir, fingerprint, root, writeWhole } from './paths.mjs';
+import { fingerprint, root } from './paths.mjs';
 import { lastLines, saveLog } from './run.mjs';
 import { StepFailure, step, upToDate } from './step.mjs';
 import { tarFolder } from './tar.mjs';
 
 /** @typedef {import('./engine.mjs').Place} Place */
-
-/** The practice network's catalogue: every workload of this checkout, bound to the image built from it. */
-export const catalogueFile = join(cacheDir, 'catalogue.json');
 
 /** Set on each image: the hash of the folder it was built from. */
 const SOURCE_LABEL = 'org.idlemesh.source';
@@ -62,9 +60,11 @@ export async function images(place) {
       'about a minute the first time',
     );
   }
-  const entries = found.map((item) => ({ ...item.manifest, image: item.id }));
-  const text = `${JSON.stringify({ version: 1, entries }, null, 2)}\n`;
-  if (!existsSync(catalogueFile) || readFileSync(catalogueFile, 'utf8') !== text) writeWhole(catalogueFile, text);
+  const entries = found.map((item) => ({
+    ...item.manifest,
+    images: { [enginePlatform()]: { id: item.id, pull: null } },
+  }));
+  await step('catalogue', () => signCatalogue(entries));
 }
 
 /**

@@ -68,7 +68,7 @@ function begin(leaseId: Hex32, input: Buffer, params: Params): Work {
       ...{ leaseId, jobId: leaseId, workload: workload.id, version: workload.version, image: workload.image, params },
       ...{ lane: 'cpu', inputHash: sha256Hex(input), inputBytes: input.length, price: 1n, deadline: now + 3_600_000 },
     },
-    ...{ entry: workload, launch: { door }, share, deaths: 0, finish: async () => undefined },
+    ...{ entry: workload, launch: { door }, share, deaths: 0, gpu: null, finish: async () => undefined },
     ...{ onProgress: () => undefined, changed: () => undefined, began: () => start(Date.now()) },
   });
   return { runner, begun, output: () => output };

@@ -101,6 +101,7 @@ async function round(host: TrayHost, coordinatorUrl: string, folder: string): Pr
       `--idlemesh-data=${join(folder, 'app')}`,
       `--idlemesh-coordinator=${coordinatorUrl}`,
       `--idlemesh-catalogue=${join(ROOT, '.cache', 'catalogue.json')}`,
+      `--idlemesh-catalogue-keys=${join(ROOT, '.cache', 'catalogue-keys.json')}`,
       '--idlemesh-idle-after=86400',
       '--hidden',
     ]);

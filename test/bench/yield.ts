@@ -4,13 +4,14 @@ import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { CatalogueEntry } from '../../core/catalogue.ts';
 import { onVirtualDisplay, testTools } from '../../scripts/lib/display.mjs';
 import { which } from '../../scripts/lib/run.mjs';
 import { openDisplay } from './yield/display.ts';
 import { type Arm, freeOnce, type Scene, yieldOnce } from './yield/events.ts';
 import { percentile, rounded, spread } from './yield/figures.ts';
 import { openFleet } from './yield/fleet.ts';
-import { spinnerCatalogue } from './yield/image.ts';
+import { spinnerEntries } from './yield/image.ts';
 import { falseSwitches } from './yield/noise.ts';
 
 /**
@@ -46,15 +47,15 @@ function plan(scale: number): readonly Arm[] {
 type Latencies = Readonly<Record<Arm, number[]>>;
 const none = (): Latencies => ({ input: [], game: [], controlInput: [], controlGame: [] });
 
-type Setting = { readonly catalogue: string; readonly cpuPercent: number; readonly scale: number };
+type Setting = { readonly entries: readonly CatalogueEntry[]; readonly cpuPercent: number; readonly scale: number };
 type Place = Omit<Scene, 'fleet'>;
 
 type Run = { readonly count: number; readonly latencies: Latencies; readonly endedInstead: number };
 
-async function arms(count: number, { catalogue, cpuPercent, scale }: Setting, place: Place): Promise<Run> {
+async function arms(count: number, { entries, cpuPercent, scale }: Setting, place: Place): Promise<Run> {
   const latencies = none();
   let endedInstead = 0;
-  const fleet = await openFleet({ catalogue, cpuPercent, lane: 'cpu', count, heldMiB: '0' });
+  const fleet = await openFleet({ entries, cpuPercent, lane: 'cpu', count, heldMiB: '0' });
   try {
     for (const arm of plan(scale)) {
       const took = await yieldOnce(arm, { ...place, fleet });
@@ -67,9 +68,9 @@ async function arms(count: number, { catalogue, cpuPercent, scale }: Setting, pl
   return { count, latencies, endedInstead };
 }
 
-async function gpu({ catalogue, cpuPercent, scale }: Setting, place: Place): Promise<readonly number[]> {
+async function gpu({ entries, cpuPercent, scale }: Setting, place: Place): Promise<readonly number[]> {
   const times: number[] = [];
-  const fleet = await openFleet({ catalogue, cpuPercent, lane: 'gpu', count: 1, heldMiB: HELD_MIB });
+  const fleet = await openFleet({ entries, cpuPercent, lane: 'gpu', count: 1, heldMiB: HELD_MIB });
   try {
     for (let event = 0; event < Math.ceil(GPU_EVENTS * scale); event++) {
       times.push(await freeOnce({ ...place, fleet }));
@@ -92,7 +93,7 @@ async function measure(): Promise<void> {
     await copyFile(which('sleep') ?? '/bin/sleep', game);
     const place = { display, game };
     const setting = {
-      catalogue: await spinnerCatalogue(),
+      entries: await spinnerEntries(),
       ...{ cpuPercent: option('cpu', 50), scale: option('scale', 1) },
     };
     const runs: Run[] = [];

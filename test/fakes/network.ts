@@ -7,6 +7,7 @@ import { fail } from '../../core/errors.ts';
 import { merkleTree } from '../../core/merkle.ts';
 import { sum } from '../../core/money.ts';
 import { type Address, type Hex32, type Signature, type UnixMs, ZERO_HASH } from '../../core/primitives.ts';
+import { releaseTag } from '../../core/release.ts';
 import type { CoordinatorState } from '../../core/signals.ts';
 import { domainOf, fieldsOf, type ItemOutcome, outcomesHash, reportHash, type Struct } from '../../core/typed-data.ts';
 import type { CoordinatorMessage, DeviceMessage, Lease, NetworkInfo, OwnerProof } from '../../core/wire.ts';
@@ -25,6 +26,10 @@ export class FakeNetwork implements CoordinatorDirectory {
   now: () => UnixMs;
   /** Reachable at all. */
   up = true;
+  /** The signed catalogue that it offers. */
+  offer: string | null = null;
+  /** How often it was asked for it. */
+  asked = 0;
   refusal: string | null = null;
   /** Receives reports but its receipts are lost on the way. */
   losesReceipts = false;
@@ -67,6 +72,11 @@ export class FakeNetwork implements CoordinatorDirectory {
   network = async (): Promise<NetworkInfo> => {
     if (!this.up) fail('COORDINATOR_AWAY', 'connection refused');
     return { ...this.info, now: this.now() };
+  };
+  catalogue = async (_url: string, known: string | null): Promise<string | null> => {
+    if (!this.up) fail('COORDINATOR_AWAY', 'connection refused');
+    this.asked++;
+    return this.offer !== null && releaseTag(this.offer) === known ? null : this.offer;
   };
   enrol = async (_url: string, value: Struct<'Enrollment'>, signature: Signature): Promise<void> => {
     if (!this.up) fail('COORDINATOR_AWAY', 'connection refused');

@@ -19,7 +19,7 @@ import type { Sensed } from '../../core/signals.ts';
 import { domainOf, fieldsOf, type Struct, type StructName } from '../../core/typed-data.ts';
 import type { NetworkInfo } from '../../core/wire.ts';
 
-const fakeSource = <T>(read: () => Promise<Sensed<T>>): Source<T> => ({
+export const fakeSource = <T>(read: () => Promise<Sensed<T>>): Source<T> => ({
   ...{ name: 'fake', read, timeoutMs: 1_000 },
   every: { rest: 5_000, ready: 5_000, watch: 5_000 },
 });

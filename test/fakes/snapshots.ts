@@ -203,6 +203,15 @@ export function busyMachine(now: number): Partial<Snapshot> {
         decision: { kind: 'hold', reason: { kind: 'too-hot', celsius: 91, limit: 90 } },
         heldSince: now - 65_000,
       },
+      {
+        id: 'GPU-3',
+        name: 'GeForce GTX 1060',
+        decision: {
+          kind: 'hold',
+          reason: { kind: 'gpu-refused', gpu: 'GeForce GTX 1060', why: { kind: 'no-runtime' } },
+        },
+        heldSince: now - 65_000,
+      },
     ],
     sensors: SENSORS.map((sensor) => ({
       sensor,

@@ -6,9 +6,12 @@ import type { Agent } from '../../agent/api.ts';
 import type { Ports, Traffic } from '../../agent/ports.ts';
 import type { CatalogueEntry } from '../../core/catalogue.ts';
 import type { MachineFacts } from '../../core/doctor.ts';
+import { fail } from '../../core/errors.ts';
 import type { Hex32 } from '../../core/primitives.ts';
 import type { Lease } from '../../core/wire.ts';
 import { randomHex32 } from '../support/random.ts';
+import { releaseEntry, signed } from '../support/signed.ts';
+import { FakeShelf } from './catalogue.ts';
 import { FakeChain } from './chain.ts';
 import { FakeClock } from './clock.ts';
 import { FakeContainers } from './containers.ts';
@@ -62,6 +65,8 @@ export class World {
   readonly disk: FakeDisk;
   readonly vault: FakeVault;
   readonly networks: FakeNetworkMemory;
+  /** When the app was made. */
+  readonly #born: number;
   readonly #lives: { alive: boolean }[] = [];
   readonly history: FakeHistory;
   /** What was counted, as the file has it, and who counts. */
@@ -70,10 +75,13 @@ export class World {
   readonly workspace: FakeWorkspace;
   readonly probeHost = new FakeProbeHost();
   readonly proofs: FakeProofs;
-  /** The one workload of the catalogue. */
+  /** The ledger cannot be read: no decision is possible. */
+  unreadable = false;
+  /** The one workload of the catalogue that came with the app. */
   entry: CatalogueEntry;
   /** What else is in the catalogue. */
   others: readonly CatalogueEntry[] = [];
+  readonly shelf: FakeShelf;
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
   constructor(before?: World) {
@@ -93,6 +101,9 @@ export class World {
     this.history = before?.history ?? new FakeHistory();
     this.workspace = new FakeWorkspace(before?.workspace.path ?? mkdtempSync(join(tmpdir(), 'idlemesh-agent-')));
     this.entry = before?.entry ?? ENTRY;
+    this.shelf = new FakeShelf(() => signed(this.#born, { entries: [this.entry, ...this.others].map(releaseEntry) }));
+    this.#born = before === undefined ? this.clock.now() : before.#born;
+    this.shelf.memory = before?.shelf.memory ?? null;
     this.containers.images.add(IMAGE);
     this.network.now = this.clock.now;
     this.network.up = true;
@@ -107,14 +118,19 @@ export class World {
     return {
       ...this.#shared(),
       settings: this.settings,
-      openLedger: () => new FakeLedger(this.disk),
+      openLedger: () => {
+        const ledger = new FakeLedger(this.disk);
+        const leases = ledger.leases;
+        ledger.leases = (states) => (this.unreadable ? fail('DISK_FULL', 'disk I/O error') : leases(states));
+        return ledger;
+      },
       history: this.history,
       random: { hex32: randomHex32 },
       log: (_level, event, fields) => this.logged.push({ event, fields }),
       directory: this.network,
       machineFacts: async () => MACHINE,
-      catalogue: { load: async () => ({ version: 1, minimums: [], entries: [this.entry, ...this.others] }) },
       traffic: this.meter,
+      catalogue: this.shelf,
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ premises: this.premises, lives: (home) => this.premises.lives.get(home) ?? 'unknown' },
       ...{ seccompProfile: '{}', platform: 'test', home: 'home of the test' },

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
+import { catalogueFile } from '../../scripts/lib/catalogue.mjs';
 import { answeringEngine } from '../../scripts/lib/engine.mjs';
-import { catalogueFile } from '../../scripts/lib/images.mjs';
 
 /** These tests drive a real engine with real images and never bring one up themselves: that is set-up's work. */
 export async function setup(): Promise<void> {

@@ -35,7 +35,10 @@ const FORBIDDEN = [
   ...['OomKillDisable', 'AutoRemove', 'Privileged'],
 ] as const;
 /** Makes a loader run what the image names. */
-const LOADER = /^(LD_|DYLD_|NVIDIA_|CUDA_|PYTHON|NODE_OPTIONS|BASH_ENV|ENV=)/;
+const LOADER = /^(LD_|DYLD_|NVIDIA_|CUDA_|VK_|OCL_|OPENCL_|GCONV_|GLIBC_|PYTHON|NODE_OPTIONS|BASH_ENV|ENV=)/;
+/** What an image may not decide: unless the launch sets it, the image's own value reaches hooks that run as root. */
+const TAKEN = ['LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT', 'NVIDIA_VISIBLE_DEVICES', 'NVIDIA_DRIVER_CAPABILITIES'];
+const DRIVER_PARTS: ReadonlySet<string> = new Set(['', 'compute', 'utility', 'video', 'graphics']);
 
 /** What the launch at hand was given beyond processor and memory; none of it may be there without. */
 export type Allowed = {
@@ -77,7 +80,7 @@ function ungranted(host: Body, allowed: Allowed): readonly string[] {
     demand(named && isBody(request) && isNothing(request['Count']), 'a GPU that was not given');
     const capabilities = isBody(request) ? listed(request['Capabilities']).flatMap(texts) : [];
     demand(
-      capabilities.every((name) => ['gpu', 'compute', 'utility', 'video'].includes(name)),
+      capabilities.every((name) => ['gpu', 'compute', 'utility', 'video', 'graphics'].includes(name)),
       'a capability of the GPU that nobody needs',
     );
   }
@@ -94,6 +97,22 @@ function ungranted(host: Body, allowed: Allowed): readonly string[] {
     isNothing(host['Runtime']) || allowed.runtimes?.includes(String(host['Runtime'])) === true,
     'a runtime that was not asked for',
   );
+  return found;
+}
+
+/** Each variable that makes a loader or a hook do something. */
+function environmental(lines: readonly string[], nvidia: readonly string[]): readonly string[] {
+  const found: string[] = [];
+  const values = new Map(lines.map((line) => [line.split('=', 1)[0] ?? '', line.slice(line.indexOf('=') + 1)]));
+  if (TAKEN.some((name) => !values.has(name))) found.push('the environment leaves to the image what hooks read');
+  for (const [name, value] of values) {
+    const parts = value.split(',');
+    if (name === 'NVIDIA_VISIBLE_DEVICES') {
+      if (value !== 'void' && !parts.every((id) => nvidia.includes(id))) found.push('the environment asks for GPUs');
+    } else if (name === 'NVIDIA_DRIVER_CAPABILITIES') {
+      if (!parts.every((part) => DRIVER_PARTS.has(part))) found.push('the environment asks for all of a driver');
+    } else if (LOADER.test(`${name}=`) && value !== '') found.push('the environment names something to load');
+  }
   return found;
 }
 
@@ -121,14 +140,7 @@ export function violationsOf(body: unknown, allowed: Allowed = {}): readonly str
   const supervised =
     allowed.program !== undefined && program.join('\0') === ['/run/door/door', ...allowed.program].join('\0');
   demand((isNothing(body['Entrypoint']) || supervised) && isNothing(body['Cmd']), 'another program than the image has');
-  demand(
-    texts(body['Env']).every((line) => !LOADER.test(line) || line.endsWith('=')),
-    'the environment names something to load',
-  );
-  demand(
-    (allowed.nvidia ?? []).length > 0 || texts(body['Env']).includes('NVIDIA_VISIBLE_DEVICES='),
-    'the image may ask a runtime for GPUs',
-  );
+  found.push(...environmental(texts(body['Env']), allowed.nvidia ?? []));
   demand(body['Tty'] === false, 'a terminal');
   const health = isBody(body['Healthcheck']) ? texts(body['Healthcheck']['Test']) : [];
   demand(health.length === 1 && health[0] === 'NONE', 'the engine enters it by itself');

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { systemClock } from '../../agent/adapters/clock.ts';
 import { dockerContainers } from '../../agent/adapters/docker.ts';
 import { folderWorkspace } from '../../agent/adapters/workspace.ts';
+import type { GpuJob } from '../../agent/gpu-choice.ts';
 import type { Ending } from '../../agent/job-ending.ts';
 import type { Containers } from '../../agent/ports.ts';
 import { type Runner, startRunner } from '../../agent/runner.ts';
@@ -27,6 +28,9 @@ export type Deed = {
   /** Another image than the shell's, by content id. */
   readonly image?: string;
   readonly entry?: Partial<CatalogueEntry>;
+  readonly params?: Readonly<Record<string, string>>;
+  /** What the agent found for it. */
+  readonly gpu?: GpuJob;
   /** Another door than ours, by content id. */
   readonly door?: string;
   /** Runs without a supervisor, to show what that is for. */
@@ -91,6 +95,7 @@ export async function deedStage(options: StageOptions = {}) {
         id: 'deed',
         version: '0.1.0',
         purpose: 'work',
+        pull: null,
         kind: 'batch',
         lane: 'cpu',
         title: { en: 'Deed', ja: '行い' },
@@ -100,7 +105,7 @@ export async function deedStage(options: StageOptions = {}) {
       ...deed.entry,
       limits: { ...limits, ...deed.limits },
     };
-    const params = { deed: Buffer.from(deed.script).toString('base64') };
+    const params = deed.params ?? { deed: Buffer.from(deed.script).toString('base64') };
     const runner = startRunner({
       ports: {
         ...{ clock: systemClock, log: () => undefined, workspace, seccompProfile: profile },
@@ -119,7 +124,7 @@ export async function deedStage(options: StageOptions = {}) {
         launch: { door: deed.door ?? door, ...launch },
         share: { cpuCores: 2, memoryBytes: 1024 * MIB, pids: 512, ...deed.share },
       },
-      ...{ deaths: 0, finish: async () => undefined },
+      ...{ deaths: 0, gpu: deed.gpu ?? null, finish: async () => undefined },
       ...{ onProgress: () => undefined, changed: () => undefined, began: () => undefined },
     });
     return { runner, done: runner.ended.then((ending) => ({ ending, output, files })) };

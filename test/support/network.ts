@@ -49,6 +49,7 @@ export const coordinatorOptions = (
   name: 'Test',
   tokenSymbol: 'TEST',
   catalogue: testCatalogue,
+  release: null,
   chain: {
     rpcUrl: chain.rpcUrl,
     chainId: chain.chainId,

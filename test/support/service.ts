@@ -26,7 +26,16 @@ export async function serviceStage(cpuCores = 1) {
     ...{ maxInputBytes: MIB, maxOutputBytes: MIB },
   };
   const entry: CatalogueEntry = {
-    ...{ id: 'service', version: '0.1.0', purpose: 'work', kind: 'service', lane: 'storage', image, limits },
+    ...{
+      id: 'service',
+      version: '0.1.0',
+      purpose: 'work',
+      kind: 'service',
+      lane: 'storage',
+      image,
+      pull: null,
+      limits,
+    },
     ...{ title: { en: 'Service', ja: 'サービス' }, network: 'none', gpu: null, loadsCode: false, comparison: 'exact' },
     ...{ control: false, checkpoint: false, price: { base: 1n, perInputMiB: 0n }, params: {}, pull: null },
   };

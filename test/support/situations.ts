@@ -24,6 +24,7 @@ export const reasonsAt = (
   'idle-unknown': { kind: 'idle-unknown' },
   'in-use': { kind: 'in-use', resumesAt: now + 1.5 * MINUTE_MS },
   'no-gpu': { kind: 'no-gpu' },
+  'gpu-refused': { kind: 'gpu-refused', gpu: 'RTX 4080', why: { kind: 'no-runtime' } },
   drained: { kind: 'drained' },
   'schedule-closed': { kind: 'schedule-closed', opensAt: now + 120 * MINUTE_MS },
   metered: { kind: 'metered' },
@@ -63,6 +64,12 @@ export const PROBLEM: { readonly [Kind in Problem['kind']]: Extract<Problem, { r
   },
   'chain-away': { kind: 'chain-away', detail: 'connection refused' },
   'vault-unreadable': { kind: 'vault-unreadable', detail: 'the keyring is locked' },
+  'catalogue-untrusted': { kind: 'catalogue-untrusted', why: { kind: 'expired', since: 1_790_000_000_000 } },
+  'catalogue-refused': {
+    ...{ kind: 'catalogue-refused', url: 'http://127.0.0.1:7350' },
+    why: { kind: 'older', version: 3, highest: 5 },
+  },
+  'catalogue-expiring': { kind: 'catalogue-expiring', at: 1_790_000_000_000 },
   'not-started': { kind: 'not-started', detail: 'the database is locked' },
 };
 export const PROBLEMS: readonly Problem[] = Object.values(PROBLEM);

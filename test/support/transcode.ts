@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type CatalogueEntry, encodeManifest, workloadManifest } from '../../core/catalogue.ts';
+import { type CatalogueEntry, workloadManifest } from '../../core/catalogue.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -19,14 +19,9 @@ async function workload(name: string): Promise<CatalogueEntry> {
 
 export const transcodeWorkload = () => workload('transcode');
 
-/** The image of the supervisor that ends work with its agent. */
-export const doorImage = async (): Promise<string> => (await workload('door')).image;
-
-/** Its entry, as a catalogue's file has it. */
-export async function doorEntry(): Promise<object> {
-  const { image, pull, ...manifest } = await workload('door');
-  return { ...encodeManifest(manifest), image, pull };
-}
+/** The supervisor that ends work with its agent, as a catalogue lists it. */
+export const doorEntry = () => workload('door');
+export const doorImage = async (): Promise<string> => (await doorEntry()).image;
 
 export const seccompProfile = (): Promise<string> => readFile(join(root, 'resources/seccomp.json'), 'utf8');
 

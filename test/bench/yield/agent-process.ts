@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { catalogueFiles } from '../../../agent/adapters/catalogue-files.ts';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
 import { dockerImages } from '../../../agent/adapters/docker-images.ts';
 import { dockerPremises } from '../../../agent/adapters/docker-premises.ts';
@@ -15,7 +16,6 @@ import { systemSensors } from '../../../agent/adapters/sensors.ts';
 import { folderWorkspace } from '../../../agent/adapters/workspace.ts';
 import { createAgent } from '../../../agent/agent.ts';
 import type { Sensors, Source } from '../../../agent/ports.ts';
-import { catalogue } from '../../../core/catalogue.ts';
 import { perLane } from '../../../core/primitives.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import type { GpuReading } from '../../../core/signals.ts';
@@ -90,7 +90,10 @@ const agent = createAgent(
     probeHost: probeHost({ log }),
     machineFacts,
     proofs: proofFile(start.folder, log),
-    catalogue: { load: async () => catalogue.parse(JSON.parse(await readFile(start.catalogueFile, 'utf8'))) },
+    catalogue: await catalogueFiles({
+      ...{ folder: start.folder, log, catalogueFile: start.catalogueFile },
+      keysFile: start.catalogueKeysFile,
+    }),
     platform: `${process.platform}-${process.arch}`,
   },
   { version: '0.0.0', slots: perLane((lane) => start.jobs.filter((job) => job.lane === lane).length) },

@@ -1,13 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
 import type { Containers } from '../../../agent/ports.ts';
-import { catalogue } from '../../../core/catalogue.ts';
+import type { CatalogueEntry } from '../../../core/catalogue.ts';
 import type { Address, Lane } from '../../../core/primitives.ts';
+import { signedFiles } from '../../support/signed.ts';
 import { until } from '../../support/wait.ts';
 import type { FromAgent, Start, ToAgent } from './messages.ts';
 import { monotonic, type Watched, watchContainer } from './stamps.ts';
@@ -38,21 +39,20 @@ export type Fleet = {
 };
 
 export async function openFleet(options: {
-  readonly catalogue: string;
+  readonly entries: readonly CatalogueEntry[];
   readonly lane: Lane;
   readonly count: number;
   readonly cpuPercent: number;
   readonly heldMiB: string;
 }): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'idlemesh-bench-yield-'));
-  const catalogueFile = join(folder, 'catalogue.json');
-  await writeFile(catalogueFile, options.catalogue);
-  const entry = catalogue.parse(JSON.parse(options.catalogue)).entries.find(({ lane }) => lane === options.lane);
+  const files = await signedFiles(folder, options.entries);
+  const entry = options.entries.find(({ lane }) => lane === options.lane);
   if (entry === undefined) throw new Error('no such workload');
   const { id: workload, version, image, lane } = entry;
   const job = { lane, workload, version, image, params: { spinners: `${SPINNERS}`, heldMiB: options.heldMiB } };
   const start: Start = {
-    ...{ folder, catalogueFile, cpuPercent: options.cpuPercent, idleMs: 24 * 3_600_000 },
+    ...{ folder, ...files, cpuPercent: options.cpuPercent, idleMs: 24 * 3_600_000 },
     jobs: Array.from({ length: options.count }, () => job),
   };
   const agent = fork(join(import.meta.dirname, 'agent-process.ts'), [JSON.stringify(start)], {

@@ -5,6 +5,7 @@ import type { Lease } from '../../../core/wire.ts';
 export type Start = {
   readonly folder: string;
   readonly catalogueFile: string;
+  readonly catalogueKeysFile: string;
   readonly cpuPercent: number;
   /** For how long nobody has touched the machine, as far as the agent can know. */
   readonly idleMs: number;

@@ -14,6 +14,12 @@ declare global {
   var idlemesh: Bridge;
 }
 
+/** The catalogue that set-up has signed, and the keys that it made for that. */
+const PRACTICE_CATALOGUE = [
+  `--idlemesh-catalogue=${join(ROOT, '.cache', 'catalogue.json')}`,
+  `--idlemesh-catalogue-keys=${join(ROOT, '.cache', 'catalogue-keys.json')}`,
+];
+
 export type DeviceOptions = {
   readonly coordinatorUrl: string;
   readonly idleAfterSeconds?: number;
@@ -39,7 +45,7 @@ export class TestDevice {
     const before = this.#host.count;
     const app = await App.launch({
       dataDir: this.dataDir,
-      words: [`--idlemesh-catalogue=${join(ROOT, '.cache', 'catalogue.json')}`, ...(this.#options.words ?? [])],
+      words: [...PRACTICE_CATALOGUE, ...(this.#options.words ?? [])],
       env: { XDG_CONFIG_HOME: join(this.dataDir, 'config'), ...this.#options.env },
     });
     this.#running = app;

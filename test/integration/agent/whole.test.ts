@@ -8,18 +8,19 @@ import { fileSecretBox } from '../../../agent/adapters/file-secret-box.ts';
 import { fileLog } from '../../../agent/adapters/log.ts';
 import type { Agent, OpenedAgent } from '../../../agent/api.ts';
 import { openNodeAgent } from '../../../agent/node.ts';
-import { encodeManifest, priceOf } from '../../../core/catalogue.ts';
+import { priceOf } from '../../../core/catalogue.ts';
 import type { Address } from '../../../core/primitives.ts';
 import { getBlob } from '../../support/device.ts';
 import { freePort } from '../../support/free-port.ts';
 import { TestNetwork } from '../../support/network.ts';
 import { QUIET } from '../../support/quiet.ts';
+import { signedFiles } from '../../support/signed.ts';
 import { doorEntry, makeClip, probe, transcodeWorkload } from '../../support/transcode.ts';
 import { until } from '../../support/wait.ts';
 
 let network: TestNetwork;
 let folder: string;
-let catalogueFile: string;
+let files: Awaited<ReturnType<typeof signedFiles>>;
 let workload: Awaited<ReturnType<typeof transcodeWorkload>>;
 let clip: Buffer;
 let opened: OpenedAgent | null = null;
@@ -28,10 +29,7 @@ let idle = 3_600_000;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'idlemesh-whole-'));
   workload = await transcodeWorkload();
-  const { image, pull, ...manifest } = workload;
-  catalogueFile = join(folder, 'catalogue.json');
-  const entries = [await doorEntry(), { ...encodeManifest(manifest), image, pull }];
-  await writeFile(catalogueFile, JSON.stringify({ version: 1, entries }));
+  files = await signedFiles(folder, [await doorEntry(), workload]);
   await makeClip(join(folder, 'clip.mp4'), 4, '1280x720');
   clip = await readFile(join(folder, 'clip.mp4'));
   network = await TestNetwork.start({
@@ -52,7 +50,7 @@ afterAll(async () => {
 async function open(name: string): Promise<Agent> {
   const dataDir = join(folder, name);
   opened = await openNodeAgent({
-    ...{ version: '0.0.0', dataDir, catalogueFile, initial: { coordinatorUrl: network.url, rules: QUIET } },
+    ...{ version: '0.0.0', dataDir, ...files, initial: { coordinatorUrl: network.url, rules: QUIET } },
     seccompFile: join(import.meta.dirname, '../../../resources/seccomp.json'),
     secretBox: fileSecretBox(join(dataDir, 'secret.key')),
     idleMs: async () => idle,
@@ -115,7 +113,7 @@ test('a second agent on the same folder is refused', async () => {
   await open('locked');
   const dataDir = join(folder, 'locked');
   const again = openNodeAgent({
-    ...{ version: '0', dataDir, catalogueFile, seccompFile: catalogueFile, log: () => undefined },
+    ...{ version: '0', dataDir, ...files, seccompFile: files.catalogueFile, log: () => undefined },
     secretBox: fileSecretBox(join(dataDir, 'secret.key')),
     idleMs: async () => 0,
   });
@@ -126,7 +124,13 @@ test('kill -9 in the middle of a job: nothing is orphaned, nothing paid twice, n
   const dataDir = join(folder, 'killed');
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, '../../support/agent-child.ts'), dataDir, catalogueFile, network.url],
+    [
+      join(import.meta.dirname, '../../support/agent-child.ts'),
+      dataDir,
+      files.catalogueFile,
+      network.url,
+      files.catalogueKeysFile,
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   let said = '';

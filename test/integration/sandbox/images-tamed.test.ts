@@ -78,11 +78,11 @@ test('what the environment says to programs and to hooks for GPUs is not the ima
   const image = await hostileImage('environment', [
     'ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all CUDA_VERSION=12 PATH=/evil HOME=/root BASH_ENV=/evil.sh',
   ]);
-  const script = `perl -0ne 'chomp; print "$_\\n" if /^(NVIDIA|PATH|HOME)/' /proc/self/environ`;
+  const script = `perl -0ne 'chomp; print "$_\\n" if /^(NVIDIA_(VISIBLE|DRIVER)|PATH|HOME)/' /proc/self/environ`;
   expect((await saidBy(image, script)).split(' ').sort()).toEqual([
     'HOME=/tmp',
     'NVIDIA_DRIVER_CAPABILITIES=',
-    'NVIDIA_VISIBLE_DEVICES=',
+    'NVIDIA_VISIBLE_DEVICES=void',
     'PATH=/usr/local/bin:/usr/bin:/bin',
   ]);
   const weaker = { Env: ['PATH=/usr/bin:/bin'] };

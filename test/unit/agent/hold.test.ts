@@ -3,7 +3,6 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { linesOf } from '../../../agent/adapters/docker-stream.ts';
 import { fail } from '../../../core/errors.ts';
 import { LABEL } from '../../../core/sandbox.ts';
-import { FakeLedger } from '../../fakes/ledger.ts';
 import { World } from '../../fakes/world.ts';
 
 let world: World;
@@ -23,23 +22,12 @@ describe('work that must hold ends when it cannot be frozen', () => {
   });
 
   test('because the ledger cannot be read and no decision is possible', async () => {
-    let unreadable = false;
-    const ports = world.ports.bind(world);
-    world.ports = () => ({
-      ...ports(),
-      openLedger: () => {
-        const ledger = new FakeLedger(world.disk);
-        const leases = ledger.leases;
-        ledger.leases = (states) => (unreadable ? fail('DISK_FULL', 'disk I/O error') : leases(states));
-        return ledger;
-      },
-    });
     const { agent } = await world.running();
-    unreadable = true;
+    world.unreadable = true;
     world.sensors.idle = 0;
     await world.clock.advance(1_500);
     expect(world.containers.jobs()).toEqual([]);
-    unreadable = false;
+    world.unreadable = false;
     await agent.stop();
   });
 });

@@ -1,26 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Agent } from '../../../agent/api.ts';
 import { fail } from '../../../core/errors.ts';
-import { FakeLedger } from '../../fakes/ledger.ts';
 import { ENTRY, World } from '../../fakes/world.ts';
 
 let world: World;
-/** No decision is possible: the ledger cannot be read. */
-let unreadable = false;
 beforeEach(() => {
   world = World.held();
-  unreadable = false;
-  const ports = world.ports.bind(world);
-  world.ports = () => ({
-    ...ports(),
-    catalogue: { load: async () => ({ version: 1, minimums: [], entries: [{ ...ENTRY, control: true }] }) },
-    openLedger: () => {
-      const ledger = new FakeLedger(world.disk);
-      const leases = ledger.leases;
-      ledger.leases = (states) => (unreadable ? fail('DISK_FULL', 'disk I/O error') : leases(states));
-      return ledger;
-    },
-  });
+  world.entry = { ...ENTRY, control: true };
 });
 
 const never = <T>(): Promise<T> => new Promise(() => undefined);
@@ -49,14 +35,14 @@ describe('an engine that hangs does not keep work running', () => {
   test('when a round fails: it is told to stop at once, and a second later its door is closed', async () => {
     const { agent, id } = await running();
     hang();
-    unreadable = true;
+    world.unreadable = true;
     world.sensors.idle = 0;
     await world.clock.advance(100);
     expect(told()).toEqual(['stop\n']);
     expect(world.containers.shuts).toEqual([]);
     await world.clock.advance(1_000);
     expect(world.containers.shuts).toHaveLength(1);
-    unreadable = false;
+    world.unreadable = false;
     expect(world.stateOf(id)).toBe('held');
     await ends(agent);
   });
@@ -110,14 +96,14 @@ describe('an engine that hangs does not keep work running', () => {
     };
     world.issue();
     await world.until(() => asked, 'the container is being started');
-    unreadable = true;
+    world.unreadable = true;
     agent.wake();
     await world.clock.advance(100);
     hang();
     go();
     await world.clock.advance(1_200);
     expect(world.containers.shuts).toHaveLength(1);
-    unreadable = false;
+    world.unreadable = false;
     await ends(agent);
   });
 });

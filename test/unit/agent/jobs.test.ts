@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createBooks } from '../../../agent/books.ts';
+import { createGpuChoice } from '../../../agent/gpu-choice.ts';
 import { createJobs } from '../../../agent/jobs.ts';
 import { createReporting } from '../../../agent/reporting.ts';
 import { perLane } from '../../../core/primitives.ts';
@@ -43,6 +44,7 @@ test('a lease whose end is not written yet is neither declined again nor started
   const jobs = createJobs({
     ...{ ports, books, reporting, key, send, link: () => null, instance: 'this', slots: perLane(() => 1) },
     catalogue: () => ({ version: 1, minimums: [], entries: [ENTRY] }),
+    gpus: createGpuChoice({ ports, gpus: () => [], engine: () => ({ kind: 'unchecked' }), wake: nothing }),
     ...{ skew: () => 0, doubtSkew: nothing, declined: nothing, doubtEngine: nothing, escalated: nothing },
     launch: () => ({ door: '' }),
     ...{ changed: nothing, wake: nothing },

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { factsOf } from '../../../agent/adapters/docker-facts.ts';
+import type { Minimum } from '../../../core/catalogue.ts';
 import { atLeast, type EngineFacts, type GvisorChoice, runtimeFor, unfitness } from '../../../core/engine-gates.ts';
 
 /** Answers of real engines, shortened to what is read. */
@@ -32,7 +33,12 @@ const PODMAN = factsOf(
     ],
   },
 );
-const RUNC = { component: 'runc', minimum: '1.1.12', accepted: ['1.1.5+ds1-1+deb12u1'], because: 'CVE-2024-21626' };
+const RUNC: Minimum = {
+  component: 'runc',
+  minimum: '1.1.12',
+  accepted: ['1.1.5+ds1-1+deb12u1'],
+  because: 'CVE-2024-21626',
+};
 
 test('facts are read from the answers of Docker and of Podman', () => {
   expect(DEBIAN).toMatchObject({ product: 'docker', version: '20.10.24+dfsg1', platform: 'linux/amd64', cdi: false });

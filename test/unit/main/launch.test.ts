@@ -16,6 +16,7 @@ describe('parseArguments', () => {
       dataDir: '/d a',
       coordinatorUrl: 'http://x:1',
       catalogueFile: null,
+      catalogueKeysFile: null,
       idleAfterSeconds: 15,
       hidden: false,
     });

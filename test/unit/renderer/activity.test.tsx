@@ -44,9 +44,10 @@ describe('the lanes on the overview', () => {
   it('say one sentence each, per graphics card, and leave out what is not offered', async () => {
     const window = await openWindow(busyMachine(NOW));
     const said = [...window.root.querySelectorAll('.lane-line')].map((line) => line.textContent);
-    expect(said).toHaveLength(3);
+    expect(said).toHaveLength(4);
     expect(said.join('\n')).toMatch(/GeForce RTX 4080.*Elden Ring/);
     expect(said.join('\n')).toMatch(/Radeon Pro W6600.*91 °C/);
+    expect(said.join('\n')).toMatch(/GTX 1060.*Docker has no way to hand it out/);
   });
 
   it('count down by themselves', async () => {

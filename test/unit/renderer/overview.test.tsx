@@ -30,6 +30,9 @@ const REMEDIES: {
   'coordinator-refused': 'settings',
   'chain-away': null,
   'vault-unreadable': 'openHelp',
+  'catalogue-untrusted': null,
+  'catalogue-refused': 'settings',
+  'catalogue-expiring': null,
   'not-started': null,
 };
 

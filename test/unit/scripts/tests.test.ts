@@ -72,6 +72,7 @@ describe('the window', () => {
     dataDir: '/d',
     coordinatorUrl: 'http://127.0.0.1:1',
     catalogue: '/c.json',
+    catalogueKeys: '/k.json',
     root: true,
     platform: 'linux',
   };
@@ -88,6 +89,7 @@ describe('the window', () => {
         '--idlemesh-data=/d',
         '--idlemesh-coordinator=http://127.0.0.1:1',
         '--idlemesh-catalogue=/c.json',
+        '--idlemesh-catalogue-keys=/k.json',
       ]),
     );
   });

@@ -45,6 +45,7 @@ describe('ioreg', () => {
       {
         ...{ id: 'accelerator-0', name: 'Apple M1', busyByOthersPercent: 7, memoryBytes: 'unavailable' },
         ...{ memoryByOthersBytes: 349978624, temperatureC: 'unavailable' },
+        place: { vendor: 'other', render: null, compute: null },
       },
     ]);
     expect(parseAccelerators('"PerformanceStatistics" = {}')).toMatchObject([{ busyByOthersPercent: 'unavailable' }]);

@@ -9,15 +9,16 @@ const ID = 'GPU-7c5f1ad2-0f3e-9c5d-3f43-2c1a60a5f7f1';
 describe('lines of nvidia-smi', () => {
   it('become a reading when all GPUs have spoken', () => {
     const parse = nvidiaLines();
+    const place = { vendor: 'nvidia', render: null, compute: null };
     expect(parse(`2, 0, ${ID}, NVIDIA GeForce RTX 4090, 97, 24564, 1234, 61`)).toBe('more');
     expect(parse(`2, 1, ${ID}x, NVIDIA GeForce GT 710, [N/A], 2048, [Not Supported], [Unknown Error]`)).toEqual([
       {
         ...{ id: ID, name: 'NVIDIA GeForce RTX 4090', busyByOthersPercent: 97, temperatureC: 61 },
-        ...{ memoryBytes: 24564 * 1024 ** 2, memoryByOthersBytes: 1234 * 1024 ** 2 },
+        ...{ memoryBytes: 24564 * 1024 ** 2, memoryByOthersBytes: 1234 * 1024 ** 2, place },
       },
       {
         ...{ id: `${ID}x`, name: 'NVIDIA GeForce GT 710', busyByOthersPercent: 'unavailable', temperatureC: 'unknown' },
-        ...{ memoryBytes: 2048 * 1024 ** 2, memoryByOthersBytes: 'unavailable' },
+        ...{ memoryBytes: 2048 * 1024 ** 2, memoryByOthersBytes: 'unavailable', place },
       },
     ]);
   });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -93,7 +93,7 @@ describe('power', () => {
 });
 
 describe('GPUs', () => {
-  const read = () => sysfsGpus({ root }).read();
+  const read = () => sysfsGpus({ root, devices: join(root, 'dev') }).read();
   function card(name: string, address: string, files: Readonly<Record<string, string>>): void {
     tree(Object.fromEntries(Object.entries(files).map(([key, value]) => [`devices/${address}/${key}`, value])));
     mkdirSync(join(root, 'class/drm', name), { recursive: true });
@@ -121,12 +121,30 @@ describe('GPUs', () => {
       {
         ...{ id: '0000:00:02.0', name: 'Intel 0x46a6', busyByOthersPercent: 'unavailable' },
         ...{ memoryBytes: 'unavailable', memoryByOthersBytes: 'unavailable', temperatureC: 'unavailable' },
+        place: { vendor: 'intel', render: null, compute: null },
       },
       {
         ...{ id: '0000:03:00.0', name: 'Radeon RX 7900 XTX', busyByOthersPercent: 37 },
         ...{ memoryBytes: 25753026560, memoryByOthersBytes: 1170456576, temperatureC: 54 },
+        place: { vendor: 'amd', render: null, compute: null },
       },
     ]);
+  });
+  it('say through which files they compute, and who may use those', async () => {
+    card('card0', '0000:03:00.0', { ...AMD, 'drm/card0/dev': '226:0', 'drm/renderD129/dev': '226:129' });
+    tree({ 'dev/kfd': '', 'dev/dri/renderD129': '' });
+    const [kfd, node] = [join(root, 'dev/kfd'), join(root, 'dev/dri/renderD129')];
+    const group = statSync(kfd).gid;
+    const render = (who: number | 'anyone') => ({ path: '/dev/dri/renderD129', group: who });
+    const place = async () => (await read())[0] as { readonly place: unknown };
+    chmodSync(kfd, 0o660);
+    chmodSync(node, 0o666);
+    const all = { vendor: 'amd', render: render('anyone'), compute: { path: '/dev/kfd', group } };
+    expect(await place()).toMatchObject({ place: all });
+    chmodSync(node, 0o600);
+    expect(await place()).toMatchObject({ place: { ...all, render: render(0) } });
+    rmSync(kfd);
+    expect(await place()).toMatchObject({ place: { compute: null } });
   });
   it('does not wake one that sleeps, and doubts nonsense', async () => {
     card('card0', '0000:03:00.0', { ...AMD, 'power/runtime_status': 'suspended' });
