@@ -12,9 +12,9 @@ import { createCommands } from './commands.ts';
 import { dayStartOf } from './day.ts';
 import { examine } from './doctor.ts';
 import { removeAll, soon, sweep } from './ending.ts';
-import { createEngineWatch } from './engine-watch.ts';
 import { createGpuChoice } from './gpu-choice.ts';
 import { helloOf } from './hello.ts';
+import { createHousekeeping } from './housekeeping.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
 import { createLine } from './line.ts';
@@ -76,7 +76,9 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     changed: wake,
   });
   const wallet = createWallet({ ports, network, link, changed });
-  const engine = createEngineWatch({ ports, device: vault.device, catalogue: () => keeper.current(), wake: wake });
+  const { engine, images, janitor } = createHousekeeping({
+    ...{ ports, instance, catalogue: () => keeper.current(), jobs: () => jobs, changed, wake },
+  });
   const keeper = createCatalogueKeeper({ ports, url: () => session.url(), send, swapped: engine.doubt, changed });
   const gpus = createGpuChoice({ ports, gpus: () => senses.read().gpus, engine: engine.state, wake });
   const jobs = createJobs({
@@ -115,7 +117,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       keeper.welcomed();
       asked = {};
     },
-    mayRun: (lane) => last?.decision.begins[lane] === true,
+    mayRun: ({ lane, image }) => last?.decision.begins[lane] === true && !images.lacks(image),
     wake: wake,
   });
   const senses = createSenses({
@@ -150,7 +152,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     engine: engine.state(),
     coordinator: coordinatorState(),
     ...{ leases: jobs.counts(), gpuFaults: gpus.faults(), ...line.known() },
-    offered: engine.offered(),
+    ...{ offered: engine.offered(), fetching: engine.fetching() },
   });
 
   const signalsNow = (): Signals => ({
@@ -170,8 +172,13 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     memory = decision.memory;
     last = { signals, decision };
     line.heed(signals);
-    jobs.allow(decision, share());
+    enforce(decision, signals);
     return book.add(switchesOf(before, decision, signals.now));
+  }
+
+  function enforce(decision: Decision, { freeDiskBytes }: Signals): void {
+    jobs.allow(decision, share());
+    images.allow(decision.fetches, freeDiskBytes);
   }
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */
@@ -182,7 +189,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       // Only a round gives: what was read before the sensors rested may be long untrue, and a round looks first.
       if (gives(last.decision, judgement.decision)) {
         // What it takes does not wait for that.
-        jobs.allow(takes(last.decision, judgement.decision), share());
+        enforce(takes(last.decision, judgement.decision), judgement.signals);
         wake();
         return;
       }
@@ -199,6 +206,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   function lose(error: unknown): void {
     log('error', 'round-failed', { detail: asFailure(error).message });
     if (!blind) jobs.releaseAll().catch(() => undefined);
+    images.halt();
     blind = true;
     changed();
   }
@@ -206,7 +214,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   /** Looks as closely as the decision needs; what was not looked at before is read before it counts. */
   async function attend(policy: Policy, gpus: readonly string[]): Promise<void> {
     const { signals, decision } = judge(policy);
-    const attention = attentionFor(decision, jobs.running().length > 0);
+    const attention = attentionFor(decision, jobs.running().length > 0 || images.busy());
     await senses.attend(attention, thresholdsOf(policy, gpus, signals.locked === true));
   }
 
@@ -266,7 +274,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       ledgerFault: books.fault(),
       ...{ vaultFault: session.vaultFault(), url: session.url(), network: network() },
       catalogue: keeper.problems(),
-      running: jobs.running(),
+      ...{ running: jobs.running(), images: images.views() },
       totals: books.ledger()?.totals(dayStartOf(clock.now(), clock.utcOffsetMinutes())) ?? null,
       ...{ wallet, traffic: ports.traffic.view() },
     });
@@ -314,7 +322,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function farewell(): Promise<void> {
     // At once: a round that waits for an engine that hangs must not keep work running, nor leases from others.
     jobs.giveBack();
-    await Promise.all([rounds.current(), session.close(), jobs.releaseAll()]);
+    await Promise.all([rounds.current(), session.close(), jobs.releaseAll(), images.close(), janitor.close()]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
     await sweep(ports, books.ledger());
   }

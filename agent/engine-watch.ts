@@ -1,10 +1,12 @@
 import { type Catalogue, systemImage, workIn } from '../core/catalogue.ts';
 import { type GvisorChoice, runtimeFor, unfitness } from '../core/engine-gates.ts';
 import { asFailure, Failure, isFailure } from '../core/errors.ts';
-import type { Address, PerLane } from '../core/primitives.ts';
+import type { Address, Lane, PerLane } from '../core/primitives.ts';
 import { perLane } from '../core/primitives.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
-import type { EngineState } from '../core/signals.ts';
+import type { EngineState, Signals } from '../core/signals.ts';
+import type { ImageKeeper } from './image-keeper.ts';
+import type { Janitor } from './janitor.ts';
 import type { Ports, Unsubscribe } from './ports.ts';
 
 const BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
@@ -26,6 +28,7 @@ export type Launch = {
 export type EngineWatch = {
   readonly state: () => EngineState;
   readonly offered: () => PerLane<boolean>;
+  readonly fetching: () => Signals['fetching'];
   /** Its containers of this device; none while it is not ready. Never throws. */
   readonly look: () => Promise<readonly ObservedContainer[]>;
   readonly launch: () => Launch;
@@ -40,10 +43,20 @@ type EngineWatchOptions = {
   };
   readonly device: Address;
   readonly catalogue: () => Catalogue;
+  readonly images: Pick<ImageKeeper, 'look' | 'lacks' | 'offered' | 'fetching'>;
+  /** None where nothing is to be cleaned up. */
+  readonly janitor?: Pick<Janitor, 'consider' | 'due'>;
   readonly wake: () => void;
 };
 
-export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatchOptions): EngineWatch {
+export function createEngineWatch({
+  ports,
+  device,
+  catalogue,
+  images,
+  janitor,
+  wake,
+}: EngineWatchOptions): EngineWatch {
   const { clock, log, containers } = ports;
   const gvisor = (): GvisorChoice => ports.settings.current().settings.engine.gvisor;
   let state: EngineState = { kind: 'unchecked' };
@@ -51,7 +64,6 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   let wait: number = BACKOFF_MS.first;
   let cancel = (): void => undefined;
   let cancelImages = (): void => undefined;
-  let present: ReadonlySet<string> = new Set();
   let imagesDue = true;
   /** A look that nobody waits for any more is still unanswered: the next one waits for its end, and the rounds do not. */
   let hanging = false;
@@ -72,7 +84,7 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   async function tryGvisor(): Promise<void> {
     const door = systemImage(catalogue(), 'door');
     const offered = containers.facts()?.runtimes.includes('runsc') === true;
-    if (works !== null || !offered || gvisor() === 'never' || door === null || !present.has(door)) return;
+    if (works !== null || !offered || gvisor() === 'never' || door === null || images.lacks(door)) return;
     works = await containers.runsUnder('runsc', door, device);
     log(works ? 'info' : 'warn', 'gvisor', { works });
   }
@@ -100,6 +112,7 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
       if (before !== 'ready') {
         imagesDue = true;
         works = null;
+        janitor?.due();
         containers.egress.sweep(device).catch((error: unknown) => {
           log('warn', 'gateways-not-removed', { detail: asFailure(error).message });
         });
@@ -112,22 +125,10 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     wait = Math.min(wait * 2, BACKOFF_MS.last);
   }
 
-  async function usable(image: string): Promise<boolean> {
-    try {
-      return await containers.hasImage(image);
-    } catch (error) {
-      if (!isFailure(error, 'REFUSED')) throw error;
-      log('warn', 'image-refused', { image, detail: error.message });
-      return false;
-    }
-  }
-
   async function findImages(): Promise<void> {
-    const wanted = catalogue().entries.map((entry) => entry.image);
-    const found = await Promise.all(wanted.map(async (image) => ((await usable(image)) ? [image] : [])));
-    present = new Set(found.flat());
+    const all = await images.look();
     imagesDue = false;
-    if (present.size === new Set(wanted).size && wanted.length > 0) return;
+    if (all) return;
     cancelImages();
     cancelImages = clock.after(IMAGES_AGAIN_MS, () => {
       imagesDue = true;
@@ -144,7 +145,9 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
   async function ask(): Promise<readonly ObservedContainer[]> {
     if (imagesDue) await findImages();
     await tryGvisor();
-    return containers.list(device);
+    const list = await containers.list(device);
+    janitor?.consider();
+    return list;
   }
 
   async function inTime<T>(answer: Promise<T>): Promise<T> {
@@ -180,12 +183,9 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
       };
     },
     // What an engine that is away would offer is unknown: then its absence is the reason, not the lane.
-    offered: () =>
-      perLane((lane) =>
-        workIn(catalogue()).some(
-          (entry) => entry.lane === lane && (state.kind !== 'ready' || present.has(entry.image)),
-        ),
-      ),
+    offered: () => (state.kind === 'ready' ? images.offered() : perLane((lane) => worksOn(catalogue(), lane))),
+    // What an engine that is away lacks is unknown, and its absence the reason.
+    fetching: () => (state.kind === 'ready' ? images.fetching() : perLane(() => null)),
     async look() {
       try {
         return await observe();
@@ -205,6 +205,7 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     doubt() {
       due = true;
       imagesDue = true;
+      janitor?.due();
       wake();
     },
     close() {
@@ -214,3 +215,5 @@ export function createEngineWatch({ ports, device, catalogue, wake }: EngineWatc
     },
   };
 }
+
+const worksOn = (list: Catalogue, lane: Lane): boolean => workIn(list).some((entry) => entry.lane === lane);

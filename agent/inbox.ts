@@ -1,6 +1,5 @@
 import { asFailure } from '../core/errors.ts';
-import type { Lane } from '../core/primitives.ts';
-import type { CoordinatorMessage } from '../core/wire.ts';
+import type { CoordinatorMessage, Lease } from '../core/wire.ts';
 import type { Books } from './books.ts';
 import type { Jobs } from './jobs.ts';
 import type { Ports } from './ports.ts';
@@ -17,7 +16,7 @@ type InboxOptions = {
   readonly greetedWith: () => ReadonlySet<string>;
   /** A session has begun: the coordinator knows of no slots. */
   readonly welcomed: () => void;
-  readonly mayRun: (lane: Lane) => boolean;
+  readonly mayRun: (work: Pick<Lease, 'lane' | 'image'>) => boolean;
   readonly wake: () => void;
 };
 
@@ -42,7 +41,7 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         return;
       }
       case 'lease':
-        jobs.offer(message.lease, options.mayRun(message.lease.lane));
+        jobs.offer(message.lease, options.mayRun(message.lease));
         return;
       case 'cancel':
         jobs.cancel(message.leaseId, message.reason);

@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fail } from '../core/errors.ts';
 import type { Settings } from '../core/settings.ts';
 import { catalogueFiles } from './adapters/catalogue-files.ts';
@@ -7,7 +7,12 @@ import { rpcChain } from './adapters/chain.ts';
 import { systemClock } from './adapters/clock.ts';
 import { coordinatorDirectory } from './adapters/coordinator.ts';
 import { dockerContainers } from './adapters/docker.ts';
+import { connect } from './adapters/docker-connection.ts';
+import { dockerImages } from './adapters/docker-images.ts';
+import { dockerPremises } from './adapters/docker-premises.ts';
 import { historyFile } from './adapters/history.ts';
+import { homeOf, livesAt } from './adapters/home.ts';
+import { imageRecordFile } from './adapters/image-record.ts';
 import { ledgerFiles } from './adapters/ledger.ts';
 import { takeLock } from './adapters/lock.ts';
 import { machineFacts } from './adapters/machine-facts.ts';
@@ -28,7 +33,7 @@ import { createTraffic } from './traffic.ts';
 export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAgent> {
   const { dataDir, log, initial } = options;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const release = takeLock(join(dataDir, 'lock'));
+  const release = takeLock(resolve(dataDir, 'lock'));
   try {
     const seccompProfile = await readFile(options.seccompFile, 'utf8').catch((error: unknown) =>
       fail('NOT_FOUND', `the seccomp profile ${options.seccompFile} is missing; install again`, {}, error),
@@ -45,7 +50,8 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
       }),
     });
     const allowRemote = (): boolean => settings.current().settings.engine.allowRemote;
-    const containers = dockerContainers({ log, allowRemote });
+    const docker = connect();
+    const containers = dockerContainers({ log, allowRemote, docker });
     const traffic = createTraffic({ clock: systemClock, log, store: trafficFile(join(dataDir, 'traffic.json'), log) });
     const agent = createAgent(
       {
@@ -57,6 +63,9 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
           ourCpuSeconds: () => containers.cpuSeconds(vault.device),
         }),
         containers,
+        images: dockerImages({ log, docker }),
+        imageRecord: imageRecordFile(join(dataDir, 'images.json')),
+        ...{ premises: dockerPremises({ docker }), lives: livesAt, home: homeOf(resolve(dataDir, 'lock')) },
         machineFacts,
         ...{ traffic, directory: coordinatorDirectory({ log, traffic }) },
         networks: fileNetworks(dataDir),

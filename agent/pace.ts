@@ -41,7 +41,9 @@ export function attentionFor(
   working: boolean,
 ): { readonly idle: Attention; readonly others: Attention } {
   const lanes = Object.values(decision.lanes);
-  if (working && lanes.some((lane) => lane.kind === 'run')) return { idle: 'watch', others: 'watch' };
+  // A fetch is work too: it must stop as soon as anything else.
+  const goes = (lane: LaneDecision): boolean => lane.kind === 'run' || lane.reason.kind === 'fetching-image';
+  if (working && lanes.some(goes)) return { idle: 'watch', others: 'watch' };
   const waiting = lanes.filter((lane) => lane.kind === 'run' || !NOT_SENSED.has(lane.reason.kind));
   const others = waiting.some((lane) => lane.kind === 'run' || !IDLE_ALONE.has(lane.reason.kind));
   return { idle: waiting.length > 0 ? 'ready' : 'rest', others: others ? 'ready' : 'rest' };
@@ -54,9 +56,10 @@ export function thresholdsOf(policy: Policy, gpus: readonly string[], locked: bo
   return [...new Set(locked ? [LOCKED_IDLE_MS, ...own] : own)].sort((a, b) => a - b);
 }
 
-/** Whether anything may run, or begin, that might not before. */
+/** Whether anything may run, begin or be fetched that might not before. */
 export function gives(before: Decision, after: Decision): boolean {
   if (LANES.some((lane) => after.begins[lane] && !before.begins[lane])) return true;
+  if (LANES.some((lane) => after.fetches[lane] && !before.fetches[lane])) return true;
   const opened = (was: LaneDecision | undefined, is: LaneDecision): boolean => is.kind === 'run' && was?.kind !== 'run';
   return (
     LANES.some((lane) => opened(before.lanes[lane], after.lanes[lane])) ||
@@ -77,6 +80,7 @@ export function takes(before: Decision, after: Decision): Decision {
     lanes: perLane((lane) => only(before.lanes[lane], after.lanes[lane])),
     gpus: Object.fromEntries(gpus),
     begins: perLane((lane) => before.begins[lane] && after.begins[lane]),
+    fetches: perLane((lane) => before.fetches[lane] && after.fetches[lane]),
   };
 }
 

@@ -42,7 +42,7 @@ export type Runner = {
 type BlobLink = Pick<CoordinatorLink, 'download' | 'upload'>;
 
 type RunnerOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile' | 'home'>;
   readonly link: () => BlobLink | null;
   readonly key: Pick<DeviceKey, 'address'>;
   readonly instance: string;
@@ -67,7 +67,9 @@ export function startRunner(options: RunnerOptions): Runner {
   const { ports, lease, entry } = options;
   const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
-  const labels = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
+  const { home } = ports;
+  const own = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
+  const labels = { ...own, ...(home === undefined ? {} : { home }) };
   let whole = options.share;
   let share = workShare(entry, whole);
   let egress: Egress | null = null;

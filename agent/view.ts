@@ -27,6 +27,7 @@ type Palette = {
   readonly url: string;
   readonly network: NetworkInfo | null;
   readonly running: readonly RunningJob[];
+  readonly images: Snapshot['images'];
   readonly totals: ReturnType<Ledger['totals']> | null;
   readonly wallet: Wallet;
   readonly traffic: Omit<TrafficView, 'capBytes'>;
@@ -59,6 +60,7 @@ export function paint(from: Palette): Picture {
     proof: from.proof,
     problems,
     running: from.running,
+    images: from.images,
     earnings: {
       ...(from.totals ?? { verifying: 0n, credited: 0n, today: 0n, jobsToday: 0 }),
       published: wallet.published(),

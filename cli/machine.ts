@@ -1,8 +1,13 @@
 import { join } from 'node:path';
 import { systemClock } from '../agent/adapters/clock.ts';
 import { dockerContainers } from '../agent/adapters/docker.ts';
+import { connect } from '../agent/adapters/docker-connection.ts';
+import { dockerImages } from '../agent/adapters/docker-images.ts';
 import { readIfThere } from '../agent/adapters/files.ts';
+import { systemRandom } from '../agent/adapters/random.ts';
 import { createEngineWatch, type EngineWatch } from '../agent/engine-watch.ts';
+import { createImageKeeper } from '../agent/image-keeper.ts';
+import type { ImageRecord } from '../agent/image-ports.ts';
 import type { Containers } from '../agent/ports.ts';
 import type { Catalogue } from '../core/catalogue.ts';
 import { asFailure, fail } from '../core/errors.ts';
@@ -12,6 +17,8 @@ import type { Logger } from './log.ts';
 
 /** Bears the labels of no device that could be enrolled: nobody else's janitor minds its containers, nor it theirs. */
 export const DOCTOR: Address = '0x000000000000000000000000000000000000d0c7';
+
+const NOTHING: ImageRecord = { load: async () => [], save: async () => undefined };
 
 export type Here = {
   /** Whose settings hold; the app may be running on it. */
@@ -32,13 +39,21 @@ export async function onThisMachine<T>(
   work: (machine: Machine) => Promise<T>,
 ): Promise<T> {
   const settings = await settingsIn(dataDir);
-  const containers = dockerContainers({ log, allowRemote: () => settings.engine.allowRemote });
+  const docker = connect();
+  const containers = dockerContainers({ log, docker, allowRemote: () => settings.engine.allowRemote });
+  const shared = {
+    ...{ clock: systemClock, log, containers },
+    settings: { current: () => ({ kind: 'ok', settings }) as const },
+  };
   const closing = [containers.close];
   try {
-    const engine = createEngineWatch({
-      ports: { clock: systemClock, log, containers, settings: { current: () => ({ kind: 'ok', settings }) as const } },
-      ...{ device: DOCTOR, catalogue: () => catalogue, wake: () => undefined },
+    const common = { catalogue: () => catalogue, wake: () => undefined };
+    // It looks and fetches nothing: that is the agent's.
+    const images = createImageKeeper({
+      ports: { ...shared, random: systemRandom, images: dockerImages({ log, docker }), imageRecord: NOTHING },
+      ...{ ...common, inUse: () => [], changed: () => undefined },
     });
+    const engine = createEngineWatch({ ports: shared, ...{ ...common, images, device: DOCTOR } });
     closing.push(engine.close);
     const left = await engine.look();
     // What an earlier doctor left when it was killed. One that still runs has somebody at its door.

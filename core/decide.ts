@@ -32,6 +32,8 @@ export type Decision = {
   readonly gpus: Readonly<Record<string, LaneDecision>>;
   /** Whether more work may be asked for: what runs may only be work in hand that is to be finished. */
   readonly begins: PerLane<boolean>;
+  /** Whether images may be fetched: where work might begin, if their lack did not stand in its way. */
+  readonly fetches: PerLane<boolean>;
   /** Whether somebody needs GPU memory now: of the lane as a whole, and by GPU id. */
   readonly memoryWanted: { readonly lane: boolean; readonly gpus: Readonly<Record<string, boolean>> };
   readonly memory: Memory;
@@ -47,6 +49,7 @@ const FORGET_MS = 15 * 60_000;
 type Answer = {
   readonly decision: LaneDecision;
   readonly begins: boolean;
+  readonly fetches: boolean;
   readonly memoryWanted: boolean;
   readonly memory: UnitMemory;
 };
@@ -73,6 +76,7 @@ export function decide(read: Signals, policy: Policy, memory: Memory): Decision 
     lanes: perLane((lane) => units[lane].decision),
     gpus: each(({ decision }) => decision),
     begins: perLane((lane) => units[lane].begins),
+    fetches: perLane((lane) => units[lane].fetches),
     memoryWanted: { lane: units.gpu.memoryWanted, gpus: each(({ memoryWanted }) => memoryWanted) },
     memory: { lanes: perLane((lane) => units[lane].memory), gpus: each((answer) => answer.memory) },
   };
@@ -101,6 +105,7 @@ function laneOf(own: Answer, gpus: readonly (readonly [string, Answer])[], was: 
   return {
     decision,
     begins: answers.some(({ begins }) => begins),
+    fetches: answers.some(({ fetches }) => fetches),
     memoryWanted: own.memoryWanted,
     memory: { ...own.memory, heldSince: decision.kind === 'run' ? null : since(was, now) },
   };
@@ -122,15 +127,19 @@ function ask(
   const disturbance = reason === null ? null : disturbanceOf(reason, signals);
   const was = notAhead(memory.settle, now);
   const settle = disturbance === null ? was : settled(was, disturbance, memory.heldSince === null, now);
-  // Waiting for the network is no reason to hide that the machine is still settling.
+  // Waiting for the network, or for an image, is no reason to hide that the machine is still settling.
   const settling = settle !== null && now < settle.until && matters(settle.kind, question);
-  if (settling && (reason === null || reason.kind === 'coordinator-away')) {
+  if (settling && (reason === null || ['coordinator-away', 'fetching-image'].includes(reason.kind))) {
     reason = { kind: 'settling', after: settle.kind, resumesAt: settle.until };
   }
   const runs = reason === null;
+  // What is in hand needs less than what would be new.
+  const close = reason === null || reason.kind === 'fetching-image';
+  const anew = close && signals.leases[lane] > 0 ? firstReason(withoutWork(question)) : reason;
   return {
     decision: reason === null ? { kind: 'run' } : { kind: 'hold', reason },
-    begins: runs && (signals.leases[lane] === 0 || firstReason(withoutWork(question)) === null),
+    begins: runs && anew === null,
+    fetches: anew === null || anew.kind === 'fetching-image',
     memoryWanted: wantsGpuMemory(question),
     memory: { heldSince: runs ? null : since(memory, now), cpu, gpu: gpuLoad, settle },
   };

@@ -60,11 +60,12 @@ export type GatewaySpec = Omit<ContainerSpec, 'NetworkDisabled' | 'HostConfig'> 
   };
 };
 
-const labelsOf = ({ lease, device, instance }: Labels): Readonly<Record<string, string>> => ({
+const labelsOf = ({ lease, device, instance, home }: Labels): Readonly<Record<string, string>> => ({
   [LABEL.role]: 'gateway',
   [LABEL.lease]: lease,
   [LABEL.device]: device,
   [LABEL.instance]: instance,
+  ...(home === undefined ? {} : { [LABEL.home]: home }),
 });
 
 /** `image`: content id. `name`: of its network and of its volume. */

@@ -46,7 +46,9 @@ export type Reason =
   | { readonly kind: 'sensor-unknown'; readonly sensor: SensorName }
   /** What disturbed is over; it must stay so until `resumesAt`. */
   | { readonly kind: 'settling'; readonly after: Disturbance; readonly resumesAt: UnixMs }
-  | { readonly kind: 'coordinator-away' };
+  | { readonly kind: 'coordinator-away' }
+  /** Nothing but the image is missing: it is the time to fetch it. `percent` null: not begun. */
+  | { readonly kind: 'fetching-image'; readonly percent: number | null };
 
 /** What gives way by itself, and must not make the work go on and off. */
 export type Disturbance =
@@ -125,7 +127,7 @@ const refusedGpu: Guard = ({ gpu, signals: { engine, gpuFaults } }) => {
 
 /**
  * The policy, top to bottom: the first guard that applies is the reason. Faults that make work unsafe come first, then
- * what the owner said, then what the machine lacks, then what the owner is doing, then what the network lacks.
+ * what the owner said, then what the machine lacks, then what the owner is doing, then what the network lacks, and last the image.
  */
 const GUARDS: readonly Guard[] = [
   ({ signals }) => (signals.settingsOk ? null : { kind: 'settings-broken' }),
@@ -207,6 +209,11 @@ const GUARDS: readonly Guard[] = [
   // Work already leased goes on without the coordinator; its result waits on disk.
   ({ lane, signals: { coordinator, leases } }) =>
     coordinator.kind === 'connected' || leases[lane] > 0 ? null : { kind: 'coordinator-away' },
+  // Last: a fetch is work too, and needs all that work needs.
+  ({ lane, signals: { fetching } }) => {
+    const missing = fetching[lane];
+    return missing === null ? null : { kind: 'fetching-image', percent: missing.percent };
+  },
 ];
 
 /** Those that tell of somebody who needs the GPU's memory: frozen work keeps it, so freezing is not enough. */

@@ -28,9 +28,16 @@ export const LABEL = {
   instance: 'org.idlemesh.instance',
   workload: 'org.idlemesh.workload',
   role: 'org.idlemesh.role',
+  home: 'org.idlemesh.home',
 } as const;
 
-export type Labels = { readonly lease: Hex32; readonly device: Address; readonly instance: string };
+export type Labels = {
+  readonly lease: Hex32;
+  readonly device: Address;
+  readonly instance: string;
+  /** Where the agent's lock lies: others on the engine can tell whether it lives (core/leftovers.ts). */
+  readonly home?: string;
+};
 
 /** A GPU that a job was given, as the engine wants it said. */
 export type GpuGrant =
@@ -239,6 +246,7 @@ export function containerSpec(
       [LABEL.lease]: labels.lease,
       [LABEL.device]: labels.device,
       [LABEL.instance]: labels.instance,
+      ...(labels.home === undefined ? {} : { [LABEL.home]: labels.home }),
       [LABEL.workload]: `${workload.id}@${workload.version}`,
     },
     AttachStdin: true,

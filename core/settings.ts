@@ -59,6 +59,8 @@ const limitShape = {
   minFreeDiskMiB: z.number().int().min(256).max(1_048_576),
   /** Processes and threads of one job. */
   pids: z.number().int().min(32).max(4096),
+  /** Disk for the images of work that were fetched for it. */
+  imagesMiB: z.number().int().min(256).max(1_048_576),
 } as const;
 
 const engineShape = {
@@ -119,6 +121,7 @@ export const settingsSchema = z.strictObject({
       memoryMiB: limitShape.memoryMiB.default(2048),
       minFreeDiskMiB: limitShape.minFreeDiskMiB.default(2048),
       pids: limitShape.pids.default(512),
+      imagesMiB: limitShape.imagesMiB.default(10_240),
       network: z
         .strictObject({
           idleDownMbps: networkShape.idleDownMbps.default(100),

@@ -130,4 +130,6 @@ export type Signals = Readings & {
   readonly gpuFaults?: Readonly<Record<string, GpuRefusal>>;
   /** Lanes for which this build has something to run. */
   readonly offered: PerLane<boolean>;
+  /** Lanes of whose work no image is here yet; `percent` 0..100 of the one that is being fetched. null: nothing is missing. */
+  readonly fetching: PerLane<{ readonly percent: number | null } | null>;
 };

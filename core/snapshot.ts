@@ -1,6 +1,7 @@
 import type { LaneDecision, Reason } from './decide.ts';
 import type { Unfitness } from './engine-gates.ts';
 import type { WireFailure } from './errors.ts';
+import type { ImageView } from './images.ts';
 import type { Amount } from './money.ts';
 import type { Address, Hex32, Known, Lane, PerLane, UnixMs } from './primitives.ts';
 import type { ProofView } from './proof.ts';
@@ -149,6 +150,8 @@ export type Snapshot = {
   readonly proof: ProofView;
   readonly problems: readonly Problem[];
   readonly running: readonly RunningJob[];
+  /** Of the catalogue in force. */
+  readonly images: readonly ImageView[];
   readonly earnings: Earnings;
   readonly wallet: WalletView | null;
   readonly engine: EngineState;

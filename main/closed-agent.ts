@@ -71,6 +71,7 @@ const closedSnapshot = (closed: Closed): Snapshot => ({
   })),
   problems: [problemOf(closed)],
   running: [],
+  images: [],
   earnings: { verifying: 0n, credited: 0n, today: 0n, published: 'unknown', claimed: 'unknown', jobsToday: 0 },
   wallet: null,
   engine: { kind: 'unchecked' },

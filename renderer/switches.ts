@@ -31,6 +31,7 @@ export function groupOf(state: State): Group {
     case 'disk-low':
     case 'lane-not-offered':
     case 'no-gpu':
+    case 'fetching-image':
     case 'gpu-refused':
       return 'machine';
     case 'settings-broken':

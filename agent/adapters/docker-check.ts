@@ -4,7 +4,7 @@ import type { EngineFacts } from '../../core/engine-gates.ts';
 import { asFailure } from '../../core/errors.ts';
 import { engineGpus } from '../../core/gpu-grants.ts';
 import type { EngineState } from '../../core/signals.ts';
-import { pointAt, statusOf, thisMachine, within } from './docker-connection.ts';
+import { connect, pointAt, statusOf, thisMachine, within } from './docker-connection.ts';
 import { type EngineInfo, type EngineVersion, factsOf } from './docker-facts.ts';
 import { type EnginePlace, enginePlaces, type Surroundings } from './engine-places.ts';
 import { errnoOf } from './files.ts';
@@ -79,4 +79,11 @@ export function engineCheck(
     facts: () => facts,
     place: () => (used === null ? null : used.kind === 'local' ? used.path : used.url),
   };
+}
+
+/** For what asks no engine whether it may be used: one of its own, at the first place where an engine is. */
+export function engineClient(options: { readonly socketPath?: string }): Docker {
+  const docker = connect();
+  engineCheck(docker, options);
+  return docker;
 }

@@ -46,9 +46,11 @@ export function dockerContainers(options: {
   readonly allowRemote?: () => boolean;
   readonly answerMs?: number;
   readonly watchMs?: number;
+  /** Shared with what must speak to the same engine: this one says where it is. */
+  readonly docker?: Docker;
 }): Containers {
   const { log, answerMs = ANSWER_TIMEOUT_MS, watchMs = WATCH_MS } = options;
-  const docker = connect();
+  const docker = options.docker ?? connect();
   const engine = engineCheck(docker, options);
   const closers = new Set<() => void>();
   /** Containers under gVisor that were started here. */

@@ -51,7 +51,7 @@ const REASONS: Readonly<Record<Reason['kind'], true>> = {
   ...{ 'engine-unfit': true, 'disk-low': true, 'schedule-closed': true, 'on-battery': true, metered: true },
   ...{ 'too-hot': true, game: true, fullscreen: true, 'gpu-memory': true, 'gpu-busy': true, media: true },
   ...{ 'idle-unknown': true, 'in-use': true, 'cpu-busy': true, 'sensor-unknown': true, settling: true },
-  ...{ 'coordinator-away': true, 'data-cap': true },
+  ...{ 'coordinator-away': true, 'data-cap': true, 'fetching-image': true },
 };
 
 /** SQLite result codes ERROR (tables of somebody else), CORRUPT, NOTADB: the file's fault, and not the disk's. */

@@ -25,6 +25,13 @@ function isAlive(pid: number, start: string): boolean {
 /** Files this process holds: a second agent within it is refused as one outside is. */
 const held = new Set<string>();
 
+/** Whether a living process, this one or another, holds the lock. A file that cannot be read names nobody. */
+export function isHeld(path: string): boolean {
+  if (held.has(path)) return true;
+  const [pid, start = ''] = read(path).split(' ');
+  return Number(pid) !== process.pid && Number(pid) > 0 && isAlive(Number(pid), start);
+}
+
 /**
  * Takes a folder for this process; returns what gives it back. One that died, however, holds nothing. Throws CONFLICT.
  */
@@ -42,8 +49,8 @@ export function takeLock(path: string): () => void {
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
     }
-    const [pid, start = ''] = read(path).split(' ');
-    if (held.has(path) || (Number(pid) !== process.pid && Number(pid) > 0 && isAlive(Number(pid), start))) {
+    if (isHeld(path)) {
+      const [pid] = read(path).split(' ');
       fail('CONFLICT', `another Idlemesh (process ${pid}) already uses ${dirname(path)}; end it first`, { path });
     }
     try {

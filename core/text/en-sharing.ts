@@ -68,6 +68,8 @@ function cause(value: Reason): string {
       return enDisturbances[value.after].replace(/\.$/, '').replace(/^\w/, (letter) => letter.toLowerCase());
     case 'coordinator-away':
       return 'the network is away';
+    case 'fetching-image':
+      return 'the program for the work is being fetched';
     default:
       return unreachable(value);
   }

@@ -1,4 +1,5 @@
 import { enDoctor } from './en-doctor.ts';
+import { enImages } from './en-images.ts';
 import { enNetwork } from './en-network.ts';
 import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
@@ -10,6 +11,7 @@ export const enWindow = {
   ...enWords,
   ...enSharing,
   proof: enProof,
+  ...enImages,
   network: enNetwork,
   frame: {
     navigation: 'Views',

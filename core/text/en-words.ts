@@ -28,6 +28,8 @@ function failure(code: ErrorCode): string {
       return 'The network cannot be reached. Your earnings are safe; try again later.';
     case 'CHAIN_AWAY':
       return 'The chain cannot be reached. Your earnings are safe; try again later.';
+    case 'REGISTRY_AWAY':
+      return 'The image registry cannot be reached. It is tried again by itself.';
     case 'DISK_FULL':
       return 'The disk is full. Free some space, then try again.';
     case 'SETTINGS_BROKEN':

@@ -80,6 +80,10 @@ function reason(value: Reason, at: Moment): string {
       return `${disturbances[value.after]} Sharing in ${duration(value.resumesAt - at.now, LOCALE)} if it stays so`;
     case 'coordinator-away':
       return 'Waiting for the network';
+    case 'fetching-image':
+      return value.percent === null
+        ? 'The program for the work is not on this machine yet'
+        : `Fetching the program for the work: ${value.percent} %`;
     default:
       return unreachable(value);
   }

@@ -33,6 +33,9 @@ export function duration(ms: number, language: 'en' | 'ja'): string {
 
 export const gibibytes = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 
+/** Never as nothing: what is smaller than a MiB is one. */
+export const mebibytes = (bytes: number): string =>
+  bytes < 1024 ** 3 ? `${Math.max(1, Math.round(bytes / 1024 ** 2))} MiB` : gibibytes(bytes);
 const MONTHS = 'January February March April May June July August September October November December'.split(' ');
 
 /** A local day of the year. */

@@ -66,6 +66,8 @@ function cause(value: Reason): string {
       return jaDisturbances[value.after].replace(/。$/, '');
     case 'coordinator-away':
       return 'ネットワークに接続できない';
+    case 'fetching-image':
+      return '作業用プログラムを取得中';
     default:
       return unreachable(value);
   }

@@ -1,6 +1,7 @@
 import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
 import { jaDoctor } from './ja-doctor.ts';
+import { jaImages } from './ja-images.ts';
 import { jaNetwork } from './ja-network.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaSharing } from './ja-sharing.ts';
@@ -11,6 +12,7 @@ export const jaWindow: typeof enWindow = {
   ...jaWords,
   ...jaSharing,
   proof: jaProof,
+  ...jaImages,
   network: jaNetwork,
   frame: {
     navigation: '画面',

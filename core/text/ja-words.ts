@@ -25,6 +25,8 @@ function failure(code: ErrorCode): string {
       return 'ネットワークに接続できません。収益は安全です。後でもう一度お試しください。';
     case 'CHAIN_AWAY':
       return 'チェーンに接続できません。収益は安全です。後でもう一度お試しください。';
+    case 'REGISTRY_AWAY':
+      return 'イメージの配布元に接続できません。自動的に再試行します。';
     case 'DISK_FULL':
       return 'ディスクがいっぱいです。空きを増やしてから、もう一度お試しください。';
     case 'SETTINGS_BROKEN':

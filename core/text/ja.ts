@@ -78,6 +78,10 @@ function reason(value: Reason, at: Moment): string {
       return `${disturbances[value.after]}このままなら${duration(value.resumesAt - at.now, LOCALE)}後に共有します`;
     case 'coordinator-away':
       return 'ネットワークを待っています';
+    case 'fetching-image':
+      return value.percent === null
+        ? '作業用のプログラムがまだこの端末にありません'
+        : `作業用のプログラムを取得しています：${value.percent}%`;
     default:
       return unreachable(value);
   }

@@ -3,6 +3,7 @@ import { useSetting } from '../hooks.ts';
 import { Dial } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 import { Games } from './games.tsx';
+import { Images } from './images.tsx';
 import { Line } from './line.tsx';
 import { GiveBack } from './rules.tsx';
 import { Hours } from './schedule.tsx';
@@ -89,8 +90,9 @@ export function Limits() {
       <Hours />
       <div className="columns">
         <Games />
-        <Sensors />
+        <Images />
       </div>
+      <Sensors />
     </div>
   );
 }

@@ -1,4 +1,3 @@
-import { ProgressBar } from 'react-aria-components';
 import type { RunningJob } from '../../core/snapshot.ts';
 import { gibibytes } from '../../core/text/format.ts';
 import { shortHash } from '../format.ts';
@@ -6,6 +5,7 @@ import { useFrame } from '../frame.ts';
 import { useNow } from '../hooks.ts';
 import { CopyButton } from '../parts/copy.tsx';
 import { Money } from '../parts/money.tsx';
+import { Progress } from '../parts/progress.tsx';
 
 /** One piece of work: what it is, which image, what it takes and what it pays. */
 export function WorkCard({ job }: { readonly job: RunningJob }) {
@@ -25,16 +25,7 @@ export function WorkCard({ job }: { readonly job: RunningJob }) {
           <Money amount={job.price} />
         </span>
       </div>
-      <ProgressBar className="progress" value={job.progress * 100} aria-label={words.progress(title)}>
-        {({ percentage, valueText }) => (
-          <>
-            <div className="progress-track">
-              <div className="progress-fill" style={{ width: `${percentage ?? 0}%` }} />
-            </div>
-            <span className="progress-said">{valueText}</span>
-          </>
-        )}
-      </ProgressBar>
+      <Progress label={words.progress(title)} part={job.progress} />
       <dl className="facts">
         <div>
           <dt>{words.processor}</dt>

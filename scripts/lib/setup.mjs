@@ -4,6 +4,7 @@ import { electron } from './electron.mjs';
 import { engine } from './engine.mjs';
 import { images } from './images.mjs';
 import { bundle, contracts } from './products.mjs';
+import { registry } from './registry.mjs';
 import { StepFailure, step, upToDate } from './step.mjs';
 
 /** @typedef {'packages' | 'electron' | 'engine' | 'contracts' | 'bundle' | 'display'} Part */
@@ -36,6 +37,9 @@ export async function setUp(parts) {
       async () => {
         if (want.has('display'))
           await step('tools for the tests', async () => (await testTools()) || upToDate, 'installing packages');
+      },
+      async () => {
+        if (want.has('display')) await step('image registry of the tests', registry);
       },
     ]);
   };

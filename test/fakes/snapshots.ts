@@ -1,3 +1,4 @@
+import type { ImageView } from '../../core/images.ts';
 import type { DailyEarnings, EarningsEntry, RunningApp, SwitchEntry } from '../../core/ipc.ts';
 import { type Amount, parseTokens } from '../../core/money.ts';
 import { type Hex32, LANES } from '../../core/primitives.ts';
@@ -45,6 +46,47 @@ export const wallet = (change: Partial<WalletView> = {}): WalletView => ({
   ...change,
 });
 
+/** One in each state. */
+export const images = (now: number): readonly ImageView[] => [
+  view({ workload: 'transcode', version: '0.2.0', state: 'present', bytes: 554_380_793, ours: true }),
+  view({
+    workload: 'render',
+    title: { en: 'Scene render', ja: '3DCGの描画' },
+    version: '1.4.0',
+    state: 'fetching',
+    bytes: 812_000_000,
+    doneBytes: 341_000_000,
+    ours: true,
+  }),
+  view({
+    workload: 'gateway',
+    title: { en: 'Egress gateway', ja: '外部通信の関所' },
+    version: '0.1.0',
+    obstacle: { kind: 'waiting' },
+    bytes: 62_384_326,
+  }),
+  view({
+    workload: 'whisper',
+    title: { en: 'Speech to text', ja: '音声の文字起こし' },
+    version: '0.3.1',
+    obstacle: { kind: 'failed', detail: 'connection refused', at: now + HOUR },
+  }),
+  view({
+    workload: 'fold',
+    title: { en: 'Protein folding', ja: 'タンパク質の構造計算' },
+    version: '2.0.0',
+    state: 'refused',
+    obstacle: { kind: 'refused', detail: 'its content differs' },
+  }),
+];
+
+const view = (change: Partial<ImageView>): ImageView => ({
+  ...{ workload: 'transcode', version: '0.2.0', image: `sha256:${'ab'.repeat(32)}`, state: 'missing' },
+  title: { en: 'Video transcode', ja: '動画の変換' },
+  ...{ bytes: 90_000_000, doneBytes: 0, ours: false, obstacle: null },
+  ...change,
+});
+
 /** A device that shares and has earned for weeks. */
 export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot {
   return {
@@ -66,6 +108,7 @@ export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot 
       job(now),
       job(now, { leaseId: hash(2), phase: 'uploading', progress: 0.97, price: parseTokens('0.03'), cpuCores: 2 }),
     ],
+    images: images(now),
     earnings: {
       verifying: parseTokens('0.1275'),
       credited: parseTokens('38.2525'),

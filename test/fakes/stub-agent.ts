@@ -26,6 +26,7 @@ export function snapshotOf(changes: Partial<Snapshot> = {}): Snapshot {
     proof: { running: null, last: null },
     problems: [],
     running: [],
+    images: [],
     earnings: { verifying: 0n, credited: 0n, today: 0n, published: 'unknown', claimed: 'unknown', jobsToday: 0 },
     wallet: {
       owner: OWNER,

@@ -16,6 +16,7 @@ import { FakeChain } from './chain.ts';
 import { FakeClock } from './clock.ts';
 import { FakeContainers } from './containers.ts';
 import { FakeHistory } from './history.ts';
+import { FakeImageRecord, FakeImages, FakePremises } from './images.ts';
 import { FakeDisk, FakeLedger } from './ledger.ts';
 import { FakeNetwork } from './network.ts';
 import { FakeProbeHost, FakeProofs } from './proof.ts';
@@ -56,6 +57,9 @@ export class World {
   readonly sensors = new FakeSensors();
   readonly settings = new FakeSettings();
   readonly containers: FakeContainers;
+  readonly images: FakeImages;
+  readonly imageRecord: FakeImageRecord;
+  readonly premises: FakePremises;
   readonly chain: FakeChain;
   readonly network: FakeNetwork;
   readonly disk: FakeDisk;
@@ -83,6 +87,9 @@ export class World {
   constructor(before?: World) {
     this.clock = new FakeClock(before?.clock.now());
     this.containers = before?.containers ?? new FakeContainers();
+    this.images = before?.images ?? new FakeImages(this.containers);
+    this.premises = before?.premises ?? new FakePremises(this.containers);
+    this.imageRecord = before?.imageRecord ?? new FakeImageRecord();
     this.chain = before?.chain ?? new FakeChain();
     this.network = before?.network ?? new FakeNetwork(this.chain, this.clock.now);
     this.disk = before?.disk ?? new FakeDisk();
@@ -125,12 +132,13 @@ export class World {
       traffic: this.meter,
       catalogue: this.shelf,
       ...{ probeHost: this.probeHost, proofs: this.proofs },
-      ...{ seccompProfile: '{}', platform: 'test' },
+      ...{ premises: this.premises, lives: (home) => this.premises.lives.get(home) ?? 'unknown' },
+      ...{ seccompProfile: '{}', platform: 'test', home: 'home of the test' },
     };
   }
   #shared() {
-    const { clock, vault, sensors, containers, chain, workspace, networks } = this;
-    return { clock, vault, sensors, containers, chain, workspace, networks };
+    const { clock, vault, sensors, containers, images, imageRecord, chain, workspace, networks } = this;
+    return { clock, vault, sensors, containers, images, imageRecord, chain, workspace, networks };
   }
   async start(options: Partial<AgentOptions> = {}): Promise<Agent> {
     const life = { alive: true };

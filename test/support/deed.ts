@@ -101,7 +101,7 @@ export async function deedStage(options: StageOptions = {}) {
         title: { en: 'Deed', ja: '行い' },
       },
       ...{ network: 'none', gpu: null, loadsCode: false, comparison: 'exact', control: false, checkpoint: false },
-      ...{ price: { base: 1n, perInputMiB: 0n }, params: {}, image: deed.image ?? image },
+      ...{ price: { base: 1n, perInputMiB: 0n }, params: {}, image: deed.image ?? image, pull: null },
       ...deed.entry,
       limits: { ...limits, ...deed.limits },
     };

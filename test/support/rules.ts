@@ -37,6 +37,7 @@ export const calm = (change: Partial<Signals> = {}): Signals => ({
   traffic: { monthBytes: 0, resetsAt: NOW + 14 * 86_400_000 },
   leases: perLane(() => 0),
   offered: perLane(() => true),
+  fetching: perLane(() => null),
   ...change,
 });
 

@@ -39,6 +39,7 @@ export const reasonsAt = (
   'sensor-unknown': { kind: 'sensor-unknown', sensor: 'games' },
   settling: { kind: 'settling', after: 'game', resumesAt: now + MINUTE_MS / 2 },
   'coordinator-away': { kind: 'coordinator-away' },
+  'fetching-image': { kind: 'fetching-image', percent: 42 },
 });
 
 /** One of every fault; a new one does not compile until it is here. */

@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { catalogueFiles } from '../../../agent/adapters/catalogue-files.ts';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import { dockerImages } from '../../../agent/adapters/docker-images.ts';
+import { dockerPremises } from '../../../agent/adapters/docker-premises.ts';
 import { historyFile } from '../../../agent/adapters/history.ts';
+import { imageRecordFile } from '../../../agent/adapters/image-record.ts';
 import { ledgerFiles } from '../../../agent/adapters/ledger.ts';
 import { fileLog } from '../../../agent/adapters/log.ts';
 import { machineFacts } from '../../../agent/adapters/machine-facts.ts';
@@ -75,6 +78,10 @@ const agent = createAgent(
     ...{ clock, vault, chain, settings, sensors, log, seccompProfile },
     random: systemRandom,
     containers: dockerContainers({ log }),
+    images: dockerImages({ log }),
+    premises: dockerPremises(),
+    lives: () => 'unknown',
+    imageRecord: imageRecordFile(join(start.folder, 'images.json')),
     ...{ directory: network, traffic: trafficOf(clock) },
     networks: new FakeNetworkMemory(),
     openLedger: ledgerFiles(start.folder),

@@ -39,14 +39,17 @@ test('what a decision takes away holds at once, also where it gives something el
   const before: Decision = {
     ...{ memory, memoryWanted, lanes: perLane((lane) => (lane === 'cpu' ? run : hold)), gpus: { one: run, two: hold } },
     begins: perLane((lane) => lane === 'cpu'),
+    fetches: perLane((lane) => lane === 'cpu'),
   };
   const after: Decision = {
     ...{ memory, memoryWanted, lanes: perLane((lane) => (lane === 'gpu' ? run : hold)) },
     ...{ gpus: { one: hold, two: run, three: run }, begins: perLane((lane) => lane === 'gpu') },
+    fetches: perLane((lane) => lane === 'gpu'),
   };
   const now = takes(before, after);
   expect(now.lanes).toEqual(perLane(() => hold));
   expect(now.gpus).toEqual({ one: hold, two: hold });
   expect(Object.values(now.begins)).not.toContain(true);
+  expect(Object.values(now.fetches)).not.toContain(true);
   expect(gives(before, now)).toBe(false);
 });

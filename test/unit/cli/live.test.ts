@@ -20,6 +20,7 @@ const snapshot = (over: Partial<Snapshot> = {}): Snapshot => ({
   proof: { running: null, last: null },
   problems: [],
   running: [],
+  images: [],
   earnings: {
     verifying: 0n,
     credited: 1_500_000_000_000_000_000n,

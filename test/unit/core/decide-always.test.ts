@@ -64,6 +64,7 @@ const anySignals: fc.Arbitrary<Signals> = fc.record({
   traffic: fc.record({ monthBytes: fc.nat(3 * GIB), resetsAt: fc.integer({ min: 0, max: 4_102_444_800_000 }) }),
   leases: fc.nat(2).map((count) => perLane(() => count)),
   offered: often.map((yes) => perLane(() => yes)),
+  fetching: often.map((yes) => perLane(() => (yes ? null : { percent: 5 }))),
 });
 const rules = fc.record({
   idleAfterSeconds: fc.integer({ min: 10, max: 600 }),

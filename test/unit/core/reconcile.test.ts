@@ -15,11 +15,12 @@ const ID: Hex32 = `0x${'1'.repeat(64)}`;
 const nobody = { lane: false, gpus: {} };
 const run: Decision = {
   ...{ lanes: perLane(() => ({ kind: 'run' })), gpus: {}, begins: perLane(() => true), memoryWanted: nobody },
+  fetches: perLane(() => true),
   memory: freshMemory(),
 };
 const heldFor = (ms: number, reason: Reason = { kind: 'on-battery' }): Decision => ({
   lanes: perLane(() => ({ kind: 'hold', reason })),
-  ...{ gpus: {}, begins: perLane(() => false), memoryWanted: nobody },
+  ...{ gpus: {}, begins: perLane(() => false), fetches: perLane(() => false), memoryWanted: nobody },
   memory: { lanes: perLane(() => ({ heldSince: NOW - ms, cpu: null, gpu: null, settle: null })), gpus: {} },
 });
 const lease = (change: Partial<HeldLease> = {}): HeldLease => ({

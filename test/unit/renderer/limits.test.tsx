@@ -30,6 +30,7 @@ describe('a slider of the limits', () => {
     [words.processor, 75, { limits: { cpuPercent: 75 } }, '75 % · 12 cores'],
     [words.memory, 4096, { limits: { memoryMiB: 4096 } }, '4 GiB'],
     [words.disk, 10_240, { limits: { minFreeDiskMiB: 10_240 } }, '10 GiB'],
+    [all.images.budget, 20_480, { limits: { imagesMiB: 20_480 } }, '20 GiB'],
     [words.idle, 5, { rules: { idleAfterSeconds: 300 } }, '5 min'],
   ] as const)('%s shows its value at once and sends it once, when the hand rests', async (label, to, patch, said) => {
     const window = await openWindow({}, { view: 'limits' });
