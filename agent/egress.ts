@@ -11,7 +11,7 @@ import {
 } from '../core/gateway.ts';
 import type { Grants, Labels, Share } from '../core/sandbox.ts';
 import type { Launch } from './engine-watch.ts';
-import type { ContainerRun, Ports } from './ports.ts';
+import type { ContainerRun, Ports, Traffic } from './ports.ts';
 
 /** A gateway that has not said by then that it listens is none. */
 const READY_MS = 20_000;
@@ -53,8 +53,10 @@ export const workShare = ({ network }: Pick<CatalogueEntry, 'network'>, share: S
   network === 'none' ? share : besideGateway(share).work;
 
 type EgressOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'seccompProfile'>;
-  readonly entry: Pick<CatalogueEntry, 'network'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'seccompProfile'> & {
+    readonly traffic: Pick<Traffic, 'add' | 'least'>;
+  };
+  readonly entry: Pick<CatalogueEntry, 'network' | 'lane'>;
   readonly launch: Launch;
   readonly labels: Labels;
   readonly share: Share;
@@ -80,7 +82,9 @@ export async function openEgress(options: EgressOptions): Promise<Egress> {
 
 async function gateway(options: EgressOptions, need: EgressNeed, image: string): Promise<Egress> {
   const { ports, labels } = options;
-  const { containers, log, clock } = ports;
+  const { containers, log, clock, traffic } = ports;
+  let rate = traffic.least();
+  let held = false;
   const name = `idlemesh-egress-${labels.lease.slice(2, 18)}-${labels.instance.slice(-8)}`;
   let run: ContainerRun | null = null;
   let counters: EgressCounters | null = null;
@@ -106,6 +110,16 @@ async function gateway(options: EgressOptions, need: EgressNeed, image: string):
     return closing;
   };
 
+  /** Of the owner's line, like everything else; the gateway itself holds back what would be more than the owner gives. */
+  function count({ sent, received, refused }: EgressCounters): void {
+    traffic.add(options.entry.lane, 'out', sent - (counters?.sent ?? 0));
+    traffic.add(options.entry.lane, 'in', received - (counters?.received ?? 0));
+    counters = { sent, received, refused };
+    if (held || rate === traffic.least()) return;
+    rate = traffic.least();
+    say(gatewayRate(rate));
+  }
+
   const say = (line: string): void => {
     run?.write(new TextEncoder().encode(line)).catch(() => undefined);
   };
@@ -116,7 +130,7 @@ async function gateway(options: EgressOptions, need: EgressNeed, image: string):
     const share = besideGateway(options.share).gateway;
     const started = await containers.run(gatewaySpec(image, share, labels, ports.seccompProfile, name));
     run = started;
-    say(gatewayConfig(need, containers.egress.ranges(), null));
+    say(gatewayConfig(need, containers.egress.ranges(), rate));
     const lost = (): void => {
       if (closing !== null) return;
       log('warn', 'gateway-lost', { leaseId: labels.lease });
@@ -125,7 +139,7 @@ async function gateway(options: EgressOptions, need: EgressNeed, image: string):
     await listening(started, ports, (said) => {
       if (said.last !== undefined && total(said) !== total(counters))
         log('debug', 'egress-refused', { leaseId: labels.lease, ...said.last });
-      counters = { sent: said.sent, received: said.received, refused: said.refused };
+      count(said);
     });
     started.exited.then(lost, lost);
   } catch (error) {
@@ -136,7 +150,11 @@ async function gateway(options: EgressOptions, need: EgressNeed, image: string):
   return {
     grants: { egressVolume: name },
     counters: () => counters,
-    hold: (yes) => say(gatewayRate(yes ? 0 : null)),
+    hold(yes) {
+      held = yes;
+      rate = traffic.least();
+      say(gatewayRate(yes ? 0 : rate));
+    },
     share(share) {
       if (run === null) return;
       containers.setLimits(run.containerId, gatewayLimits(besideGateway(share).gateway)).catch((error: unknown) => {

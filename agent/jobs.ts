@@ -44,7 +44,7 @@ export type Jobs = {
 };
 
 type JobsOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile' | 'home'>;
+  readonly ports: Pick<Ports, 'clock' | 'containers' | 'home' | 'log' | 'seccompProfile' | 'traffic' | 'workspace'>;
   readonly books: Books;
   readonly reporting: Reporting;
   readonly catalogue: () => Catalogue;

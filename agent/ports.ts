@@ -2,7 +2,7 @@ import type { MachineFacts } from '../core/doctor.ts';
 import type { Keyring, Verify } from '../core/dsse.ts';
 import type { EngineFacts } from '../core/engine-gates.ts';
 import type { GatewaySpec, NetworkSpec, VolumeSpec } from '../core/gateway.ts';
-import type { DailyEarnings, EarningsPage, EarningsQuery, SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
+import type { SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
 import type { Life } from '../core/leftovers.ts';
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Lane, Signature, UnixMs } from '../core/primitives.ts';
@@ -14,17 +14,18 @@ import type { Settings } from '../core/settings.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
 import type { TrafficView } from '../core/snapshot.ts';
 import type { Carrier, Direction, Rates, Usage } from '../core/traffic.ts';
-import type { ItemOutcome, ReportItem, Struct, StructName } from '../core/typed-data.ts';
-import type {
-  CoordinatorMessage,
-  DeviceMessage,
-  Lease,
-  NetworkInfo,
-  OwnerBooks,
-  OwnerProof,
-  Verdict,
-} from '../core/wire.ts';
+import type { Struct, StructName } from '../core/typed-data.ts';
+import type { CoordinatorMessage, DeviceMessage, NetworkInfo, OwnerBooks, OwnerProof } from '../core/wire.ts';
 import type { ImageRecord, Images, Premises } from './image-ports.ts';
+import type { LedgerFactory } from './ledger-port.ts';
+
+export type {
+  LeaseRecord,
+  LeaseState,
+  Ledger,
+  LedgerFactory,
+  StoredReport,
+} from './ledger-port.ts';
 
 /** What the agent needs of the world, in our words. Each port has one adapter per library and one fake. */
 
@@ -255,6 +256,8 @@ export type Traffic = {
   readonly passage: (carrier: Carrier) => Passage;
   /** Takes effect at once, on transfers in progress too. */
   readonly limit: (rates: Rates) => void;
+  /** Bytes a second that the owner gives either way just now; null: as many as there are. */
+  readonly least: () => number | null;
   readonly view: () => Omit<TrafficView, 'capBytes'>;
   /** Fires about once a second while bytes pass. */
   readonly onChange: (listener: () => void) => Unsubscribe;
@@ -312,78 +315,6 @@ export type Chain = {
   readonly confirm: (network: NetworkInfo, txHash: Hex32) => Promise<void>;
   readonly close: () => void;
 };
-
-/**
- * A lease's life in the device's ledger; each step is on disk before it is acted on.
- *
- *   held ──► finished ──► accepted ──► reported ──► credited
- *    │           │                         └──────► refused
- *    └► dropped  └► rejected
- */
-export type LeaseState =
-  | 'held'
-  | 'finished'
-  | 'accepted'
-  | 'rejected'
-  | 'reported'
-  | 'credited'
-  | 'refused'
-  | 'dropped';
-
-export type LeaseRecord = {
-  readonly lease: Lease;
-  readonly state: LeaseState;
-  /** Unix ms of the last step. */
-  readonly at: UnixMs;
-  /** The lease's price until a verdict or a receipt says otherwise. */
-  readonly amount: Amount;
-  /** From `finished` on. */
-  readonly result: { readonly value: Struct<'Result'>; readonly signature: Signature; readonly stored: boolean } | null;
-};
-
-export type StoredReport = {
-  readonly report: Struct<'Report'>;
-  readonly signature: Signature;
-  readonly items: readonly ReportItem[];
-};
-
-/** Append-only and fsynced: what a call acknowledged survives `kill -9`. Every write throws DISK_FULL when it cannot. */
-export type Ledger = {
-  readonly hold: (lease: Lease, at: UnixMs) => void;
-  readonly drop: (leaseId: Hex32, at: UnixMs, why: string) => void;
-  readonly finish: (leaseId: Hex32, value: Struct<'Result'>, signature: Signature, at: UnixMs) => void;
-  readonly resultStored: (leaseId: Hex32, at: UnixMs) => void;
-  readonly settle: (verdict: Verdict, at: UnixMs) => void;
-  readonly lease: (leaseId: Hex32) => LeaseRecord | null;
-  /** Leases in the given states, oldest first. */
-  readonly leases: (states: readonly LeaseState[]) => readonly LeaseRecord[];
-  /** Refuses (CONFLICT) a second, different report with a sequence it has. */
-  readonly appendReport: (stored: StoredReport, at: UnixMs) => void;
-  readonly lastReport: () => StoredReport | null;
-  readonly report: (hash: Hex32) => StoredReport | null;
-  /** Those without a receipt, and all with a sequence above `confirmed`, oldest first. */
-  readonly reportsToSend: (confirmed: number) => readonly StoredReport[];
-  readonly appendReceipt: (
-    value: Struct<'Receipt'>,
-    signature: Signature,
-    outcomes: readonly ItemOutcome[],
-    at: UnixMs,
-  ) => void;
-  readonly totals: (dayStart: UnixMs) => {
-    readonly verifying: Amount;
-    readonly credited: Amount;
-    readonly today: Amount;
-    readonly jobsToday: number;
-  };
-  readonly entries: (query: EarningsQuery) => EarningsPage;
-  /** `offset`: local time minus UTC, minutes. */
-  readonly daily: (days: number, now: UnixMs, utcOffsetMinutes: number) => DailyEarnings;
-  /** Tries one durable write; throws DISK_FULL. */
-  readonly probe: () => void;
-  readonly close: () => void;
-};
-
-export type LedgerFactory = (networkId: Hex32) => Ledger;
 
 /** Files of the leases in work, one folder each. */
 export type Workspace = {

@@ -42,7 +42,7 @@ export type Runner = {
 type BlobLink = Pick<CoordinatorLink, 'download' | 'upload'>;
 
 type RunnerOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'workspace' | 'seccompProfile' | 'home'>;
+  readonly ports: Pick<Ports, 'clock' | 'containers' | 'home' | 'log' | 'seccompProfile' | 'traffic' | 'workspace'>;
   readonly link: () => BlobLink | null;
   readonly key: Pick<DeviceKey, 'address'>;
   readonly instance: string;
@@ -65,13 +65,11 @@ type RunnerOptions = {
 /** Runs one lease from its input to its signed result: fetch, run, upload, sign, make durable. */
 export function startRunner(options: RunnerOptions): Runner {
   const { ports, lease, entry } = options;
-  const { clock, containers, workspace, log } = ports;
+  const { clock, containers, workspace, log, home } = ports;
   const startedAt: UnixMs = clock.now();
-  const { home } = ports;
   const own = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
   const labels = { ...own, ...(home === undefined ? {} : { home }) };
-  let whole = options.share;
-  let share = workShare(entry, whole);
+  let [whole, share] = [options.share, workShare(entry, options.share)];
   let egress: Egress | null = null;
   /** What the container was last told. */
   let limited = share;

@@ -34,6 +34,7 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
   /** Bytes of the last seconds, the newest first. */
   let recent: readonly { readonly in: number; readonly out: number }[] = [];
   let since = { in: 0, out: 0 };
+  let least: number | null = null;
 
   const current = (): Usage => usageIn(usage, monthAt(clock.now(), clock.utcOffsetMinutes()).month);
 
@@ -104,9 +105,12 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
         count(carrier, direction, bytes);
       };
     },
+    least: () => least,
     limit(rates: Rates) {
       shapers.in.limit(rates.in);
       shapers.out.limit(rates.out);
+      const given = [rates.in.rate, rates.out.rate].filter((rate) => rate !== null);
+      least = given.length === 0 ? null : Math.min(...given);
     },
     view() {
       const { resetsAt } = monthAt(clock.now(), clock.utcOffsetMinutes());

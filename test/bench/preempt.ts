@@ -11,6 +11,7 @@ import { sha256Hex } from '../../core/keccak.ts';
 import type { Hex32 } from '../../core/primitives.ts';
 import { containerSpec } from '../../core/sandbox.ts';
 import { testTools } from '../../scripts/lib/display.mjs';
+import { trafficOf } from '../fakes/traffic.ts';
 import { randomAddress, randomHex32 } from '../support/random.ts';
 import { doorImage, seccompProfile, transcodeWorkload } from '../support/transcode.ts';
 import { makeFilm } from './preempt/clip.ts';
@@ -60,7 +61,14 @@ function begin(leaseId: Hex32, input: Buffer, params: Params): Work {
   };
   const now = Date.now();
   const runner = startRunner({
-    ports: { clock: systemClock, log: () => undefined, containers, workspace, seccompProfile: profile },
+    ports: {
+      clock: systemClock,
+      log: () => undefined,
+      containers,
+      workspace,
+      seccompProfile: profile,
+      traffic: trafficOf(),
+    },
     link: () => link,
     key: { address },
     instance: 'bench',

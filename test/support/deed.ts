@@ -13,6 +13,7 @@ import type { GatewaySpec } from '../../core/gateway.ts';
 import { sha256Hex } from '../../core/keccak.ts';
 import type { Hex32 } from '../../core/primitives.ts';
 import type { ContainerSpec, Share } from '../../core/sandbox.ts';
+import { trafficOf } from '../fakes/traffic.ts';
 import { buildImage } from './build-image.ts';
 import { randomAddress, randomHex32 } from './random.ts';
 import { doorImage, seccompProfile } from './transcode.ts';
@@ -108,7 +109,7 @@ export async function deedStage(options: StageOptions = {}) {
     const params = deed.params ?? { deed: Buffer.from(deed.script).toString('base64') };
     const runner = startRunner({
       ports: {
-        ...{ clock: systemClock, log: () => undefined, workspace, seccompProfile: profile },
+        ...{ clock: systemClock, log: () => undefined, workspace, traffic: trafficOf(), seccompProfile: profile },
         containers: deed.doorless ? { ...containers, run: (spec) => containers.run(withoutDoor(spec)) } : containers,
       },
       link: () => link,
