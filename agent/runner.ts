@@ -67,9 +67,8 @@ export function startRunner(options: RunnerOptions): Runner {
   const { ports, lease, entry } = options;
   const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
-  const { home } = ports;
-  const own = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
-  const labels = { ...own, ...(home === undefined ? {} : { home }) };
+  const { key, instance } = options;
+  const labels = { lease: lease.leaseId, device: key.address, instance, home: ports.home };
   let whole = options.share;
   let share = workShare(entry, whole);
   let egress: Egress | null = null;
