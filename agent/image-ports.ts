@@ -66,7 +66,7 @@ export type Premises = {
   readonly remove: (thing: Pick<Belonging, 'kind' | 'id'>) => Promise<void>;
 };
 
-/** What the agent keeps on the engine, beside running containers. */
+/** What the agent keeps on the engine, and what it launches under. */
 export type Holdings = {
   readonly images: Images;
   readonly imageRecord: ImageRecord;
@@ -75,4 +75,6 @@ export type Holdings = {
   readonly lives: (home: string) => Life;
   /** Of this agent; without it no other can tell that it is dead. */
   readonly home?: string;
+  /** JSON text of the seccomp profile. */
+  readonly seccompProfile: string;
 };

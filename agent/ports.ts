@@ -464,6 +464,4 @@ export type Ports = Holdings & {
   readonly machineFacts: () => Promise<MachineFacts>;
   /** Operating system and architecture, such as "linux-x64". */
   readonly platform: string;
-  /** JSON text of the seccomp profile. */
-  readonly seccompProfile: string;
 };

@@ -67,8 +67,7 @@ export function startRunner(options: RunnerOptions): Runner {
   const { ports, lease, entry } = options;
   const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
-  const { key, instance } = options;
-  const labels = { lease: lease.leaseId, device: key.address, instance, home: ports.home };
+  const labels = { lease: lease.leaseId, device: options.key.address, instance: options.instance, home: ports.home };
   let whole = options.share;
   let share = workShare(entry, whole);
   let egress: Egress | null = null;
