@@ -1,5 +1,5 @@
 import type { PullSource } from '../core/catalogue.ts';
-import type { Belonging } from '../core/leftovers.ts';
+import type { Belonging, Life } from '../core/leftovers.ts';
 import type { UnixMs } from '../core/primitives.ts';
 
 /** An image that the engine holds. */
@@ -64,4 +64,17 @@ export type Premises = {
   readonly list: () => Promise<readonly Belonging[]>;
   /** Gone already, or used after all, is success. */
   readonly remove: (thing: Pick<Belonging, 'kind' | 'id'>) => Promise<void>;
+};
+
+/** What the agent keeps on the engine, and what it launches under. */
+export type Holdings = {
+  readonly images: Images;
+  readonly imageRecord: ImageRecord;
+  readonly premises: Premises;
+  /** Whether the agent behind a `home` label lives. */
+  readonly lives: (home: string) => Life;
+  /** Of this agent; without it no other can tell that it is dead. */
+  readonly home?: string;
+  /** JSON text of the seccomp profile. */
+  readonly seccompProfile: string;
 };

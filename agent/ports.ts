@@ -3,7 +3,6 @@ import type { Keyring, Verify } from '../core/dsse.ts';
 import type { EngineFacts } from '../core/engine-gates.ts';
 import type { GatewaySpec, NetworkSpec, VolumeSpec } from '../core/gateway.ts';
 import type { SwitchEntry, SwitchPage, SwitchQuery } from '../core/ipc.ts';
-import type { Life } from '../core/leftovers.ts';
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Lane, Signature, UnixMs } from '../core/primitives.ts';
 import type { Aims, Bait, Proof } from '../core/proof.ts';
@@ -16,7 +15,7 @@ import type { TrafficView } from '../core/snapshot.ts';
 import type { Carrier, Direction, Rates, Usage } from '../core/traffic.ts';
 import type { Struct, StructName } from '../core/typed-data.ts';
 import type { CoordinatorMessage, DeviceMessage, NetworkInfo, OwnerBooks, OwnerProof } from '../core/wire.ts';
-import type { ImageRecord, Images, Premises } from './image-ports.ts';
+import type { Holdings } from './image-ports.ts';
 import type { LedgerFactory } from './ledger-port.ts';
 
 export type {
@@ -374,7 +373,7 @@ export type ProofStore = {
 };
 
 /** Everything the agent is made of; only composition roots know the real ones. */
-export type Ports = {
+export type Ports = Holdings & {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -382,13 +381,6 @@ export type Ports = {
   readonly sensors: Sensors;
   readonly settings: SettingsStore;
   readonly containers: Containers;
-  readonly images: Images;
-  readonly imageRecord: ImageRecord;
-  readonly premises: Premises;
-  /** Whether the agent behind a `home` label lives. */
-  readonly lives: (home: string) => Life;
-  /** Of this agent; without it no other can tell that it is dead. */
-  readonly home?: string;
   readonly directory: CoordinatorDirectory;
   readonly chain: Chain;
   readonly openLedger: LedgerFactory;
@@ -403,6 +395,4 @@ export type Ports = {
   readonly machineFacts: () => Promise<MachineFacts>;
   /** Operating system and architecture, such as "linux-x64". */
   readonly platform: string;
-  /** JSON text of the seccomp profile. */
-  readonly seccompProfile: string;
 };

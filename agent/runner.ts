@@ -65,10 +65,9 @@ type RunnerOptions = {
 /** Runs one lease from its input to its signed result: fetch, run, upload, sign, make durable. */
 export function startRunner(options: RunnerOptions): Runner {
   const { ports, lease, entry } = options;
-  const { clock, containers, workspace, log, home } = ports;
+  const { clock, containers, workspace, log } = ports;
   const startedAt: UnixMs = clock.now();
-  const own = { lease: lease.leaseId, device: options.key.address, instance: options.instance };
-  const labels = { ...own, ...(home === undefined ? {} : { home }) };
+  const labels = { lease: lease.leaseId, device: options.key.address, instance: options.instance, home: ports.home };
   let [whole, share] = [options.share, workShare(entry, options.share)];
   let egress: Egress | null = null;
   /** What the container was last told. */

@@ -36,7 +36,7 @@ export type Labels = {
   readonly device: Address;
   readonly instance: string;
   /** Where the agent's lock lies: others on the engine can tell whether it lives (core/leftovers.ts). */
-  readonly home?: string;
+  readonly home?: string | undefined;
 };
 
 /** A GPU that a job was given, as the engine wants it said. */
