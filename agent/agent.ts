@@ -133,7 +133,10 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     catalogue: keeper.current,
   });
   const doctor = () =>
-    examine({ ports, engine, catalogue: keeper.current, coordinator: coordinatorState, skewMs: session.heardSkew });
+    examine({
+      ...{ ports, engine, catalogue: keeper.current, catalogueProblems: keeper.problems },
+      ...{ coordinator: coordinatorState, skewMs: session.heardSkew },
+    });
   const commands = createCommands({
     ...{ ports, books, wallet, prover, programs: senses.programs, examine: doctor, wake: wake },
   });

@@ -1,7 +1,9 @@
 import type { Catalogue } from '../core/catalogue.ts';
-import { type Diagnosed, diagnose } from '../core/doctor.ts';
+import { type CatalogueProblem, type Diagnosed, diagnose } from '../core/doctor.ts';
 import { policyOf } from '../core/policy.ts';
 import type { CoordinatorState } from '../core/signals.ts';
+import type { Problem } from '../core/snapshot.ts';
+import { combine } from './combine.ts';
 import type { EngineWatch } from './engine-watch.ts';
 import type { Ports } from './ports.ts';
 
@@ -11,6 +13,7 @@ type DoctorOptions = {
   };
   readonly engine: Pick<EngineWatch, 'state' | 'launch'>;
   readonly catalogue: () => Catalogue;
+  readonly catalogueProblems: () => readonly Problem[];
   readonly coordinator: () => CoordinatorState;
   /** The network's clock minus this device's, ms; null: it was never heard. */
   readonly skewMs: () => number | null;
@@ -23,9 +26,10 @@ export async function examine(options: DoctorOptions): Promise<Diagnosed> {
   const { settings } = ports.settings.current();
   await containers.check();
   const images = [...new Set(catalogue().entries.map(({ image }) => image))];
-  const [machine, free, present] = await Promise.all([
+  const [machine, free, gpus, present] = await Promise.all([
     ports.machineFacts(),
     Promise.all(ports.sensors.sources.freeDiskBytes.map((source) => source.read().catch(() => 'unknown' as const))),
+    Promise.all(ports.sensors.sources.gpus.map((source) => source.read().catch(() => 'unknown' as const))),
     Promise.all(images.map((image) => containers.hasImage(image).catch(() => false))),
   ]);
   const skew = options.skewMs();
@@ -34,6 +38,10 @@ export async function examine(options: DoctorOptions): Promise<Diagnosed> {
     gvisor: { choice: settings.engine.gvisor, inUse: engine.launch().runtime === 'runsc' },
     freeDiskBytes: free[0] ?? 'unavailable',
     neededDiskBytes: policyOf(settings).minFreeDiskBytes,
+    gpus: combine.lists(gpus),
+    catalogue: options
+      .catalogueProblems()
+      .filter((problem) => problem.kind.startsWith('catalogue-')) as readonly CatalogueProblem[],
     coordinator: options.coordinator(),
     skewMs: skew ?? 'unknown',
     images: { listed: images.length, present: present.filter((here) => here).length },

@@ -33,7 +33,13 @@ export function examineHere(here: Here): Promise<Diagnosed> {
         settings: { current: () => ({ kind: 'ok', settings }) },
         sensors: systemSensors({ idle: null, folder: here.dataDir }),
       },
-      ...{ engine, catalogue: () => here.catalogue, coordinator: () => coordinator, skewMs: () => skewMs },
+      ...{
+        engine,
+        catalogue: () => here.catalogue,
+        catalogueProblems: () => [],
+        coordinator: () => coordinator,
+        skewMs: () => skewMs,
+      },
     });
   });
 }

@@ -1,6 +1,11 @@
 import type { EngineFacts, GvisorChoice, Unfitness } from './engine-gates.ts';
+import { type GpuRefusal, gpuFindings } from './gpu-grants.ts';
 import type { Known, UnixMs } from './primitives.ts';
-import type { CoordinatorState, EngineState, Sensed } from './signals.ts';
+import type { CoordinatorState, EngineState, GpuReading, Sensed } from './signals.ts';
+import type { Problem } from './snapshot.ts';
+
+/** What can be wrong with the list of what may run. */
+export type CatalogueProblem = Extract<Problem, { readonly kind: `catalogue-${string}` }>;
 
 /** What the machine says of its own fitness for containers; a thing that it does not have to have is `unneeded`. */
 export type MachineFacts = {
@@ -24,6 +29,10 @@ export type DoctorFacts = {
   readonly freeDiskBytes: Sensed<number>;
   readonly neededDiskBytes: number;
   readonly coordinator: CoordinatorState;
+  /** GPUs as the sensors have them. */
+  readonly gpus: Sensed<readonly GpuReading[]>;
+  /** What is wrong with the catalogue; nothing, most of the time. */
+  readonly catalogue: readonly CatalogueProblem[];
   /** The network's clock minus this machine's, ms. */
   readonly skewMs: Known<number>;
   /** Of the catalogue: how many there are to run, and how many the engine holds. */
@@ -36,6 +45,7 @@ export const CHECKS = [
   'wsl',
   'gvisor',
   'gpu',
+  'catalogue',
   'images',
   'disk',
   'clock',
@@ -64,6 +74,9 @@ export type Diagnosis =
   | { readonly kind: 'gvisor-not-offered' }
   | { readonly kind: 'gpu-none' }
   | { readonly kind: 'gpu-served'; readonly makers: string }
+  | { readonly kind: 'gpu-refused'; readonly name: string; readonly why: GpuRefusal }
+  | { readonly kind: 'catalogue-valid' }
+  | { readonly kind: 'catalogue-faulty'; readonly problem: CatalogueProblem }
   | { readonly kind: 'gpu-not-served'; readonly makers: string; readonly platform: MachineFacts['platform'] }
   | { readonly kind: 'images-present'; readonly count: number }
   | { readonly kind: 'images-missing'; readonly present: number; readonly listed: number }
@@ -126,7 +139,10 @@ function gvisorOf({ gvisor: { choice, inUse }, facts }: DoctorFacts): Verdict | 
   return choice === 'never' ? ['fine', { kind: 'gvisor-off' }] : ['hint', { kind: 'gvisor-not-offered' }];
 }
 
-function gpuOf({ machine: { gpus, platform }, facts }: DoctorFacts): Verdict {
+function gpuOf({ machine: { gpus, platform }, facts, engine, gpus: sensed }: DoctorFacts): Verdict {
+  const refused =
+    engine.kind === 'ready' && engine.gpus !== undefined ? gpuFindings(sensed, engine.gpus)[0] : undefined;
+  if (refused !== undefined) return ['hint', { kind: 'gpu-refused', name: refused.name, why: refused.why }];
   if (gpus.length === 0) return ['fine', { kind: 'gpu-none' }];
   if (facts === null) return UNKNOWN;
   const makers = [...new Set(gpus)].join(', ');
@@ -134,6 +150,13 @@ function gpuOf({ machine: { gpus, platform }, facts }: DoctorFacts): Verdict {
   // AMD's and Intel's need only the device files, which are on the engine's machine if that is this one.
   const served = gpus.some((maker) => (/nvidia/i.test(maker) ? nvidia : platform === 'linux'));
   return served ? ['fine', { kind: 'gpu-served', makers }] : ['hint', { kind: 'gpu-not-served', makers, platform }];
+}
+
+function catalogueOf({ catalogue }: DoctorFacts): Verdict {
+  const worst = catalogue.find(({ kind }) => kind === 'catalogue-untrusted') ?? catalogue[0];
+  if (worst === undefined) return ['fine', { kind: 'catalogue-valid' }];
+  const state = worst.kind === 'catalogue-untrusted' ? 'bad' : 'hint';
+  return [state, { kind: 'catalogue-faulty', problem: worst }];
 }
 
 function imagesOf({ images: { listed, present }, engine }: DoctorFacts): Verdict {
@@ -171,6 +194,7 @@ function coordinatorOf({ coordinator: state }: DoctorFacts): Verdict {
 
 const LOOKS: Readonly<Record<Check, (facts: DoctorFacts) => Verdict | null>> = {
   ...{ engine: engineOf, virtualisation: virtualisationOf, wsl: wslOf, gvisor: gvisorOf, gpu: gpuOf, images: imagesOf },
+  catalogue: catalogueOf,
   ...{ disk: diskOf, clock: clockOf, coordinator: coordinatorOf },
 };
 

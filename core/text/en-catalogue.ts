@@ -1,6 +1,6 @@
+import type { CatalogueProblem } from '../doctor.ts';
 import { unreachable } from '../errors.ts';
 import type { CatalogueRefusal } from '../release.ts';
-import type { Problem } from '../snapshot.ts';
 import { day } from './format.ts';
 
 const FETCH = 'Connect to the network, or install the newest Idlemesh';
@@ -49,8 +49,6 @@ function refusal(why: CatalogueRefusal): { readonly what: string; readonly todo:
       return unreachable(why);
   }
 }
-
-export type CatalogueProblem = Extract<Problem, { readonly kind: `catalogue-${string}` }>;
 
 export function enCatalogue(value: CatalogueProblem): { readonly title: string; readonly advice: string } {
   switch (value.kind) {

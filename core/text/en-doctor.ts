@@ -1,6 +1,8 @@
 import type { Check, Diagnosis, Finding } from '../doctor.ts';
 import { unreachable } from '../errors.ts';
+import { enCatalogue } from './en-catalogue.ts';
 import { enUnfit } from './en-engine.ts';
+import { enGpu } from './en-gpus.ts';
 import { duration, gibibytes } from './format.ts';
 
 /** What was found, how to mend it, and the words to type for it where there are any. */
@@ -82,6 +84,16 @@ function advice(found: Finding): Advice {
       return says('No graphics card was found');
     case 'gpu-served':
       return says(`Docker can hand out: ${found.makers}`);
+    case 'gpu-refused': {
+      const { cause, fix } = enGpu(found.why);
+      return { says: `${found.name}: ${cause}`, fix, command: null };
+    }
+    case 'catalogue-valid':
+      return says('Signed by enough release keys, and of this time');
+    case 'catalogue-faulty': {
+      const { title, advice: fix } = enCatalogue(found.problem);
+      return { says: title, fix, command: null };
+    }
     case 'gpu-not-served':
       return {
         says: `Docker cannot hand out the graphics card (${found.makers})`,
@@ -158,6 +170,7 @@ export const enDoctor = {
     wsl: 'WSL 2',
     gvisor: 'gVisor',
     gpu: 'Graphics card',
+    catalogue: 'List of work',
     images: 'Images',
     disk: 'Disk',
     clock: 'Clock',

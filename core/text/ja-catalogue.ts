@@ -1,7 +1,7 @@
+import type { CatalogueProblem } from '../doctor.ts';
 import { unreachable } from '../errors.ts';
 import type { CatalogueRefusal } from '../release.ts';
 import type { Text } from './en.ts';
-import type { CatalogueProblem } from './en-catalogue.ts';
 import { day } from './format.ts';
 
 const FETCH = 'ネットワークに接続するか、最新のIdlemeshをインストールしてください';

@@ -2,7 +2,9 @@ import type { Diagnosis, Finding } from '../doctor.ts';
 import { unreachable } from '../errors.ts';
 import type { Advice, enDoctor } from './en-doctor.ts';
 import { duration, gibibytes } from './format.ts';
+import { jaCatalogue } from './ja-catalogue.ts';
 import { jaUnfit } from './ja-engine.ts';
+import { jaGpu } from './ja-gpus.ts';
 
 const says = (text: string): Advice => ({ says: text, fix: null, command: null });
 
@@ -91,6 +93,16 @@ function advice(found: Finding): Advice {
       return says('グラフィックカードは見つかりません');
     case 'gpu-served':
       return says(`Dockerから使えます：${found.makers}`);
+    case 'gpu-refused': {
+      const { cause, fix } = jaGpu(found.why);
+      return { says: `${found.name}: ${cause}`, fix, command: null };
+    }
+    case 'catalogue-valid':
+      return says('必要な数の鍵で署名され、有効期間内です');
+    case 'catalogue-faulty': {
+      const { title, advice: fix } = jaCatalogue(found.problem);
+      return { says: title, fix, command: null };
+    }
     case 'gpu-not-served':
       return {
         says: `Dockerからグラフィックカードを使えません（${found.makers}）`,
@@ -170,6 +182,7 @@ export const jaDoctor: typeof enDoctor = {
     wsl: 'WSL 2',
     gvisor: 'gVisor',
     gpu: 'グラフィックカード',
+    catalogue: '作業の一覧',
     images: 'イメージ',
     disk: 'ディスク',
     clock: '時計',

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { dockerContainers } from '../../agent/adapters/docker.ts';
 import type { Containers } from '../../agent/ports.ts';
+import { holds } from '../../core/proof.ts';
 import { type ContainerSpec, containerSpec } from '../../core/sandbox.ts';
 import { violationsIn } from '../support/launches.ts';
+import { proofStage } from '../support/proof-stage.ts';
 import { randomAddress, randomHex32 } from '../support/random.ts';
 import { doorImage, seccompProfile } from '../support/transcode.ts';
 import { cost } from './sandbox/cost.ts';
@@ -45,16 +47,20 @@ try {
   const costs = await cost(containers, spec, option('pairs', 20), ROUNDS);
   const starts: number[] = [];
   for (let count = option('starts', 30); count > 0; count--) starts.push(await firstOutput(containers, spec));
+  const probes = await proofStage();
+  const proof = await probes.prove().finally(probes.close);
   const orphans = await orphansAfter(option('kills', 5), containers, device, spec);
   const figures = {
     violations: violations.length,
+    probesTried: proof.tried,
+    probesEscaped: proof.escaped,
     orphansAfterKill: orphans.running,
     overheadPct: hundredths(costs.wallPct),
     createToFirstOutputP50Ms: rounded(percentile(starts, 50)),
-    raw: { violations, costs, starts: spread(starts), orphans },
+    raw: { violations, costs, starts: spread(starts), orphans, probesMissing: proof.missing },
   };
   process.stdout.write(`${JSON.stringify(figures)}\n`);
-  if (violations.length > 0 || orphans.running > 0) process.exitCode = 1;
+  if (violations.length > 0 || orphans.running > 0 || !holds(proof)) process.exitCode = 1;
 } finally {
   for (const container of await containers.list(device)) await containers.remove(container.id);
   containers.close();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type DoctorFacts, diagnose, type Finding } from '../../../core/doctor.ts';
 import type { EngineFacts } from '../../../core/engine-gates.ts';
+import type { GpuReading } from '../../../core/signals.ts';
 import { textIn } from '../../../core/text/index.ts';
 
 const GIB = 1024 ** 3;
@@ -14,8 +15,12 @@ const WELL: DoctorFacts = {
   ...{ engine: { kind: 'ready', version: '27.1' }, facts: ENGINE, place: '/var/run/docker.sock' },
   gvisor: { choice: 'prefer', inUse: true },
   ...{ freeDiskBytes: 100 * GIB, neededDiskBytes: 2 * GIB },
-  ...{ coordinator: { kind: 'connected', since: 0 }, skewMs: 12 },
+  ...{ coordinator: { kind: 'connected', since: 0 }, skewMs: 12, gpus: [], catalogue: [] },
   images: { listed: 2, present: 2 },
+};
+const GPU: GpuReading = {
+  ...{ id: 'GPU-1', name: 'GeForce', place: { vendor: 'nvidia', render: null, compute: null } },
+  ...{ busyByOthersPercent: 0, memoryBytes: 8 * GIB, memoryByOthersBytes: 0, temperatureC: 40 },
 };
 const WINDOWS: DoctorFacts = {
   ...WELL,
@@ -62,6 +67,20 @@ const CASES: readonly (readonly [string, DoctorFacts, Partial<Finding>])[] = [
   ],
   ['no gVisor', { ...WELL, gvisor: { choice: 'prefer', inUse: false } }, { kind: 'gvisor-not-offered', state: 'hint' }],
   ['gVisor declined', { ...WELL, gvisor: { choice: 'never', inUse: false } }, { kind: 'gvisor-off', state: 'fine' }],
+  [
+    'a GPU that the engine cannot give',
+    {
+      ...WELL,
+      engine: { kind: 'ready', version: '27.1', gpus: { runtime: false, cdi: false, devices: null, machine: false } },
+      gpus: [GPU],
+    },
+    { kind: 'gpu-refused', name: 'GeForce', state: 'hint' },
+  ],
+  [
+    'a catalogue that has ended',
+    { ...WELL, catalogue: [{ kind: 'catalogue-untrusted', why: { kind: 'expired', since: 0 } }] },
+    { kind: 'catalogue-faulty', state: 'bad' },
+  ],
   ['too little disk', { ...WELL, freeDiskBytes: GIB }, { kind: 'disk-low', state: 'bad' }],
   ['a disk that is not known', { ...WELL, freeDiskBytes: 'unknown' }, { check: 'disk', kind: 'not-known' }],
   ['a wrong clock', { ...WELL, skewMs: -3_600_000 }, { kind: 'clock-wrong', state: 'hint' }],
