@@ -89,7 +89,7 @@ static void host_mounts(const char *id)
 static void environment(const char *id)
 {
 	/* What core/sandbox.ts sets, and the name that the engine adds. What it blanks holds nothing. */
-	static const char *const USUAL[] = { "PATH=", "HOME=", "HOSTNAME=", NULL };
+	static const char *const USUAL[] = { "PATH=", "HOME=", "HOSTNAME=", "NVIDIA_VISIBLE_DEVICES=void", NULL };
 	int found = 0;
 	for (char **each = environ; *each != NULL; each++) {
 		bool usual = (*each)[strlen(*each) - 1] == '=';
