@@ -52,6 +52,13 @@ const NONE: Egress = {
 export const workShare = ({ network }: Pick<CatalogueEntry, 'network'>, share: Share): Share =>
   network === 'none' ? share : besideGateway(share).work;
 
+/** What a launch needs on the engine: the work's own image, the supervisor's, and the gateway's where it has one. */
+export const imagesOf = (
+  { image, network }: Pick<CatalogueEntry, 'image' | 'network'>,
+  launch: Launch,
+): readonly string[] =>
+  [image, launch.door, network === 'none' ? '' : (launch.gateway ?? '')].filter((each) => each !== '');
+
 type EgressOptions = {
   readonly ports: Pick<Ports, 'clock' | 'log' | 'containers' | 'seccompProfile'> & {
     readonly traffic: Pick<Traffic, 'add' | 'least'>;
@@ -75,8 +82,6 @@ export async function openEgress(options: EgressOptions): Promise<Egress> {
   if (image === '') fail('REFUSED', 'this work needs the internet, and the catalogue has no gateway');
   if (launch.runtime === 'runsc')
     fail('REFUSED', 'this work needs the internet, and its gateway cannot be reached under gVisor');
-  if (!(await options.ports.containers.hasImage(image)))
-    fail('REFUSED', 'this work needs the internet, and the engine does not hold the image of the gateway');
   return gateway(options, entry.network, image);
 }
 

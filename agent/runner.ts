@@ -8,7 +8,7 @@ import type { RunningJob, RunPhase } from '../core/snapshot.ts';
 import type { Struct } from '../core/typed-data.ts';
 import type { Lease } from '../core/wire.ts';
 import { type Checkpoints, checkpointsIn, forsake, noCheckpoints, openCheckpoints } from './checkpoints.ts';
-import { type Egress, withEgress, workShare } from './egress.ts';
+import { type Egress, imagesOf, withEgress, workShare } from './egress.ts';
 import type { Launch } from './engine-watch.ts';
 import { type GpuJob, gpuNotGiven, proveGpu, type Task } from './gpu-choice.ts';
 import { type Ending, endingOf, failed, judge } from './job-ending.ts';
@@ -164,8 +164,9 @@ export function startRunner(options: RunnerOptions): Runner {
     if (!(await holds(input, { sha256: lease.inputHash, bytes: lease.inputBytes }))) {
       await persist((link) => link.download(lease.inputHash, lease.inputBytes, input, lease.lane));
     }
-    if (!(await containers.hasImage(entry.image))) {
-      return { kind: 'declined', reason: 'image-missing', detail: `the engine does not hold ${entry.image}` };
+    for (const image of imagesOf(entry, options.launch)) {
+      if (await containers.hasImage(image)) continue;
+      return { kind: 'declined', reason: 'image-missing', detail: `the engine does not hold ${image}` };
     }
     while (!allowed && !released) await pause(null);
     if (released) return { kind: 'released' };

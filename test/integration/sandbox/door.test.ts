@@ -133,6 +133,6 @@ describe('its volume', () => {
 
 test('without an image of it nothing runs, and it is said why', async () => {
   const image = `sha256:${'0'.repeat(64)}`;
-  expect(failureOf(await stage.run({ script: DONE, door: image }))).toContain('the door cannot be made');
+  expect(failureOf(await stage.run({ script: DONE, door: image }))).toContain('the engine does not hold');
   expect(failureOf(await stage.run({ script: DONE, door: '' }))).toContain('the catalogue has no door');
 }, 30_000);
