@@ -172,7 +172,12 @@ async function gateway(options: EgressOptions, need: EgressNeed, image: string):
 
 /** The same around a piece of work: it begins when the gateway listens, and whatever its end, nothing is left. */
 export async function withEgress<T>(options: EgressOptions, work: (egress: Egress) => Promise<T>): Promise<T> {
-  const egress = await openEgress(options);
+  const egress = await openEgress(options).catch((error: unknown) => {
+    const failure = asFailure(error);
+    // It is this machine that cannot, and not the work that failed.
+    if (failure.code === 'REFUSED' || failure.code === 'TIMEOUT') fail('CONFLICT', failure.message, {}, failure);
+    throw failure;
+  });
   try {
     return await work(egress);
   } finally {

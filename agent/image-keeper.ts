@@ -17,7 +17,7 @@ import type { Sensed, Signals } from '../core/signals.ts';
 import type { PullProgress } from './image-ports.ts';
 import { nameOf } from './image-ports.ts';
 import { createImageShelf } from './image-shelf.ts';
-import type { Ports } from './ports.ts';
+import type { Ports, Traffic } from './ports.ts';
 
 /** A registry that refuses does not change its mind within seconds. */
 const REFUSED_AGAIN_MS = 3_600_000;
@@ -34,7 +34,7 @@ const STEP_PERCENT = 5;
 export type ImageKeeper = {
   /** Asks the engine which are there. Throws ENGINE_AWAY. True: all of them. */
   readonly look: () => Promise<boolean>;
-  /** The catalogue names it, and it is not here: what needs it cannot run yet. */
+  /** The catalogue names it, and it, or what its sandbox needs, is not here: what needs it cannot run yet. */
   readonly lacks: (image: string) => boolean;
   /** Lanes for which there is work whose images are here, or can be fetched. */
   readonly offered: () => PerLane<boolean>;
@@ -52,6 +52,7 @@ export type ImageKeeper = {
 
 type KeeperOptions = {
   readonly ports: Pick<Ports, 'clock' | 'log' | 'random' | 'containers' | 'images' | 'imageRecord'> & {
+    readonly traffic: Pick<Traffic, 'add'>;
     readonly settings: Pick<Ports['settings'], 'current'>;
   };
   readonly catalogue: () => Catalogue;
@@ -77,7 +78,7 @@ type Trouble = {
 const NEVER = perLane(() => false);
 
 export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: KeeperOptions): ImageKeeper {
-  const { clock, log, random, containers, images, settings } = ports;
+  const { clock, log, random, containers, images, settings, traffic } = ports;
   let present: ReadonlySet<string> = new Set();
   const sizes = new Map<string, number>();
   /** By the name of what was to be fetched and the content it was to be: another catalogue begins anew. */
@@ -117,6 +118,9 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
   async function look(): Promise<boolean> {
     await shelf.load();
     const all = [...new Set(catalogue().entries.map(({ image }) => image))];
+    const awaited = new Set(
+      wantedImages(catalogue(), shares).flatMap(({ image, pull }) => (pull === null ? [image] : [])),
+    );
     const states = await Promise.all(all.map(async (image) => [image, await state(image)] as const));
     present = new Set(states.flatMap(([image, is]) => (is === 'present' ? [image] : [])));
     faulty = new Map(states.flatMap(([image, is]) => (typeof is === 'string' ? [] : [[image, is.fault] as const])));
@@ -127,7 +131,8 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
       if (shelf.has(image)) shelf.sized(image, found.bytes);
     }
     changed();
-    return present.size === all.length && all.length > 0;
+    // What is fetched by us we see come.
+    return all.length > 0 && [...awaited].every((image) => present.has(image));
   }
 
   const ready = (entry: CatalogueEntry): boolean =>
@@ -220,6 +225,7 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
 
   function heard(mine: Fetch, progress: PullProgress): void {
     const before = step(mine);
+    traffic.add(mine.entry.lane, 'in', progress.downloadedBytes - mine.progress.downloadedBytes);
     mine.progress = progress;
     changed();
     if (step(mine) !== before) wake();
@@ -253,7 +259,11 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
 
   return {
     look,
-    lacks: (image) => !present.has(image) && catalogue().entries.some((entry) => entry.image === image),
+    lacks(image) {
+      const entry = catalogue().entries.find((one) => one.image === image);
+      if (entry === undefined) return false;
+      return entry.purpose === 'work' ? !ready(entry) : !present.has(image);
+    },
     offered: () => perLane((lane) => workIn(catalogue()).some((entry) => entry.lane === lane && possible(entry))),
     fetching: () =>
       perLane((lane) => {
@@ -277,10 +287,13 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
       current?.over.abort();
     },
     async tidy() {
+      // Without a catalogue in force nothing is known to be needless.
+      if (catalogue().entries.length === 0) return;
       await shelf.load();
       const went = await shelf.tidy({
         named: new Set(catalogue().entries.map(({ image }) => image)),
         wanted: new Set(wantedImages(catalogue(), shares).map(({ image }) => image)),
+        serving: new Set(catalogue().entries.flatMap(({ image, purpose }) => (purpose === 'work' ? [] : [image]))),
         budgetBytes: budget(),
       });
       if (went.length === 0) return;

@@ -47,5 +47,6 @@ export function judge(
 export function endingOf(error: Failure): Ending {
   // The engine, the network or the disk failed, not the job.
   const others = ['CANCELLED', 'ENGINE_AWAY', 'DISK_FULL', 'COORDINATOR_AWAY'];
+  if (error.code === 'CONFLICT') return given(error.message);
   return others.includes(error.code) ? { kind: 'released' } : failed(error.message);
 }

@@ -192,7 +192,13 @@ async function ends(
   tried: string,
   end: () => unknown,
 ): Promise<void> {
-  for await (const text of run.stderr) if (readLine(text, suite) === 'ready') break;
+  let ready = false;
+  for await (const text of run.stderr) {
+    ready = readLine(text, suite) === 'ready';
+    if (ready) break;
+  }
+  // One that never began proves nothing: it counts as missing.
+  if (!ready) return;
   const from = clock.now();
   let cancel = (): void => undefined;
   const late = new Promise<'late'>((resolve) => {

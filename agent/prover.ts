@@ -1,7 +1,7 @@
 import type { Catalogue, CatalogueEntry } from '../core/catalogue.ts';
 import { asFailure, fail } from '../core/errors.ts';
 import type { Address, Hex32 } from '../core/primitives.ts';
-import type { Proof, ProofView } from '../core/proof.ts';
+import { holds, type Proof, type ProofView } from '../core/proof.ts';
 import type { ObservedContainer } from '../core/reconcile.ts';
 import type { Share } from '../core/sandbox.ts';
 import type { EngineWatch } from './engine-watch.ts';
@@ -45,6 +45,8 @@ export function createProver(options: ProverOptions): Prover {
   let last: Proof | null = null;
   let running: ProofView['running'] = null;
   let closed = false;
+  /** Something got out, and no proof has held since. */
+  let leaking = false;
 
   async function run(startedAt: number): Promise<Proof> {
     const engine = options.engine.state();
@@ -57,6 +59,7 @@ export function createProver(options: ProverOptions): Prover {
       const tried = results.filter(({ outcome }) => outcome !== 'unavailable').length;
       const escaped = results.filter(({ outcome }) => outcome === 'escaped').length;
       running = { startedAt, suite, tried, escaped };
+      leaking ||= escaped > 0;
       changed();
     });
   }
@@ -68,9 +71,12 @@ export function createProver(options: ProverOptions): Prover {
       running = { startedAt, suite: 'reach', tried: 0, escaped: 0 };
       changed();
       try {
-        last = await run(startedAt);
-        if (last.escaped > 0) ports.log('error', 'sandbox-leaks', { escaped: last.escaped });
-        const found = last;
+        const found = await run(startedAt);
+        leaking = found.escaped > 0 || (leaking && !holds(found));
+        if (found.escaped > 0) ports.log('error', 'sandbox-leaks', { escaped: found.escaped });
+        // One that came to no end says nothing against what got out before: that stays on record.
+        if (leaking && found.escaped === 0) return found;
+        last = found;
         await ports.proofs.save(found).catch((error: unknown) => {
           // What was found is in force all the same.
           ports.log('warn', 'proof-not-kept', { detail: asFailure(error).message });
@@ -95,13 +101,14 @@ export function createProver(options: ProverOptions): Prover {
               missing: last.missing.length,
             },
     }),
-    leaks: () => (last?.escaped ?? 0) > 0,
+    leaks: () => leaking,
     others: (containers) => containers.filter(({ leaseId }) => !leases.has(leaseId)),
     close() {
       closed = true;
     },
     async open() {
       last = await ports.proofs.load();
+      leaking = (last?.escaped ?? 0) > 0;
       changed();
     },
   };

@@ -181,8 +181,7 @@ export function startRunner(options: RunnerOptions): Runner {
     enter('uploading');
     await persist((link) => link.upload(outcome.sha256, output, lease.lane));
     const value: Struct<'Result'> = {
-      leaseId: lease.leaseId,
-      device: options.key.address,
+      ...{ leaseId: lease.leaseId, device: options.key.address },
       ...{ outputHash: outcome.sha256, outputBytes: outcome.bytes },
       startedAt,
       finishedAt: clock.now(),
@@ -209,6 +208,8 @@ export function startRunner(options: RunnerOptions): Runner {
 
   async function runContainer(folder: string, task: Task, way: Egress): Promise<Output | Ending> {
     const { params, inputBytes, output, checking } = task;
+    while (!allowed && !released) await pause(null);
+    if (released) return { kind: 'released' };
     stopwatch = createStopwatch(clock, task.seconds * 1000, () => {
       timedOut = true;
       void removeContainer();
@@ -305,8 +306,7 @@ export function startRunner(options: RunnerOptions): Runner {
         ...{ leaseId: lease.leaseId, lane: lease.lane, price: lease.price },
         ...{ workload: entry.id, version: entry.version, image: entry.image },
         ...{ phase, startedAt, progress },
-        cpuCores: coresOf(limits),
-        memoryBytes: limits.Memory,
+        ...{ cpuCores: coresOf(limits), memoryBytes: limits.Memory },
       };
     },
     allow(may) {

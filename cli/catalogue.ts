@@ -3,8 +3,19 @@ import { verifyEd25519 } from '../agent/adapters/ed25519.ts';
 import type { Catalogue } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import type { UnixMs } from '../core/primitives.ts';
-import { type CatalogueRefusal, ENGINE_PLATFORMS, readRelease, resolveRelease, untimely } from '../core/release.ts';
+import {
+  type CatalogueRefusal,
+  ENGINE_PLATFORMS,
+  type EnginePlatform,
+  readRelease,
+  resolveRelease,
+  untimely,
+} from '../core/release.ts';
 import { textIn } from '../core/text/index.ts';
+
+/** Images for processors like this one come first. */
+const platforms: readonly EnginePlatform[] =
+  process.arch === 'arm64' ? [...ENGINE_PLATFORMS].reverse() : ENGINE_PLATFORMS;
 
 /** A catalogue that enough release keys have signed, and that is of this time. */
 export type SignedCatalogue = {
@@ -33,7 +44,7 @@ export async function loadCatalogue(
   const late = untimely(verdict.release, now);
   if (late !== null) return refuse(path, late);
   const { expiresAt } = verdict.release;
-  return { catalogue: resolveRelease(verdict.release, ENGINE_PLATFORMS), envelope, expiresAt: expiresAt * 1000 };
+  return { catalogue: resolveRelease(verdict.release, platforms), envelope, expiresAt: expiresAt * 1000 };
 }
 
 /** What a coordinator is told of it. */

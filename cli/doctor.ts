@@ -3,14 +3,24 @@ import { coordinatorDirectory, UNCOUNTED } from '../agent/adapters/coordinator.t
 import { machineFacts } from '../agent/adapters/machine-facts.ts';
 import { systemSensors } from '../agent/adapters/sensors.ts';
 import { examine } from '../agent/doctor.ts';
+import { EMPTY_CATALOGUE } from '../core/catalogue.ts';
 import type { Diagnosed } from '../core/doctor.ts';
-import { asFailure } from '../core/errors.ts';
+import { asFailure, Failure } from '../core/errors.ts';
+import { EXPIRES_SOON_MS } from '../core/release.ts';
 import type { CoordinatorState } from '../core/signals.ts';
+import type { Problem } from '../core/snapshot.ts';
 import type { Text } from '../core/text/en.ts';
+import type { SignedCatalogue } from './catalogue.ts';
 import { type Here, onThisMachine } from './machine.ts';
 
 /** Looks at what sharing needs on this machine, without an agent. Throws SETTINGS_BROKEN. */
-export function examineHere(here: Here): Promise<Diagnosed> {
+export function examineHere(at: Omit<Here, 'catalogue'>, listed: SignedCatalogue | Failure): Promise<Diagnosed> {
+  const trusted = !(listed instanceof Failure);
+  const here: Here = { ...at, catalogue: trusted ? listed.catalogue : EMPTY_CATALOGUE };
+  const problem: Problem = trusted
+    ? { kind: 'catalogue-expiring', at: listed.expiresAt }
+    : { kind: 'catalogue-untrusted', why: { kind: 'malformed', detail: listed.message } };
+  const lasting = trusted && listed.expiresAt - systemClock.now() > EXPIRES_SOON_MS;
   return onThisMachine(here, async ({ containers, engine, settings }) => {
     let coordinator: CoordinatorState = { kind: 'connecting' };
     let skewMs: number | null = null;
@@ -36,7 +46,7 @@ export function examineHere(here: Here): Promise<Diagnosed> {
       ...{
         engine,
         catalogue: () => here.catalogue,
-        catalogueProblems: () => [],
+        catalogueProblems: () => (lasting ? [] : [problem]),
         coordinator: () => coordinator,
         skewMs: () => skewMs,
       },

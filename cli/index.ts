@@ -226,22 +226,21 @@ program
   .addOption(logOption())
   .action(async (options) => {
     const text = textIn(languageOf('system', Intl.DateTimeFormat().resolvedOptions().locale));
-    const here = {
-      dataDir: options.data,
-      catalogue: (await signedCatalogue(options)).catalogue,
-      log: stderrLog(options.log),
-    };
+    const at = { dataDir: options.data, log: stderrLog(options.log) };
     const tell = (found: unknown, lines: readonly string[]): void => {
       if (options.json) answer(found);
       else for (const line of lines) process.stdout.write(`${plainText(line)}\n`);
     };
     if (options.prove) {
+      const here = { ...at, catalogue: (await signedCatalogue(options)).catalogue };
       const found = await proveHere(here, (suite) => say(`${text.window.proof.suites[suite]} …`));
       tell(found, proofLines(found, text));
       if (!holds(found)) process.exitCode = 1;
       return;
     }
-    const found = await examineHere(here);
+    // A list that cannot be trusted is a finding like any other.
+    const listed = await signedCatalogue(options).catch(asFailure);
+    const found = await examineHere(at, listed);
     tell(found, doctorLines(found, text));
     if (found.findings.some(({ state }) => state === 'bad')) process.exitCode = 1;
   });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { systemClock } from '../agent/adapters/clock.ts';
+import { UNCOUNTED } from '../agent/adapters/coordinator.ts';
 import { dockerContainers } from '../agent/adapters/docker.ts';
 import { connect } from '../agent/adapters/docker-connection.ts';
 import { dockerImages } from '../agent/adapters/docker-images.ts';
@@ -50,7 +51,13 @@ export async function onThisMachine<T>(
     const common = { catalogue: () => catalogue, wake: () => undefined };
     // It looks and fetches nothing: that is the agent's.
     const images = createImageKeeper({
-      ports: { ...shared, random: systemRandom, images: dockerImages({ log, docker }), imageRecord: NOTHING },
+      ports: {
+        ...shared,
+        random: systemRandom,
+        images: dockerImages({ log, docker }),
+        traffic: UNCOUNTED,
+        imageRecord: NOTHING,
+      },
       ...{ ...common, inUse: () => [], changed: () => undefined },
     });
     const engine = createEngineWatch({ ports: shared, ...{ ...common, images, device: DOCTOR } });

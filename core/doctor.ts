@@ -72,6 +72,7 @@ export type Diagnosis =
   | { readonly kind: 'gvisor-in-use' }
   | { readonly kind: 'gvisor-off' }
   | { readonly kind: 'gvisor-not-offered' }
+  | { readonly kind: 'gvisor-not-working' }
   | { readonly kind: 'gpu-none' }
   | { readonly kind: 'gpu-served'; readonly makers: string }
   | { readonly kind: 'gpu-refused'; readonly name: string; readonly why: GpuRefusal }
@@ -136,7 +137,8 @@ function wslOf({ machine: { wsl } }: DoctorFacts): Verdict | null {
 function gvisorOf({ gvisor: { choice, inUse }, facts }: DoctorFacts): Verdict | null {
   if (facts === null) return null;
   if (inUse) return ['fine', { kind: 'gvisor-in-use' }];
-  return choice === 'never' ? ['fine', { kind: 'gvisor-off' }] : ['hint', { kind: 'gvisor-not-offered' }];
+  if (choice === 'never') return ['fine', { kind: 'gvisor-off' }];
+  return ['hint', { kind: facts.runtimes.includes('runsc') ? 'gvisor-not-working' : 'gvisor-not-offered' }];
 }
 
 function gpuOf({ machine: { gpus, platform }, facts, engine, gpus: sensed }: DoctorFacts): Verdict {

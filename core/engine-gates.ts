@@ -91,5 +91,7 @@ export type Gvisor = { readonly offered: boolean; readonly works: boolean | null
 /** The runtime for work, or why there is none that the owner would have. */
 export function runtimeFor(choice: GvisorChoice, { offered, works }: Gvisor): 'engine' | 'runsc' | Unfitness {
   if (choice !== 'never' && offered && works === true) return 'runsc';
+  // Not tried yet, for want of an image to try it with: whoever wants it or nothing gets it, whatever comes of that.
+  if (choice === 'require' && offered && works === null) return 'runsc';
   return choice === 'require' ? { kind: 'no-gvisor', broken: offered && works === false } : 'engine';
 }

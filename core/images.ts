@@ -58,8 +58,11 @@ export function wantedImages(list: Catalogue, shared: (lane: Lane) => boolean): 
   const all = workIn(list)
     .filter(({ lane }) => shared(lane))
     .flatMap((entry) => imagesFor(entry, list));
-  const once = new Map([...all].map((entry) => [entry.image, entry]));
-  return [...once.values()].sort((a, b) => Number(a.purpose === 'work') - Number(b.purpose === 'work'));
+  // Nothing waits for the probe: it comes when all that does is here.
+  const probes = all.length === 0 ? [] : list.entries.filter(({ purpose }) => purpose === 'probe');
+  const once = new Map([...all, ...probes].map((entry) => [entry.image, entry]));
+  const turn = ({ purpose }: CatalogueEntry): number => (purpose === 'probe' ? 2 : purpose === 'work' ? 1 : 0);
+  return [...once.values()].sort((a, b) => turn(a) - turn(b));
 }
 
 type Room = {
@@ -96,11 +99,14 @@ export function imagesToRemove<T extends Kept>(
   {
     named,
     wanted,
+    serving = new Set(),
     busy,
     budgetBytes,
   }: {
     readonly named: ReadonlySet<string>;
     readonly wanted: ReadonlySet<string>;
+    /** The sandbox's own: small, and every lane waits for them. */
+    readonly serving?: ReadonlySet<string>;
     readonly busy: ReadonlySet<string>;
     readonly budgetBytes: number;
   },
@@ -108,9 +114,8 @@ export function imagesToRemove<T extends Kept>(
   const gone = kept.filter(({ image }) => !named.has(image) && !busy.has(image));
   const rest = kept.filter((one) => !gone.includes(one));
   let over = rest.reduce((sum, { bytes }) => sum + bytes, 0) - budgetBytes;
-  const order = rest
-    .filter(({ image }) => !busy.has(image))
-    .sort((a, b) => Number(wanted.has(a.image)) - Number(wanted.has(b.image)) || a.usedAt - b.usedAt);
+  const worth = ({ image }: T): number => (serving.has(image) ? 2 : Number(wanted.has(image)));
+  const order = rest.filter(({ image }) => !busy.has(image)).sort((a, b) => worth(a) - worth(b) || a.usedAt - b.usedAt);
   const surplus: T[] = [];
   for (const one of order) {
     if (over <= 0) break;

@@ -5,6 +5,8 @@
 const UNIX = 1;
 const INET = [2, 10] as const;
 const STREAM = 1;
+/** The family's own stream, and by its name: TCP. Others load modules of the kernel that nobody else uses, such as SCTP. */
+const TCP = [0, 6] as const;
 /** What of a socket's type is its kind; the rest are flags. */
 const KIND = 0xf;
 
@@ -31,7 +33,12 @@ const CALLS = [
  */
 export function withSockets(profile: string, whose: 'work' | 'gateway'): string {
   const { syscalls = [], ...rest }: { readonly syscalls?: readonly unknown[] } = JSON.parse(profile);
-  const kinds = [[family(UNIX)], ...INET.map((each) => [family(each), ...(whose === 'work' ? [streams] : [])])];
+  const inet = INET.flatMap((each) =>
+    whose === 'gateway'
+      ? [[family(each)]]
+      : TCP.map((protocol) => [family(each), streams, { ...family(protocol), index: 2 }]),
+  );
+  const kinds = [[family(UNIX)], ...inet];
   const allowed = [
     { names: CALLS, action: 'SCMP_ACT_ALLOW' },
     ...kinds.map((args) => ({ names: ['socket'], action: 'SCMP_ACT_ALLOW', args })),

@@ -33,9 +33,11 @@ export function engineCheck(
     readonly socketPath?: string;
     readonly allowRemote?: () => boolean;
     readonly surroundings?: () => Surroundings;
+    /** Work runs on the engine in use: what is said next must not reach another. */
+    readonly occupied?: () => boolean;
   },
 ): EngineCheck {
-  const { socketPath, allowRemote = () => false, surroundings = thisMachine } = options;
+  const { socketPath, allowRemote = () => false, surroundings = thisMachine, occupied = () => false } = options;
   let facts: EngineFacts | null = null;
   let used: EnginePlace | null = null;
 
@@ -66,12 +68,12 @@ export function engineCheck(
     async check() {
       const failures: EngineState[] = [];
       // The one in use first: another that comes up beside it takes no work away from it.
-      for (const place of used === null ? places() : [used, ...places()]) {
+      for (const place of used === null ? places() : occupied() ? [used] : [used, ...places()]) {
         const state = await ask(place);
         if (state.kind === 'ready' || state.kind === 'unfit') return state;
         failures.push(state);
       }
-      used = null;
+      if (!occupied()) used = null;
       return (
         failures.find(({ kind }) => kind === 'forbidden') ?? failures[0] ?? { kind: 'absent', detail: 'no engine' }
       );

@@ -51,7 +51,9 @@ export function dockerContainers(options: {
 }): Containers {
   const { log, answerMs = ANSWER_TIMEOUT_MS, watchMs = WATCH_MS } = options;
   const docker = options.docker ?? connect();
-  const engine = engineCheck(docker, options);
+  /** Containers whose door is open here. */
+  let doors = 0;
+  const engine = engineCheck(docker, { ...options, occupied: () => doors > 0 });
   const closers = new Set<() => void>();
   /** Containers under gVisor that were started here. */
   const gvisored = new Set<string>();
@@ -101,11 +103,13 @@ export function dockerContainers(options: {
         opened.destroy();
       };
       closers.add(shut);
+      doors += 1;
       if (spec.HostConfig.Runtime === 'runsc') gvisored.add(container.id);
       meter.begins(container.id, (spec.Labels[LABEL.device] ?? '0x') as Address);
       const window = hasDoor(spec) ? inputWindow() : null;
       const exited = ended(container, opened).finally(() => {
         closers.delete(shut);
+        doors -= 1;
         window?.close();
         gvisored.delete(container.id);
         meter.ended(container.id);

@@ -86,6 +86,8 @@ export function enginePlaces(surroundings: Surroundings): readonly EnginePlace[]
   if (typeof named === 'string' && named !== '' && named !== 'default') {
     const place = placeOfContext(named, folder, read);
     if (place !== null) return [place];
+    // Named for this very program, and not there: another engine would not be what was meant. A setting left over from a desktop that is gone is.
+    if (env['DOCKER_CONTEXT']) return [{ kind: 'local', path: `(context ${named})` }];
   }
   return usual(surroundings).map((path) => ({ kind: 'local', path }));
 }

@@ -80,6 +80,12 @@ function advice(found: Finding): Advice {
         fix: 'Optional: install gVisor (gvisor.dev) and add the runtime “runsc” to Docker for a second wall.',
         command: null,
       };
+    case 'gvisor-not-working':
+      return {
+        says: 'Offered, but nothing has run under it yet. Containers isolate work',
+        fix: 'It is tried as soon as the programs for work are here. If it stays so, see the log of Docker.',
+        command: null,
+      };
     case 'gpu-none':
       return says('No graphics card was found');
     case 'gpu-served':

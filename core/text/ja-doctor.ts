@@ -89,6 +89,12 @@ function advice(found: Finding): Advice {
         fix: '任意：gVisor（gvisor.dev）を入れてDockerにランタイム「runsc」を加えると、壁がもう一枚増えます。',
         command: null,
       };
+    case 'gvisor-not-working':
+      return {
+        says: 'ありますが、まだ何も動いていません。作業はコンテナで隔離されます',
+        fix: '作業用のプログラムがそろい次第試します。変わらない場合はDockerのログを確認してください。',
+        command: null,
+      };
     case 'gpu-none':
       return says('グラフィックカードは見つかりません');
     case 'gpu-served':

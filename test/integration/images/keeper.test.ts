@@ -9,6 +9,7 @@ import { perLane } from '../../../core/primitives.ts';
 import { engine } from '../../e2e/support/engine.ts';
 import { FakeImageRecord } from '../../fakes/images.ts';
 import { FakeSettings } from '../../fakes/small.ts';
+import { trafficOf } from '../../fakes/traffic.ts';
 import { ENTRY } from '../../fakes/world.ts';
 import { type Registry, type Served, startRegistry } from '../../support/registry.ts';
 import { until } from '../../support/wait.ts';
@@ -43,6 +44,7 @@ function keeperOf(list: readonly Served[]) {
       ...{ clock: systemClock, log, random: systemRandom, containers, imageRecord },
       images: dockerImages({ log, credentials: async () => null }),
       settings: new FakeSettings(),
+      traffic: trafficOf(),
     },
     catalogue: () => ({
       ...{ version: 1, minimums: [] },

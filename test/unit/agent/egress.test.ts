@@ -59,7 +59,7 @@ test.each<[string, () => void, string]>([
     const agent = await world.ready();
     world.issue();
     await world.until(() => world.network.declines.length > 0, 'declined', 60_000);
-    expect(world.network.declines).toMatchObject([{ reason: 'failed', detail: expect.stringContaining(reason) }]);
+    expect(world.network.declines).toMatchObject([{ reason: 'stopped', detail: expect.stringContaining(reason) }]);
     expect([world.containers.jobs(), world.containers.gateways(), [...world.containers.egress.names]]).toEqual([
       [],
       [],

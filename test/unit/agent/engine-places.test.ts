@@ -37,8 +37,9 @@ describe('where the owner says, and nowhere else', () => {
       '/home/ann/.colima/docker.sock',
     ]);
   });
-  test('a context that is not there, a broken file, and "default" say nothing', () => {
-    for (const env of [{ DOCKER_CONTEXT: 'gone' }, { DOCKER_CONFIG: '/other' }, { DOCKER_CONTEXT: 'default' }]) {
+  test('a context that is named and not there is nowhere; a broken file and "default" say nothing', () => {
+    expect(paths({ ...ann, env: { DOCKER_CONTEXT: 'gone' } })).toEqual(['(context gone)']);
+    for (const env of [{ DOCKER_CONFIG: '/other' }, { DOCKER_CONTEXT: 'default' }]) {
       expect(paths({ ...ann, env })[0]).toBe('/var/run/docker.sock');
     }
   });

@@ -47,6 +47,17 @@ describe('it is refused, and says why', () => {
     containers.images.clear();
     await expect(prover.prove()).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
+  it('and what got out before holds on, when a later one comes to no end', async () => {
+    const { prover, containers, clock, proofs } = stage();
+    const leaked = proofWith([attempt('gateway', { outcome: 'escaped', detail: 'connected' })]);
+    proofs.kept = leaked;
+    await prover.open();
+    const ended = prover.prove().catch((error: unknown) => error);
+    await clock.until(() => containers.jobs().length === 1, 'it runs');
+    containers.become({ kind: 'absent', detail: 'gone' });
+    expect(await ended).toMatchObject({ code: 'ENGINE_AWAY' });
+    expect([prover.leaks(), proofs.kept]).toEqual([true, leaked]);
+  });
   it('while another one is under way; after it has failed the next may begin', async () => {
     const { prover, containers, clock } = stage();
     const first = prover.prove();

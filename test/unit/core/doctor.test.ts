@@ -66,6 +66,11 @@ const CASES: readonly (readonly [string, DoctorFacts, Partial<Finding>])[] = [
     { kind: 'gpu-served', makers: 'NVIDIA' },
   ],
   ['no gVisor', { ...WELL, gvisor: { choice: 'prefer', inUse: false } }, { kind: 'gvisor-not-offered', state: 'hint' }],
+  [
+    'gVisor that has run nothing',
+    { ...WELL, facts: { ...ENGINE, runtimes: ['runsc'] }, gvisor: { choice: 'prefer', inUse: false } },
+    { kind: 'gvisor-not-working', state: 'hint' },
+  ],
   ['gVisor declined', { ...WELL, gvisor: { choice: 'never', inUse: false } }, { kind: 'gvisor-off', state: 'fine' }],
   [
     'a GPU that the engine cannot give',

@@ -113,7 +113,7 @@ test.each<[GvisorChoice, boolean, boolean | null, unknown]>([
   ['never', true, true, 'engine'],
   ['require', true, true, 'runsc'],
   ['require', true, false, { kind: 'no-gvisor', broken: true }],
-  ['require', true, null, { kind: 'no-gvisor', broken: false }],
+  ['require', true, null, 'runsc'],
   ['require', false, null, { kind: 'no-gvisor', broken: false }],
 ])('gVisor: %s, offered %s, works %s', (choice, offered, works, runtime) => {
   expect(runtimeFor(choice, { offered, works })).toEqual(runtime);

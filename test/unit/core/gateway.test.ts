@@ -73,7 +73,7 @@ const socketsOf = (text: string): readonly (readonly (readonly [number, number])
     .filter(({ names }) => names.includes('socket'))
     .map(({ args = [] }) => args.map(({ index, value }) => [index, value] as const));
 
-test('only work with a gateway can make sockets, and of the network only streams', () => {
+test('only work with a gateway can make sockets, and of the network only TCP', () => {
   const filterOf = (egressVolume?: string): string => {
     const grants = egressVolume === undefined ? {} : { egressVolume };
     const { SecurityOpt } = containerSpec(ENTRY, share, labels, profile, grants).HostConfig;
@@ -83,6 +83,10 @@ test('only work with a gateway can make sockets, and of the network only streams
   expect(socketsOf(profile)).toEqual([]);
   expect(filterOf('way')).toBe(withSockets(profile, 'work'));
   const streams = [1, 0xf];
-  expect(socketsOf(filterOf('way'))).toEqual([[[0, 1]], [[0, 2], streams], [[0, 10], streams]]);
+  const tcp = [0, 6].map((protocol) => [2, protocol]);
+  expect(socketsOf(filterOf('way'))).toEqual([
+    [[0, 1]],
+    ...[2, 10].flatMap((family) => tcp.map((protocol) => [[0, family], streams, protocol])),
+  ]);
   expect(socketsOf(withSockets(profile, 'gateway'))).toEqual([[[0, 1]], [[0, 2]], [[0, 10]]]);
 });

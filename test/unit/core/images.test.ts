@@ -30,6 +30,11 @@ describe('what must be there', () => {
     expect(wantedImages(list, () => true).map(({ id }) => id)).toEqual(['door', 'gateway', 'plain', 'bridge', 'card']);
     expect(wantedImages(list, () => false)).toEqual([]);
   });
+  test('is the probe too, when all that work waits for is here', () => {
+    const probed = { ...list, entries: [entry('probe', { purpose: 'probe' }), ...list.entries] };
+    expect(wantedImages(probed, (lane) => lane === 'gpu').map(({ id }) => id)).toEqual(['door', 'card', 'probe']);
+    expect(wantedImages(probed, () => false)).toEqual([]);
+  });
 });
 
 describe('room', () => {
@@ -67,6 +72,10 @@ describe('what goes', () => {
     const three = [kept('a', 60, 3), kept('b', 60, 1), kept('c', 60, 2)];
     expect(names(imagesToRemove(three, need))).toBe('bc');
     expect(names(imagesToRemove(three, { ...need, wanted: new Set(['b', 'c']) }))).toBe('ab');
+  });
+  test('is what every lane waits for only when nothing else is left', () => {
+    const three = [kept('a', 60, 0), kept('b', 60, 1), kept('c', 60, 2)];
+    expect(names(imagesToRemove(three, { ...need, serving: new Set(['a']) }))).toBe('bc');
   });
   test('is never what work runs on', () => {
     const busy = new Set(['old', 'b']);
