@@ -101,29 +101,35 @@ test('the work cannot end, stop, read or replace it', async () => {
 describe('its volume', () => {
   const volume = async (): Promise<string> => `idlemesh-door-${(await doorImage()).slice(7, 23)}`;
 
-  test('that holds something else is made anew', async () => {
-    const name = await volume();
-    await engine('DELETE', `/volumes/${name}`);
-    // A volume that somebody else was quicker to fill: the shell's image has no /door, so it stays empty and is not ours.
-    await engine('POST', '/volumes/create', { Name: name });
-    const { status, text } = await engine('POST', '/containers/create', {
-      ...{ Image: 'debian:bookworm-slim', Entrypoint: ['/bin/sh', '-c', 'echo evil >/door/door'] },
-      HostConfig: { Mounts: [{ Type: 'volume', Source: name, Target: '/door' }], NetworkMode: 'none' },
-    });
-    expect([status, text]).toEqual([201, expect.anything()]);
-    const { Id: id } = JSON.parse(text) as { readonly Id: string };
-    await engine('POST', `/containers/${id}/start`);
-    await engine('POST', `/containers/${id}/wait`);
-    await engine('DELETE', `/containers/${id}`);
+  test.each(['removed', 'held by a container'])(
+    'that holds something else is made anew or left, once it is %s',
+    async (held) => {
+      const name = await volume();
+      await engine('DELETE', `/volumes/${name}`);
+      // A volume that somebody else was quicker to fill: the shell's image has no /door, so it stays empty and is not ours.
+      await engine('POST', '/volumes/create', { Name: name });
+      const { status, text } = await engine('POST', '/containers/create', {
+        ...{ Image: 'debian:bookworm-slim', Entrypoint: ['/bin/sh', '-c', 'echo evil >/door/door'] },
+        HostConfig: { Mounts: [{ Type: 'volume', Source: name, Target: '/door' }], NetworkMode: 'none' },
+      });
+      expect([status, text]).toEqual([201, expect.anything()]);
+      const { Id: id } = JSON.parse(text) as { readonly Id: string };
+      await engine('POST', `/containers/${id}/start`);
+      await engine('POST', `/containers/${id}/wait`);
+      if (held === 'removed') await engine('DELETE', `/containers/${id}`);
 
-    const fresh = await deedStage();
-    try {
-      const { ending } = await fresh.run({ script: DONE });
-      expect(ending.kind).toBe('finished');
-    } finally {
-      await fresh.close();
-    }
-  }, 60_000);
+      const fresh = await deedStage();
+      try {
+        const { ending } = await fresh.run({ script: DONE });
+        expect(ending.kind).toBe('finished');
+      } finally {
+        await fresh.close();
+        await engine('DELETE', `/containers/${id}`);
+        await engine('DELETE', `/volumes/${name}-1`);
+      }
+    },
+    60_000,
+  );
 
   test('that is gone is made again', async () => {
     await engine('DELETE', `/volumes/${await volume()}`);
