@@ -25,6 +25,7 @@ export async function examine(options: DoctorOptions): Promise<Diagnosed> {
   const { containers } = ports;
   const { settings } = ports.settings.current();
   await containers.check();
+  containers.knows(catalogue().entries);
   const images = [...new Set(catalogue().entries.map(({ image }) => image))];
   const [machine, free, gpus, present] = await Promise.all([
     ports.machineFacts(),

@@ -14,7 +14,7 @@ import {
 import { policyOf } from '../core/policy.ts';
 import { LANES, type Lane, type PerLane, perLane, type UnixMs } from '../core/primitives.ts';
 import type { Sensed, Signals } from '../core/signals.ts';
-import type { PullProgress } from './image-ports.ts';
+import type { HeldImage, PullProgress } from './image-ports.ts';
 import { nameOf } from './image-ports.ts';
 import { createImageShelf } from './image-shelf.ts';
 import type { Ports, Traffic } from './ports.ts';
@@ -32,7 +32,7 @@ const STEP_PERCENT = 5;
  *      └──────────┴────────► refused        until the catalogue names another
  */
 export type ImageKeeper = {
-  /** Asks the engine which are there. Throws ENGINE_AWAY. True: all of them. */
+  /** Asks the engine which are there. Throws ENGINE_AWAY. False: one is missing that can only come without us; ask again. */
   readonly look: () => Promise<boolean>;
   /** The catalogue names it, and it, or what its sandbox needs, is not here: what needs it cannot run yet. */
   readonly lacks: (image: string) => boolean;
@@ -115,9 +115,16 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
     }
   }
 
+  async function held(image: string): Promise<HeldImage | null> {
+    const pull = catalogue().entries.find((entry) => entry.image === image)?.pull ?? null;
+    return (await images.find(image)) ?? (pull === null ? null : images.find(pull.digest));
+  }
+
   async function look(): Promise<boolean> {
     await shelf.load();
-    const all = [...new Set(catalogue().entries.map(({ image }) => image))];
+    const { entries } = catalogue();
+    containers.knows(entries);
+    const all = [...new Set(entries.map(({ image }) => image))];
     const awaited = new Set(
       wantedImages(catalogue(), shares).flatMap(({ image, pull }) => (pull === null ? [image] : [])),
     );
@@ -125,7 +132,7 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
     present = new Set(states.flatMap(([image, is]) => (is === 'present' ? [image] : [])));
     faulty = new Map(states.flatMap(([image, is]) => (typeof is === 'string' ? [] : [[image, is.fault] as const])));
     for (const image of present) {
-      const found = sizes.has(image) ? null : await images.find(image);
+      const found = sizes.has(image) ? null : await held(image);
       if (found === null) continue;
       sizes.set(image, found.bytes);
       if (shelf.has(image)) shelf.sized(image, found.bytes);

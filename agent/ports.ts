@@ -1,3 +1,4 @@
+import type { CatalogueEntry } from '../core/catalogue.ts';
 import type { MachineFacts } from '../core/doctor.ts';
 import type { Keyring, Verify } from '../core/dsse.ts';
 import type { EngineFacts } from '../core/engine-gates.ts';
@@ -208,7 +209,9 @@ export type Containers = {
   readonly facts: () => EngineFacts | null;
   /** Where it listens; null: nowhere known. */
   readonly place: () => string | null;
-  /** True when the engine holds exactly this content id. Throws REFUSED for one that no launch can make safe (core/image-rules.ts). */
+  /** Tells how else the engine may call these images; before they are asked for. */
+  readonly knows: (images: readonly Pick<CatalogueEntry, 'image' | 'pull'>[]) => void;
+  /** True when the engine holds exactly this content. Throws REFUSED for one that no launch can make safe (core/image-rules.ts). */
   readonly hasImage: (image: string) => Promise<boolean>;
   /**
    * Prepares the supervisor that ends a launch of `image` with its agent. Throws ENGINE_AWAY, and REFUSED when the engine does

@@ -104,6 +104,7 @@ export function dockerImages(options: {
     }
     if (signal.aborted) fail('CANCELLED', 'the image is not fetched now');
     if (error !== null) throw pullFailure(error);
+    onProgress(meter.ended(source.bytes));
   }
 
   /** Which content the engine held before: what was there is not removed, whatever its name has become. */

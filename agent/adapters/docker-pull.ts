@@ -30,14 +30,18 @@ export function pullMeter(): {
   /** True: the line told of progress. */
   readonly heard: (value: unknown) => boolean;
   readonly progress: () => PullProgress;
+  /** Everything has come. containerd's image store tells the size of no layer that came quickly: then it is what the catalogue says. */
+  readonly ended: (listedBytes: number) => PullProgress;
 } {
   const layers = new Map<string, Layer>();
+  let shared = false;
   const sum = (pick: (layer: Layer) => number): number =>
     [...layers.values()].reduce((total, layer) => total + pick(layer), 0);
   return {
     heard(value) {
       const line = lineOf(value);
       if (line === null || typeof line.id !== 'string' || typeof line.status !== 'string') return false;
+      shared ||= line.status === 'Already exists';
       const was = layers.get(line.id) ?? { total: 0, downloaded: 0, unpacked: 0 };
       const total = Math.max(was.total, count(line.progressDetail?.total) ?? 0);
       const current = count(line.progressDetail?.current) ?? 0;
@@ -64,6 +68,12 @@ export function pullMeter(): {
       if (now === null) return false;
       layers.set(line.id, now);
       return true;
+    },
+    ended(listedBytes) {
+      const told = sum(({ downloaded }) => downloaded);
+      const unsized = [...layers.values()].some(({ total }) => total === 0);
+      const bytes = unsized && !shared ? Math.max(told, listedBytes) : told;
+      return { downloadedBytes: bytes, unpackedBytes: bytes };
     },
     progress: () => ({
       downloadedBytes: sum(({ downloaded }) => downloaded),

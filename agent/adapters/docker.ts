@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { Failure, fail } from '../../core/errors.ts';
 import type { GatewaySpec } from '../../core/gateway.ts';
-import { faultText, type ImageConfig, imageFaults } from '../../core/image-rules.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
 import { type ContainerSpec, hasDoor, LABEL } from '../../core/sandbox.ts';
@@ -15,6 +14,7 @@ import { dockerDoors } from './docker-door.ts';
 import { dockerEgress } from './docker-egress.ts';
 import { dockerLists } from './docker-lists.ts';
 import { cpuMeter } from './docker-meter.ts';
+import { imageNames } from './docker-names.ts';
 import { runtimeTrial } from './docker-runtime.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
 import { inputWindow } from './docker-window.ts';
@@ -58,6 +58,9 @@ export function dockerContainers(options: {
   /** Containers under gVisor that were started here. */
   const gvisored = new Set<string>();
   const lists = dockerLists(answerMs);
+  const names = imageNames(docker, answerMs);
+  const doorFor = dockerDoors(docker, answerMs);
+  const runs = runtimeTrial(docker);
   const answered = <T>(answer: Promise<T>): Promise<T> => within(answerMs, answer).catch(engineFailure);
 
   const meter = cpuMeter(async (id) => {
@@ -82,7 +85,8 @@ export function dockerContainers(options: {
   }
 
   async function run(spec: ContainerSpec | GatewaySpec): Promise<ContainerRun> {
-    const making = docker.createContainer(JSON.parse(JSON.stringify(spec)) as Docker.ContainerCreateOptions);
+    const body = JSON.parse(JSON.stringify({ ...spec, Image: names.of(spec.Image) })) as Docker.ContainerCreateOptions;
+    const making = docker.createContainer(body);
     const discard = (made: Docker.Container) => settled(() => made.remove({ force: true, v: true }), [404, 409]);
     const container = await answered(making).catch((error: unknown) => {
       // Made after all, when nobody waits for it any more.
@@ -219,19 +223,11 @@ export function dockerContainers(options: {
     place: engine.place,
     run,
     onEvent,
-    hasImage: async (image) => {
-      try {
-        const { Id, Config } = await within(answerMs, docker.getImage(image).inspect());
-        const faults = imageFaults(Config as ImageConfig);
-        if (faults.length > 0) fail('REFUSED', faults.map(faultText).join('; '));
-        return Id === image;
-      } catch (error) {
-        return statusOf(error) === 404 ? false : engineFailure(error);
-      }
-    },
-    door: dockerDoors(docker, answerMs),
+    knows: names.know,
+    hasImage: names.held,
+    door: (image, doorImage, device) => doorFor(names.of(image), names.of(doorImage), device),
     egress: dockerEgress(docker, answerMs),
-    runsUnder: runtimeTrial(docker),
+    runsUnder: (runtime, doorImage, device) => runs(runtime, names.of(doorImage), device),
     list: async (device) => {
       const filters = { label: [`${LABEL.device}=${device}`] };
       const asked = docker.listContainers({ all: true, filters });

@@ -122,16 +122,21 @@ const NEEDLESS = [
   'usr/share/locale',
 ];
 
-/** @param {Place} place */
-async function makeFromPackages(place) {
-  await ensurePackages(['debootstrap'], 'Making the base image', '');
+/** @returns {Promise<string | undefined>} the archive that this machine's own sources name */
+export async function debianMirror() {
   await refreshLists();
   const { out } = await run('apt-get', [
     'indextargets',
     '--format',
     '$(REPO_URI) $(RELEASE) $(COMPONENT) $(CREATED_BY)',
   ]);
-  const mirror = chooseMirror(out);
+  return chooseMirror(out);
+}
+
+/** @param {Place} place */
+async function makeFromPackages(place) {
+  await ensurePackages(['debootstrap'], 'Making the base image', '');
+  const mirror = await debianMirror();
   if (!mirror) {
     throw new StepFailure(
       `This machine's package sources have no Debian ${SUITE}.`,

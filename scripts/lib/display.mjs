@@ -21,6 +21,7 @@ const TOOLS = /** @type {const} */ ([
   ['import', 'imagemagick'],
   ['ffmpeg', 'ffmpeg'],
   ['runsc', 'runsc'],
+  ['ip', 'iproute2'],
 ]);
 
 /**

@@ -3,6 +3,7 @@ import { testTools } from './display.mjs';
 import { electron } from './electron.mjs';
 import { engine } from './engine.mjs';
 import { images } from './images.mjs';
+import { newerEngineStep } from './newer-engine.mjs';
 import { bundle, contracts } from './products.mjs';
 import { registry } from './registry.mjs';
 import { StepFailure, step, upToDate } from './step.mjs';
@@ -40,6 +41,9 @@ export async function setUp(parts) {
       },
       async () => {
         if (want.has('display')) await step('image registry of the tests', registry);
+      },
+      async () => {
+        if (want.has('display')) await step('newer Docker engine of the tests', newerEngineStep);
       },
     ]);
   };

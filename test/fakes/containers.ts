@@ -76,6 +76,7 @@ export class FakeContainers implements Containers {
   known: EngineFacts | null = null;
   facts = (): EngineFacts | null => this.known;
   place = (): string | null => (this.state.kind === 'ready' ? '/fake.sock' : null);
+  knows = (): void => undefined;
   hasImage = async (image: string): Promise<boolean> => {
     this.#ready();
     return this.images.has(image);

@@ -134,6 +134,7 @@ export async function deedStage(options: StageOptions = {}) {
   return {
     containers,
     device,
+    image,
     workspace,
     begin,
     run: (deed: Deed): Promise<Done> => begin(deed).done,

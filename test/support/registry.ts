@@ -36,8 +36,8 @@ export type Served = {
   readonly layers: readonly string[];
 };
 
-/** A registry on loopback with a store of its own; images are put into it without any engine. */
-export async function startRegistry({ secret = false } = {}) {
+/** A registry on loopback with a store of its own; images are put into it without any engine. `beside`: served there as well. */
+export async function startRegistry({ secret = false, beside = [] as readonly string[] } = {}) {
   const program = await registryProgram();
   const folder = await mkdtemp(join(tmpdir(), 'idlemesh-registry-'));
   const port = await freePort();
@@ -56,7 +56,11 @@ export async function startRegistry({ secret = false } = {}) {
   };
   // JSON is YAML.
   await writeFile(join(folder, 'config.yml'), JSON.stringify(config));
-  const child = spawn(program, ['serve', join(folder, 'config.yml')], { stdio: 'ignore' });
+  const words = [program, 'serve', join(folder, 'config.yml')];
+  const children = [[], ...(beside.length > 0 ? [beside] : [])].map((before) => {
+    const [file = '', ...rest] = [...before, ...words];
+    return spawn(file, rest, { stdio: 'ignore' });
+  });
   const headers = secret
     ? { authorization: `Basic ${Buffer.from(`${READER.name}:${READER.password}`).toString('base64')}` }
     : {};
@@ -131,9 +135,11 @@ export async function startRegistry({ secret = false } = {}) {
       await writeFile(file, data);
     },
     async close(): Promise<void> {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGKILL');
-      await ended;
+      for (const child of children) {
+        const ended = new Promise((resolve) => child.once('exit', resolve));
+        child.kill('SIGKILL');
+        await ended;
+      }
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { answeringEngine, callEngine } from '../../scripts/lib/engine.mjs';
 import { until } from './wait.ts';
@@ -16,12 +16,23 @@ const run = promisify(execFile);
 export class SecondEngine {
   readonly #folder = mkdtempSync(join(tmpdir(), 'idlemesh-engine-'));
   readonly socketPath = join(this.#folder, 'docker.sock');
+  readonly #programs: string | null;
+  readonly #features: Readonly<Record<string, boolean>>;
   #child: ChildProcess | null = null;
+
+  /** `programs`: folder of other ones than the machine's. */
+  constructor({
+    programs = null,
+    features = {},
+  }: { programs?: string | null; features?: Record<string, boolean> } = {}) {
+    this.#programs = programs;
+    this.#features = features;
+  }
 
   async start(): Promise<void> {
     const at = (name: string): string => join(this.#folder, name);
     const runsc = { path: '/usr/bin/runsc', runtimeArgs: ['--platform=ptrace', '--network=none'] };
-    writeFileSync(at('daemon.json'), JSON.stringify({ runtimes: { runsc } }));
+    writeFileSync(at('daemon.json'), JSON.stringify({ runtimes: { runsc }, features: this.#features }));
     rmSync(at('docker.pid'), { force: true });
     const log = openSync(at('log'), 'a');
     const words = [
@@ -30,7 +41,8 @@ export class SecondEngine {
         '--mount',
         '--propagation',
         'private',
-        'dockerd',
+        // A network of its own has no loopback that works, and a registry is to be reached there.
+        ...['sh', '-c', 'ip link set lo up; exec dockerd "$@"', 'dockerd'],
         '--config-file',
         at('daemon.json'),
         '--data-root',
@@ -40,7 +52,8 @@ export class SecondEngine {
       ],
       ...['--host', `unix://${this.socketPath}`, '--pidfile', at('docker.pid'), '--iptables=false'],
     ];
-    this.#child = spawn('unshare', words, { stdio: ['ignore', log, log] });
+    const path = [this.#programs, process.env['PATH']].filter((part) => part !== null).join(delimiter);
+    this.#child = spawn('unshare', words, { stdio: ['ignore', log, log], env: { ...process.env, PATH: path } });
     await until('the second engine answers', () => this.#answers(), 60_000).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${readFileSync(at('log'), 'utf8').slice(-2000)}`);
     });
@@ -63,6 +76,11 @@ export class SecondEngine {
     await run('docker', ['-H', place.url, 'save', '-o', file, ...images]);
     await run('docker', ['-H', `unix://${this.socketPath}`, 'load', '-i', file]);
     rmSync(file);
+  }
+
+  /** The words before a command that make it run where this engine has its network. */
+  get beside(): readonly string[] {
+    return ['nsenter', '--target', String(this.#child?.pid), '--net'];
   }
 
   /** As the machine's power does: nothing is put in order. */

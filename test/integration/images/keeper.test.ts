@@ -70,7 +70,7 @@ function keeperOf(list: readonly Served[]) {
 test('what the catalogue lists comes one after the other when it may, and goes when it is listed no more', async () => {
   const [one, two] = [await registry.serve({ layerBytes: [MIB] }), await registry.serve({ layerBytes: [MIB] })];
   const { keeper, imageRecord, allow, states, list } = keeperOf([one, two]);
-  expect(await keeper.look()).toBe(false);
+  expect(await keeper.look()).toBe(true);
   allow(false);
   expect(states()).toEqual(['missing', 'missing']);
   allow(true);
@@ -78,6 +78,10 @@ test('what the catalogue lists comes one after the other when it may, and goes w
   await until('both are here', () => states().join() === 'present,present');
   expect(imageRecord.images.map(({ image }) => image).sort()).toEqual([one.image, two.image].sort());
   expect(keeper.fetching().cpu).toBeNull();
+  // Without a catalogue in force nothing is known to be needless.
+  list([]);
+  await keeper.tidy();
+  await expect(engine.getImage(one.image).inspect()).resolves.toBeDefined();
   list([two]);
   await keeper.tidy();
   expect(states()).toEqual(['present']);
