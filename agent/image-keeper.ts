@@ -13,7 +13,7 @@ import {
 } from '../core/images.ts';
 import { policyOf } from '../core/policy.ts';
 import { LANES, type Lane, type PerLane, perLane, type UnixMs } from '../core/primitives.ts';
-import type { Sensed, Signals } from '../core/signals.ts';
+import type { Fetching, Sensed, Signals } from '../core/signals.ts';
 import type { HeldImage, PullProgress } from './image-ports.ts';
 import { nameOf } from './image-ports.ts';
 import { createImageShelf } from './image-shelf.ts';
@@ -264,6 +264,18 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
     return Math.floor((Math.min(1, doneOf(one) / all) * 100) / STEP_PERCENT) * STEP_PERCENT;
   }
 
+  /** Why none of this work can be fetched; nothing where one waits for its turn alone. */
+  function stuckAt(work: readonly CatalogueEntry[]): Pick<Fetching, 'stuck'> {
+    const causes = work.map((entry) =>
+      imagesFor(entry, catalogue())
+        .filter(({ image }) => !present.has(image))
+        .map((one) => obstacleOf(one)?.kind)
+        .find((kind) => kind === 'disk' || kind === 'budget' || kind === 'failed'),
+    );
+    const [stuck] = causes;
+    return stuck === undefined || causes.includes(undefined) ? {} : { stuck };
+  }
+
   return {
     look,
     lacks(image) {
@@ -280,7 +292,7 @@ export function createImageKeeper({ ports, catalogue, inUse, wake, changed }: Ke
         const about =
           one !== null &&
           work.some((entry) => imagesFor(entry, catalogue()).some(({ image }) => image === one.entry.image));
-        return { percent: one !== null && about ? step(one) : null };
+        return one !== null && about ? { percent: step(one) } : { percent: null, ...stuckAt(work) };
       }),
     busy: () => current !== null,
     allow(fetches, freeBytes) {

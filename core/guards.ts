@@ -4,7 +4,7 @@ import type { Load } from './load.ts';
 import type { Policy, UnitPolicy } from './policy.ts';
 import { type Lane, ownValue, type UnixMs } from './primitives.ts';
 import { scheduleAt } from './schedule.ts';
-import type { GpuReading, Sensed, SensorName, Signals } from './signals.ts';
+import type { Fetching, GpuReading, Sensed, SensorName, Signals } from './signals.ts';
 import { stopsAt } from './traffic.ts';
 
 /** Why a lane rests. A new member does not compile until `core/text` has a sentence for it in every language. */
@@ -48,7 +48,7 @@ export type Reason =
   | { readonly kind: 'settling'; readonly after: Disturbance; readonly resumesAt: UnixMs }
   | { readonly kind: 'coordinator-away' }
   /** Nothing but the image is missing: it is the time to fetch it. `percent` null: not begun. */
-  | { readonly kind: 'fetching-image'; readonly percent: number | null };
+  | ({ readonly kind: 'fetching-image' } & Fetching);
 
 /** What gives way by itself, and must not make the work go on and off. */
 export type Disturbance =
@@ -212,7 +212,7 @@ const GUARDS: readonly Guard[] = [
   // Last: a fetch is work too, and needs all that work needs.
   ({ lane, signals: { fetching } }) => {
     const missing = fetching[lane];
-    return missing === null ? null : { kind: 'fetching-image', percent: missing.percent };
+    return missing === null ? null : { kind: 'fetching-image', ...missing };
   },
 ];
 

@@ -110,6 +110,9 @@ export type Readings = {
   readonly freeDiskBytes: Sensed<number>;
 };
 
+/** `percent` 0..100 of the image that is being fetched; `stuck`: why none is, until somebody does something about it or it is tried again. */
+export type Fetching = { readonly percent: number | null; readonly stuck?: 'disk' | 'budget' | 'failed' };
+
 /** Everything `decide` looks at, gathered at one moment. */
 export type Signals = Readings & {
   readonly now: UnixMs;
@@ -130,6 +133,6 @@ export type Signals = Readings & {
   readonly gpuFaults?: Readonly<Record<string, GpuRefusal>>;
   /** Lanes for which this build has something to run. */
   readonly offered: PerLane<boolean>;
-  /** Lanes of whose work no image is here yet; `percent` 0..100 of the one that is being fetched. null: nothing is missing. */
-  readonly fetching: PerLane<{ readonly percent: number | null } | null>;
+  /** Lanes of whose work no image is here yet. null: nothing is missing. */
+  readonly fetching: PerLane<Fetching | null>;
 };

@@ -1,5 +1,6 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
+import type { Fetching } from '../signals.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import { enCatalogue } from './en-catalogue.ts';
 import { enUnfit } from './en-engine.ts';
@@ -81,11 +82,23 @@ function reason(value: Reason, at: Moment): string {
     case 'coordinator-away':
       return 'Waiting for the network';
     case 'fetching-image':
-      return value.percent === null
-        ? 'The program for the work is not on this machine yet'
-        : `Fetching the program for the work: ${value.percent} %`;
+      return fetching(value);
     default:
       return unreachable(value);
+  }
+}
+
+function fetching({ percent, stuck }: Fetching): string {
+  if (percent !== null) return `Fetching the program for the work: ${percent} %`;
+  switch (stuck) {
+    case 'disk':
+      return 'Too little free disk for the program for the work';
+    case 'budget':
+      return 'The program for the work needs more disk than Limits gives to programs';
+    case 'failed':
+      return 'The program for the work could not be fetched; it is tried again';
+    default:
+      return 'The program for the work is not on this machine yet';
   }
 }
 

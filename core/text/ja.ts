@@ -1,5 +1,6 @@
 import type { Reason } from '../decide.ts';
 import { unreachable } from '../errors.ts';
+import type { Fetching } from '../signals.ts';
 import type { Presence, Problem, RunPhase } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
 import { calendarDay, clockTime, duration, gibibytes } from './format.ts';
@@ -79,11 +80,23 @@ function reason(value: Reason, at: Moment): string {
     case 'coordinator-away':
       return 'ネットワークを待っています';
     case 'fetching-image':
-      return value.percent === null
-        ? '作業用のプログラムがまだこの端末にありません'
-        : `作業用のプログラムを取得しています：${value.percent}%`;
+      return fetching(value);
     default:
       return unreachable(value);
+  }
+}
+
+function fetching({ percent, stuck }: Fetching): string {
+  if (percent !== null) return `作業用のプログラムを取得しています：${percent}%`;
+  switch (stuck) {
+    case 'disk':
+      return '作業用のプログラムを置く空き容量が足りません';
+    case 'budget':
+      return '作業用のプログラムは「制限」で決めた容量に収まりません';
+    case 'failed':
+      return '作業用のプログラムを取得できませんでした。後でもう一度試します';
+    default:
+      return '作業用のプログラムがまだこの端末にありません';
   }
 }
 

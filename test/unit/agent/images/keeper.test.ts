@@ -97,6 +97,7 @@ describe('an image that is missing', () => {
     await world.clock.advance(2 * MINUTE);
     expect(world.images.pulls).toEqual([]);
     expect(view(agent)).toMatchObject({ obstacle: { kind: 'budget', budgetBytes: 256 * 1024 ** 2 } });
+    expect(agent.snapshot().reason).toEqual({ kind: 'fetching-image', percent: null, stuck: 'budget' });
     await agent.stop();
   });
 
@@ -118,6 +119,7 @@ describe('a fetch that fails', () => {
       const at = world.clock.now();
       last()?.end(new Failure('REGISTRY_AWAY', 'connection refused'));
       await world.until(() => view(agent)?.obstacle?.kind === 'failed', 'told');
+      expect(agent.snapshot().reason).toMatchObject({ kind: 'fetching-image', stuck: 'failed' });
       const obstacle = view(agent)?.obstacle;
       pauses.push(obstacle?.kind === 'failed' ? obstacle.at - at : 0);
     }
