@@ -11,6 +11,8 @@ import type { Ports, Unsubscribe } from './ports.ts';
 
 const BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
 const IMAGES_AGAIN_MS = 15_000;
+/** A trial that failed may have met a machine that was busy. */
+const TRIAL_AGAIN_MS = 10 * 60_000;
 /** An engine that has not said by then what it runs is in doubt: no round waits for it any longer. */
 const LOOK_MS = 3_000;
 
@@ -70,6 +72,8 @@ export function createEngineWatch({
 
   /** Whether a container has run under gVisor, since the engine was last found; null: not tried. */
   let works: boolean | null = null;
+  let trialDue = true;
+  let cancelTrial = (): void => undefined;
 
   /** What the engine is to us: it may answer and still not be one for strangers' work. */
   function judged(): EngineState {
@@ -84,9 +88,16 @@ export function createEngineWatch({
   async function tryGvisor(): Promise<void> {
     const door = systemImage(catalogue(), 'door');
     const offered = containers.facts()?.runtimes.includes('runsc') === true;
-    if (works !== null || !offered || gvisor() === 'never' || door === null || images.lacks(door)) return;
+    if (!trialDue || !offered || gvisor() === 'never' || door === null || images.lacks(door)) return;
+    trialDue = false;
     works = await containers.runsUnder('runsc', door, device);
     log(works ? 'info' : 'warn', 'gvisor', { works });
+    cancelTrial();
+    if (works) return;
+    cancelTrial = clock.after(TRIAL_AGAIN_MS, () => {
+      trialDue = true;
+      wake();
+    });
   }
 
   const later = (ms: number, run: () => void): void => {
@@ -112,6 +123,7 @@ export function createEngineWatch({
       if (before !== 'ready') {
         imagesDue = true;
         works = null;
+        trialDue = true;
         janitor?.due();
         containers.egress.sweep(device).catch((error: unknown) => {
           log('warn', 'gateways-not-removed', { detail: asFailure(error).message });
@@ -211,6 +223,7 @@ export function createEngineWatch({
     close() {
       cancel();
       cancelImages();
+      cancelTrial();
       unsubscribe();
     },
   };
