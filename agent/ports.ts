@@ -373,6 +373,8 @@ export type ProofStore = {
   readonly load: () => Promise<Proof | null>;
   /** Throws DISK_FULL. */
   readonly save: (proof: Proof) => Promise<void>;
+  /** Tells that it may have changed, whoever wrote it. */
+  readonly onChange: (listener: () => void) => Unsubscribe;
 };
 
 /** Everything the agent is made of; only composition roots know the real ones. */

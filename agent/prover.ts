@@ -47,6 +47,16 @@ export function createProver(options: ProverOptions): Prover {
   let closed = false;
   /** Something got out, and no proof has held since. */
   let leaking = false;
+  let unsubscribe = (): void => undefined;
+
+  /** One that was made beside us, in a terminal, counts as ours does. */
+  async function reread(): Promise<void> {
+    const found = await ports.proofs.load();
+    if (closed || running !== null || found === null || found.finishedAt <= (last?.finishedAt ?? 0)) return;
+    last = found;
+    leaking = found.escaped > 0 || (leaking && !holds(found));
+    changed();
+  }
 
   async function run(startedAt: number): Promise<Proof> {
     const engine = options.engine.state();
@@ -105,8 +115,10 @@ export function createProver(options: ProverOptions): Prover {
     others: (containers) => containers.filter(({ leaseId }) => !leases.has(leaseId)),
     close() {
       closed = true;
+      unsubscribe();
     },
     async open() {
+      unsubscribe = ports.proofs.onChange(() => void reread());
       last = await ports.proofs.load();
       leaking = (last?.escaped ?? 0) > 0;
       changed();

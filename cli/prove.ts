@@ -34,7 +34,12 @@ export function proveHere(here: Here, onSuite: (suite: Suite) => void): Promise<
         told = suite;
       },
     });
-    return await prover.prove();
+    try {
+      await prover.open();
+      return await prover.prove();
+    } finally {
+      prover.close();
+    }
   });
 }
 

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { mkdirSync, watch } from 'node:fs';
+import { basename, join } from 'node:path';
 import { proof } from '../../core/proof.ts';
 import type { Log, ProofStore } from '../ports.ts';
 import { readIfThere, writeFileAtomic } from './files.ts';
@@ -15,6 +16,15 @@ export function proofFile(folder: string, log: Log): ProofStore {
         log('warn', 'proof-unread', { path });
         return null;
       }
+    },
+    onChange(listener) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      // The folder, not the file: replacing a file ends a watch on it.
+      const watcher = watch(folder, (_event, name) => {
+        if (name === null || name === basename(path)) listener();
+      });
+      watcher.on('error', (error) => log('warn', 'proof-unwatched', { detail: error.message }));
+      return () => watcher.close();
     },
     save: (value) => writeFileAtomic(path, `${JSON.stringify(value)}\n`),
   };

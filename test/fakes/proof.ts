@@ -18,7 +18,12 @@ export class FakeProbeHost implements ProbeHost {
 
 export class FakeProofs implements ProofStore {
   kept: Proof | null = null;
+  readonly listeners = new Set<() => void>();
   load = async (): Promise<Proof | null> => this.kept;
+  onChange: ProofStore['onChange'] = (listener) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
   save = async (proof: Proof): Promise<void> => {
     this.kept = proof;
   };

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { broadcastOf, gatewaysIn, probeHost } from '../../../agent/adapters/probe-host.ts';
 import { proofFile } from '../../../agent/adapters/proofs.ts';
 import { proofWith } from '../../support/proof.ts';
+import { until } from '../../support/wait.ts';
 
 test.each([
   ['192.168.1.7', '255.255.255.0', '192.168.1.255'],
@@ -69,6 +70,13 @@ test('the last proof is kept; a file that cannot be read is none', async () => {
   const made = proofWith();
   await store.save(made);
   expect(await store.load()).toEqual(made);
+  let told = 0;
+  const unsubscribe = store.onChange(() => {
+    told += 1;
+  });
+  await proofFile(folder, () => undefined).save(made);
+  await until('it is told of', () => told > 0);
+  unsubscribe();
   writeFileSync(join(folder, 'proof.json'), '{"tried":');
   expect(await store.load()).toBeNull();
 });

@@ -47,6 +47,24 @@ describe('it is refused, and says why', () => {
     containers.images.clear();
     await expect(prover.prove()).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
+  it('and one that was made beside it, in a terminal, counts as well', async () => {
+    const { prover, proofs, clock } = stage();
+    await prover.open();
+    const tell = async (): Promise<void> => {
+      for (const listener of proofs.listeners) listener();
+      await clock.advance(0);
+    };
+    const leaked = proofWith([attempt('gateway', { outcome: 'escaped', detail: 'connected' })]);
+    proofs.kept = leaked;
+    await tell();
+    expect([prover.leaks(), prover.last()]).toEqual([true, leaked]);
+    // Older than what is known.
+    proofs.kept = { ...proofWith([]), finishedAt: leaked.finishedAt - 1 };
+    await tell();
+    expect([prover.leaks(), prover.last()]).toEqual([true, leaked]);
+    prover.close();
+    expect(proofs.listeners.size).toBe(0);
+  });
   it('and what got out before holds on, when a later one comes to no end', async () => {
     const { prover, containers, clock, proofs } = stage();
     const leaked = proofWith([attempt('gateway', { outcome: 'escaped', detail: 'connected' })]);
