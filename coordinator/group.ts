@@ -1,3 +1,9 @@
+type Asked<T, R> = {
+  readonly item: T;
+  readonly resolve: (result: R) => void;
+  readonly reject: (error: unknown) => void;
+};
+
 /**
  * Does in one go what is asked for while the one before is under way: a database that syncs each commit does hundreds of
  * commits a second and tens of thousands of rows. Nobody waits for a timer: alone, an item goes at once.
@@ -6,7 +12,7 @@ export class Group<T, R> {
   readonly #run: (items: readonly T[]) => Promise<readonly R[]>;
   readonly #most: number;
   readonly #lanes: number;
-  #waiting: { readonly item: T; readonly resolve: (result: R) => void; readonly reject: (error: unknown) => void }[] = [];
+  #waiting: Asked<T, R>[] = [];
   #running = 0;
   #idle: (() => void)[] = [];
 
@@ -52,7 +58,7 @@ export class Group<T, R> {
     }
   }
 
-  async #go(batch: readonly (typeof this.#waiting)[number][]): Promise<void> {
+  async #go(batch: readonly Asked<T, R>[]): Promise<void> {
     try {
       const results = await this.#run(batch.map(({ item }) => item));
       if (results.length !== batch.length) throw new Error(`${batch.length} items had ${results.length} results`);
