@@ -49,6 +49,27 @@ export async function post(sql: Sql, transfer: Transfer): Promise<boolean> {
   return written > 0;
 }
 
+/** Writes many; those whose key was written before change nothing. */
+export async function postAll(sql: Sql, transfers: readonly Transfer[]): Promise<void> {
+  const rows = transfers.flatMap(({ kind, key, at, entries }) =>
+    entries.flatMap(({ account: name, amount }) =>
+      amount === 0n ? [] : [{ kind, key, at, account: name, amount: amount.toString() }],
+    ),
+  );
+  if (rows.length === 0) return;
+  await sql.exec(
+    `WITH rows AS MATERIALIZED (
+       SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS entry (kind TEXT, key TEXT, at BIGINT, account TEXT, amount NUMERIC)
+     ), posted AS (
+       INSERT INTO transfers (kind, key, at) SELECT DISTINCT kind, key, at FROM rows ORDER BY key
+       ON CONFLICT (key) DO NOTHING RETURNING id, key
+     )
+     INSERT INTO entries (transfer_id, account, amount)
+     SELECT posted.id, rows.account, rows.amount FROM posted JOIN rows USING (key) ORDER BY rows.account`,
+    [JSON.stringify(rows)],
+  );
+}
+
 /** One amount from one account to another. */
 export const move = (from: string, to: string, amount: Amount): readonly Entry[] => [
   { account: from, amount: -amount },

@@ -48,6 +48,13 @@ class Rank<T> {
     return null;
   }
 
+  drop(gone: (item: T) => boolean): readonly T[] {
+    const all = this.#items.slice(this.#head).filter((item) => item !== null && item !== undefined);
+    this.#items = all.filter((item) => !gone(item));
+    this.#head = 0;
+    return all.filter(gone);
+  }
+
   #compact(): void {
     if (this.#head < COMPACT || this.#head * 2 < this.#items.length) return;
     this.#items = this.#items.slice(this.#head);
@@ -98,6 +105,21 @@ export class ReadyWork<T extends Waiting> {
     rank.push(item);
     line.size += 1;
     this.#size += 1;
+  }
+
+  /** Takes out all that `gone` says. Linear in what waits. */
+  drop(gone: (item: T) => boolean): readonly T[] {
+    const dropped: T[] = [];
+    for (const [name, { lines }] of this.#kinds) {
+      for (const line of lines.values()) {
+        const own = line.ranks.flatMap((rank) => rank?.drop(gone) ?? []);
+        line.size -= own.length;
+        dropped.push(...own);
+      }
+      if (![...lines.values()].some(({ size }) => size > 0)) this.#kinds.delete(name);
+    }
+    this.#size -= dropped.length;
+    return dropped;
   }
 
   /** Takes the work of these kinds whose turn it is and that suits; null: there is none. */
