@@ -46,6 +46,9 @@ export async function runCoordinator(options: {
   readonly configText: string;
   readonly dataDir: string;
   readonly catalogue: SignedCatalogue;
+  /** Of a PostgreSQL database; holds a password. */
+  readonly databaseUrl: string | undefined;
+  readonly signal: AbortSignal;
   readonly log: Logger;
 }): Promise<Coordinator> {
   const parsed = config.safeParse(readJson(options.configText));
@@ -58,6 +61,8 @@ export async function runCoordinator(options: {
   return startCoordinator({
     ...rest,
     dataDir: options.dataDir,
+    signal: options.signal,
+    ...(options.databaseUrl === undefined ? {} : { databaseUrl: options.databaseUrl }),
     ...offering(options.catalogue),
     chain: { ...contracts, privateKey: await readKeyFile(keyFile, false) },
     clock: { now: () => Date.now() },

@@ -125,6 +125,8 @@ program
       configText: await readFile(options.config, 'utf8'),
       dataDir: options.data,
       catalogue: await signedCatalogue(options),
+      databaseUrl: process.env['DATABASE_URL'] || undefined,
+      signal,
       log: stderrLog(options.log),
     });
     answer({ ready: true, coordinatorUrl: coordinator.url });

@@ -26,6 +26,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   ENGINE_AWAY: 503,
   COORDINATOR_AWAY: 503,
   CHAIN_AWAY: 503,
+  DATABASE_AWAY: 503,
   REGISTRY_AWAY: 503,
   TIMEOUT: 504,
   DISK_FULL: 507,

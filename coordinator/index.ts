@@ -10,11 +10,12 @@ import { openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
-import { bookDeposits, readMeta, writeMeta } from './deposits.ts';
+import { bookDeposits, firstMeta, readMeta } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { mayRead } from './orders.ts';
+import { openPostgres } from './postgres.ts';
 import { dropOldBlobs } from './retention.ts';
 import { addBlobRoutes, addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
@@ -42,7 +43,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const { chain: chainOptions, clock, log } = options;
   const domain = domainOf(chainOptions.chainId, chainOptions.distributor);
   const signer = new Signer(chainOptions.privateKey, domain);
-  const db = await openDb(options.dataDir);
+  const db = await openBooks(options);
   const chain = openChain(chainOptions);
   try {
     const secret = await keptSecret(db, 'token-secret');
@@ -119,6 +120,21 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   }
 }
 
+/** Chains that live on one machine and are worth nothing: anvil's, Hardhat's and Ganache's. */
+const PRACTICE_CHAINS: ReadonlySet<number> = new Set([31_337, 1_337]);
+
+async function openBooks({ databaseUrl, dataDir, chain, log, signal }: CoordinatorOptions): Promise<Db> {
+  if (databaseUrl !== undefined) return await openPostgres(databaseUrl, log, signal);
+  if (!PRACTICE_CHAINS.has(chain.chainId)) {
+    fail(
+      'REFUSED',
+      `chain ${chain.chainId} carries real money, and the embedded database may lose the last of it in a power cut; set DATABASE_URL to a PostgreSQL database`,
+      { chainId: chain.chainId },
+    );
+  }
+  return await openDb(dataDir);
+}
+
 async function listen(app: App, { host, port }: CoordinatorOptions): Promise<string> {
   try {
     return await app.listen({ host, port });
@@ -128,13 +144,8 @@ async function listen(app: App, { host, port }: CoordinatorOptions): Promise<str
   }
 }
 
-/** A random secret made once for these books: 32 bytes in hex. */
+/** A random secret made once for these books, whoever comes first: 32 bytes in hex. */
 async function keptSecret(db: Db, key: string): Promise<string> {
-  return await db.tx(async (sql) => {
-    const kept = await readMeta(sql, key);
-    if (kept !== null) return kept;
-    const fresh = randomBytes(32).toString('hex');
-    await writeMeta(sql, key, fresh);
-    return fresh;
-  });
+  await firstMeta(db, key, randomBytes(32).toString('hex'));
+  return (await readMeta(db, key)) ?? fail('INTERNAL', `${key} was written and is not there`);
 }

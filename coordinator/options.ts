@@ -22,6 +22,10 @@ export type ChainOptions = {
 export type CoordinatorOptions = {
   /** Its own folder: database, blobs and lock file. */
   readonly dataDir: string;
+  /** `postgres://…`: the books are there, and other replicas may share them. Never logged. Without: they are in the folder. */
+  readonly databaseUrl?: string;
+  /** Ends the waiting for a database that is away; what runs is ended with `close`. */
+  readonly signal?: AbortSignal;
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;

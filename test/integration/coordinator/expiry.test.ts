@@ -6,7 +6,7 @@ import { Tokens } from '../../../coordinator/access.ts';
 import { openBlobs } from '../../../coordinator/blobs.ts';
 import { openChain } from '../../../coordinator/chain.ts';
 import { Changes, type Context } from '../../../coordinator/context.ts';
-import { type Db, openDb } from '../../../coordinator/db.ts';
+import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
@@ -19,6 +19,7 @@ import { type CoordinatorMessage, coordinatorMessage, encodeWire } from '../../.
 import { newAccount } from '../../support/chain.ts';
 import { randomHex32, Signatory } from '../../support/device.ts';
 import { coordinatorOptions, WORKLOAD } from '../../support/network.ts';
+import { openTestDb } from '../../support/store.ts';
 import { until } from '../../support/wait.ts';
 
 const NOW = 1_000_000;
@@ -40,7 +41,7 @@ describe('a result that comes while its lease is being taken back', () => {
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'idlemesh-expiry-'));
-    db = await openDb(dir);
+    db = await openTestDb(dir);
     const options = coordinatorOptions(dir, chain, { clock: { now: () => NOW } });
     const domain = domainOf(chain.chainId, chain.distributor);
     context = {

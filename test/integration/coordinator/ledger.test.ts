@@ -1,12 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Db, openDb } from '../../../coordinator/db.ts';
+import type { Db } from '../../../coordinator/db.ts';
 import { closeEpoch } from '../../../coordinator/epochs.ts';
 import { account, balanceOf, booksBalance, booksOf, hold, move, post } from '../../../coordinator/ledger.ts';
 import { type Address, type Hex32, ZERO_HASH } from '../../../core/primitives.ts';
+import { openTestDb } from '../../support/store.ts';
 
 const owner = (n: number): Address => `0x${n.toString(16).padStart(40, '0')}`;
 const job = (n: number): Hex32 => `0x${n.toString(16).padStart(64, '0')}`;
@@ -16,20 +17,12 @@ describe('the books', () => {
   let db: Db;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'idlemesh-books-'));
-    db = await openDb(dir);
+    db = await openTestDb(dir);
   }, 60_000);
   afterAll(async () => {
     await db.close();
     await rm(dir, { recursive: true, force: true });
   });
-
-  it('refuse a second opener while one is there, and not after a process that died', async () => {
-    await expect(openDb(dir)).rejects.toMatchObject({ code: 'CONFLICT' });
-    const dead = await mkdtemp(join(tmpdir(), 'idlemesh-books-'));
-    await writeFile(join(dead, 'lock'), '999999999');
-    await (await openDb(dead)).close();
-    await rm(dead, { recursive: true, force: true });
-  }, 60_000);
 
   it('write a transfer once per key', async () => {
     const deposit = {
