@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
-import { amountColumn, one, type Sql } from './db.ts';
+import { amountColumn, integerColumn, one, type Sql } from './db.ts';
 
 /**
  * Double-entry books. Money enters from `external`, the one account that may be negative, and moves
@@ -43,7 +43,9 @@ export async function post(sql: Sql, transfer: Transfer): Promise<boolean> {
      )
      INSERT INTO entries (transfer_id, account, amount)
      SELECT transfer.id, entry.account, entry.amount
-     FROM transfer, jsonb_to_recordset($4::text::jsonb) AS entry (account TEXT, amount NUMERIC)`,
+     FROM transfer, jsonb_to_recordset($4::text::jsonb) AS entry (account TEXT, amount NUMERIC)
+     -- In one order, or two that move between the same accounts would wait for each other.
+     ORDER BY entry.account`,
     [transfer.kind, transfer.key, transfer.at, rows],
   );
   return written > 0;
@@ -111,7 +113,7 @@ export async function booksOf(sql: Sql, owner: Address): Promise<Books> {
   return { credited: waiting + published, published, deposit: await balanceOf(sql, account.deposit(owner)) };
 }
 
-const auditRow = z.object({ total: amountColumn, differing: z.union([z.number(), z.bigint()]).transform(Number) });
+const auditRow = z.object({ total: amountColumn, differing: integerColumn });
 
 /** Whether all entries sum to zero and every kept balance is the sum of its entries. */
 export async function booksBalance(sql: Sql): Promise<boolean> {
