@@ -49,6 +49,8 @@ export async function openPostgres(url: string, failed: (message: string) => voi
   const pool = new pg.Pool({
     ...{ connectionString: url, max: POOL, connectionTimeoutMillis: CONNECT_MS, statement_timeout: STATEMENT_MS },
     application_name: 'idlemesh-coordinator',
+    // What is looked up by its index stays there: disks no longer turn.
+    options: '-c random_page_cost=1.1',
   });
   // Of connections that rest: without a listener it would end the process.
   pool.on('error', (error) => failed(error.message));
