@@ -57,12 +57,22 @@ export async function insertJob(sql: Sql, job: NewJob, at: UnixMs): Promise<void
 export const findJob = (sql: Sql, jobId: string): Promise<Job | null> =>
   one(sql, jobRow, 'SELECT * FROM jobs WHERE job_id = $1', [jobId]);
 
-/** The jobs, locked until the transaction ends: decisions about one job are taken one after the other. In one order, so that two that lock many do not wait for each other. */
-export const lockJobs = (sql: Sql, jobIds: readonly string[]): Promise<readonly Job[]> =>
+/**
+ * These jobs and those of these leases, locked until the transaction ends: decisions about one job are taken one after the
+ * other. In one order, so that two that lock many do not wait for each other.
+ */
+export const lockJobs = (
+  sql: Sql,
+  { jobIds, leaseIds }: { readonly jobIds: readonly string[]; readonly leaseIds: readonly string[] },
+): Promise<readonly Job[]> =>
   sql.query(
     jobRow,
-    `SELECT * FROM jobs WHERE job_id IN (SELECT jsonb_array_elements_text($1::text::jsonb)) ORDER BY job_id FOR UPDATE`,
-    [JSON.stringify(jobIds)],
+    `SELECT * FROM jobs WHERE job_id = ANY (ARRAY(
+       SELECT jsonb_array_elements_text($1::text::jsonb)
+       UNION
+       SELECT job_id FROM leases WHERE lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::text::jsonb)))
+     )) ORDER BY job_id FOR UPDATE`,
+    [JSON.stringify(jobIds), JSON.stringify(leaseIds)],
   );
 
 /** Open jobs from before `before` of which no copy is under way or waits for another to agree. */

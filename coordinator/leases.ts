@@ -27,7 +27,7 @@ const leaseRow = z.object({
 export type LeaseRow = z.output<typeof leaseRow>;
 const COLUMNS = Object.keys(leaseRow.shape).join(', ');
 
-const among = (column: string): string => `${column} IN (SELECT jsonb_array_elements_text($1::text::jsonb))`;
+const among = (column: string): string => `${column} = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))`;
 
 export const leasesOf = (sql: Sql, jobIds: readonly string[]): Promise<readonly LeaseRow[]> =>
   sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE ${among('job_id')} ORDER BY job_id, copy`, [
@@ -112,14 +112,22 @@ export async function raiseProgress(
   return row?.job_id ?? null;
 }
 
+export type ResultBatch = {
+  readonly batch_hash: Hex32;
+  readonly device: string;
+  readonly results: string;
+  readonly signature: string;
+};
+
 /** Keeps what many results came with. The same batch again changes nothing. */
-export async function keepBatch(
-  sql: Sql,
-  batch: { readonly hash: Hex32; readonly device: string; readonly results: string; readonly signature: string },
-): Promise<void> {
+export async function keepBatches(sql: Sql, batches: readonly ResultBatch[]): Promise<void> {
+  if (batches.length === 0) return;
   await sql.exec(
-    'INSERT INTO result_batches (batch_hash, device, results, signature) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
-    [batch.hash, batch.device, batch.results, batch.signature],
+    `INSERT INTO result_batches (batch_hash, device, results, signature)
+     SELECT DISTINCT ON (batch_hash) batch_hash, device, results, signature FROM jsonb_to_recordset($1::text::jsonb)
+       AS batch (batch_hash TEXT, device TEXT, results TEXT, signature TEXT) ORDER BY batch_hash
+     ON CONFLICT DO NOTHING`,
+    [JSON.stringify(batches)],
   );
 }
 

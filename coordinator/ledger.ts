@@ -43,7 +43,9 @@ export async function post(sql: Sql, transfer: Transfer): Promise<boolean> {
      )
      INSERT INTO entries (transfer_id, account, amount)
      SELECT transfer.id, entry.account, entry.amount
-     FROM transfer, jsonb_to_recordset($4::text::jsonb) AS entry (account TEXT, amount NUMERIC)`,
+     FROM transfer, jsonb_to_recordset($4::text::jsonb) AS entry (account TEXT, amount NUMERIC)
+     -- In one order, or two that move between the same accounts would wait for each other.
+     ORDER BY entry.account`,
     [transfer.kind, transfer.key, transfer.at, rows],
   );
   return written > 0;

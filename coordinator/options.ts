@@ -20,7 +20,7 @@ export type ChainOptions = {
 };
 
 export type CoordinatorOptions = {
-  /** Its own folder: database, blobs and lock file. */
+  /** Its own folder: blobs, and with no `databaseUrl` the database with its lock file. */
   readonly dataDir: string;
   /** `postgres://…`: the books are there, and other replicas may share them. Never logged. Without: they are in the folder. */
   readonly databaseUrl?: string;

@@ -23,7 +23,7 @@ export async function claim(
   if (kinds.size === 0) return [];
   const rows = await sql.query(
     claimedRow,
-    `WITH RECURSIVE kinds AS MATERIALIZED (SELECT jsonb_array_elements_text($3::text::jsonb) AS kind), consumers AS (
+    `WITH RECURSIVE consumers AS (
        (SELECT consumer FROM jobs WHERE ${OPEN} ORDER BY consumer LIMIT 1)
        UNION ALL
        SELECT (SELECT jobs.consumer FROM jobs WHERE ${OPEN} AND jobs.consumer > consumers.consumer
@@ -33,7 +33,7 @@ export async function claim(
        SELECT job.* FROM consumers CROSS JOIN LATERAL (
          SELECT job_id, consumer, priority, created_at FROM jobs
          WHERE jobs.consumer = consumers.consumer AND ${OPEN} AND claim_until <= $1
-           AND workload || ' ' || image || ' ' || lane IN (SELECT kind FROM kinds)
+           AND workload || ' ' || image || ' ' || lane = ANY (ARRAY(SELECT jsonb_array_elements_text($3::text::jsonb)))
          ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
        ) AS job
      ), chosen AS MATERIALIZED (
@@ -43,7 +43,7 @@ export async function claim(
          FROM found
        ) AS ranked ORDER BY place, created_at, job_id LIMIT $4
      )
-     UPDATE jobs SET claim_until = $2 FROM chosen WHERE jobs.job_id = chosen.job_id RETURNING jobs.*`,
+     UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT job_id FROM chosen)) RETURNING jobs.*`,
     [now, until, JSON.stringify([...kinds]), most, Math.min(OF_EACH, most)],
   );
   return [...rows].sort((a, b) => a.created_at - b.created_at || (a.job_id < b.job_id ? -1 : 1));
@@ -53,7 +53,7 @@ export async function claim(
 export async function release(sql: Sql, jobIds: readonly Hex32[], from: UnixMs): Promise<void> {
   if (jobIds.length === 0) return;
   await sql.exec(
-    `UPDATE jobs SET claim_until = $2 WHERE job_id IN (SELECT jsonb_array_elements_text($1::text::jsonb))`,
+    `UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))`,
     [JSON.stringify(jobIds), from],
   );
 }

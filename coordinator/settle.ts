@@ -6,7 +6,7 @@ import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import type { Sql } from './db.ts';
 import { groupBy } from './group-by.ts';
 import { endJobs, isOver, type Job, type JobEnd, lockJobs } from './jobs.ts';
-import { copyOf, type LeaseChange, type LeaseRow, leasesNamed, leasesOf, writeLeases } from './leases.ts';
+import { copyOf, type LeaseChange, type LeaseRow, leasesOf, writeLeases } from './leases.ts';
 import { account, move, postAll, type Transfer } from './ledger.ts';
 import { decideJob, type JobDecision, type Loss } from './verify.ts';
 
@@ -257,11 +257,9 @@ export async function settle(
     one.kind === 'age' ? [] : [one.kind === 'result' ? one.value.leaseId : one.leaseId],
   );
   const aged = happenings.flatMap((one) => (one.kind === 'age' ? [one.jobId] : []));
-  const named = leaseIds.length === 0 ? [] : await leasesNamed(sql, leaseIds);
-  const jobIds = [...new Set([...named.map(({ job_id }) => job_id), ...aged])];
-  if (jobIds.length === 0) return noEffects();
-  const jobs = await lockJobs(sql, jobIds);
-  // Read anew behind the lock: what was read before it may have changed since.
+  const jobs = await lockJobs(sql, { jobIds: aged, leaseIds });
+  const jobIds = jobs.map(({ job_id }) => job_id);
+  // Read behind the lock: what was read before it may have changed since.
   const settlement = new Settlement(jobs, await leasesOf(sql, jobIds), rules, at);
   for (const one of happenings) {
     if (one.kind === 'result') settlement.result(one);

@@ -4,7 +4,6 @@ import { electron } from './electron.mjs';
 import { engine } from './engine.mjs';
 import { images } from './images.mjs';
 import { newerEngineStep } from './newer-engine.mjs';
-import { postgres } from './postgres.mjs';
 import { bundle, contracts } from './products.mjs';
 import { registry } from './registry.mjs';
 import { StepFailure, step, upToDate } from './step.mjs';
@@ -39,11 +38,6 @@ export async function setUp(parts) {
       async () => {
         if (want.has('display'))
           await step('tools for the tests', async () => (await testTools()) || upToDate, 'installing packages');
-      },
-      async () => {
-        if (want.has('display')) {
-          await step('PostgreSQL of the tests', async () => (await postgres()) || upToDate, 'installing packages');
-        }
       },
       async () => {
         if (want.has('display')) await step('image registry of the tests', registry);

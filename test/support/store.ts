@@ -1,7 +1,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Db, openDb } from '../../coordinator/db.ts';
-import { openPostgres } from '../../coordinator/postgres.ts';
+import { openPostgres } from '../../coordinator/db-postgres.ts';
 import { freshDatabase, keepDatabase } from './postgres.ts';
 
 /** A place for books: an empty database of the server that this run started, or, where it has none, the embedded one. */

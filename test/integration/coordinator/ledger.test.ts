@@ -36,6 +36,28 @@ describe('the books', () => {
     expect(await balanceOf(db, account.deposit(owner(1)))).toBe(10n);
   });
 
+  it('write a transfer once, however many write it at once', async () => {
+    const entries = move('external', account.deposit(owner(3)), 5n);
+    const written = Array.from({ length: 8 }, () => post(db, { kind: 'deposit', key: 'at once', at: 1, entries }));
+    expect((await Promise.all(written)).filter(Boolean)).toHaveLength(1);
+    expect(await balanceOf(db, account.deposit(owner(3)))).toBe(5n);
+  });
+
+  it('take movements between the same accounts at once, whatever their direction', async () => {
+    const [left, right] = [account.deposit(owner(4)), account.deposit(owner(5))];
+    for (const name of [left, right]) {
+      await post(db, { kind: 'deposit', key: `start ${name}`, at: 1, entries: move('external', name, 20n) });
+    }
+    const swaps = Array.from({ length: 20 }, (_, n) => {
+      const [from, to] = n % 2 === 0 ? [left, right] : [right, left];
+      const entries = move(from, to, 1n);
+      return db.tx((sql) => post(sql, { kind: 'hold', key: `swap ${n}`, at: n, entries }));
+    });
+    await Promise.all(swaps);
+    expect([await balanceOf(db, left), await balanceOf(db, right)]).toEqual([20n, 20n]);
+    expect(await booksBalance(db)).toBe(true);
+  });
+
   it('refuse what is unbalanced, overdrawn, or changes what was written', async () => {
     const entries = [{ account: 'external', amount: -1n }];
     await expect(post(db, { kind: 'deposit', key: 'lame', at: 1, entries })).rejects.toThrow(/not balanced/);

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Db, integerColumn } from '../../../coordinator/db.ts';
+import { openPostgres } from '../../../coordinator/db-postgres.ts';
 import { startCoordinator } from '../../../coordinator/index.ts';
-import { openPostgres } from '../../../coordinator/postgres.ts';
 import { newAccount } from '../../support/chain.ts';
 import { coordinatorOptions } from '../../support/network.ts';
-import { type Cluster, cutConnections, startCluster } from '../../support/postgres.ts';
+import { cutConnections, TestPostgres } from '../../support/postgres.ts';
 import { until } from '../../support/wait.ts';
 
 const valueRow = z.object({ value: integerColumn });
@@ -17,17 +17,19 @@ const log = (level: string, event: string, fields: unknown = {}) =>
   said.push(`${level} ${event} ${JSON.stringify(fields)}`);
 
 describe('a PostgreSQL server', () => {
-  let cluster: Cluster;
+  let server: TestPostgres;
+  let url: string;
   let db: Db;
   beforeAll(async () => {
-    cluster = await startCluster();
-    db = await openPostgres(cluster.url, log);
+    server = await TestPostgres.start();
+    url = await server.database();
+    db = await openPostgres(url, log);
     await db.exec('CREATE TABLE counter (value BIGINT NOT NULL)');
     await db.exec('INSERT INTO counter VALUES (0)');
   }, 60_000);
   afterAll(async () => {
     await db.close();
-    await cluster.stop();
+    await server.close();
   });
   const value = async () => (await db.query(valueRow, 'SELECT value FROM counter'))[0]?.value;
 
@@ -52,10 +54,10 @@ describe('a PostgreSQL server', () => {
       }
     })();
     await until('some writes', () => acknowledged > 50);
-    await cluster.crash();
+    await server.kill();
     await until('refusals', () => refused > 2);
     const before = acknowledged;
-    await cluster.start();
+    await server.run();
     await until('writes again', () => acknowledged > before + 10);
     writing = false;
     await writer;
@@ -67,38 +69,38 @@ describe('a PostgreSQL server', () => {
 
   it('that cuts every connection is asked anew', async () => {
     await value();
-    await cutConnections(cluster.url);
+    await cutConnections(url);
     await until('an answer', () => value().catch(() => null));
   });
 
   it('is waited for at the start, with a word about it, until it is there or the waiting is ended', async () => {
     await db.close();
-    await cluster.crash();
+    await server.kill();
     said.length = 0;
     const given = new AbortController();
-    const hopeless = openPostgres(cluster.url, log, given.signal);
-    const patient = openPostgres(cluster.url, log);
+    const hopeless = openPostgres(url, log, given.signal);
+    const patient = openPostgres(url, log);
     await until('a word', () => said.some((line) => line.startsWith('warn database-awaited')));
     given.abort();
     await expect(hopeless).rejects.toMatchObject({ code: 'CANCELLED' });
-    await cluster.start();
+    await server.run();
     db = await patient;
     expect(await value()).toBeGreaterThan(0);
   }, 60_000);
 
   it('that does not let us in is refused at once, and no password is in what is said of it', async () => {
-    const url = new URL(cluster.url);
-    url.pathname = '/nowhere';
-    url.searchParams.set('password', 'hunter2 & more');
+    const nowhere = new URL(url);
+    nowhere.pathname = '/nowhere';
+    nowhere.searchParams.set('password', 'hunter2 & more');
     said.length = 0;
-    const failure = await openPostgres(url.toString(), log).catch((error: unknown) => error);
+    const failure = await openPostgres(nowhere.toString(), log).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'REFUSED' });
     expect(String(failure)).toContain('nowhere');
     expect(`${String(failure)} ${JSON.stringify(failure)} ${said.join()}`).not.toContain('hunter2');
   });
 
   it('is brought up to date by one of several that open it at once', async () => {
-    const dbs = await Promise.all([1, 2, 3, 4].map(() => openPostgres(cluster.url, log)));
+    const dbs = await Promise.all([1, 2, 3, 4].map(() => openPostgres(url, log)));
     for (const one of dbs) await one.close();
   });
 
@@ -112,7 +114,7 @@ describe('a PostgreSQL server', () => {
       code: 'REFUSED',
       message: expect.stringContaining('DATABASE_URL'),
     });
-    const coordinator = await startCoordinator({ ...options, databaseUrl: cluster.url });
+    const coordinator = await startCoordinator({ ...options, databaseUrl: url });
     await coordinator.close();
     await rm(dataDir, { recursive: true, force: true });
   }, 60_000);
