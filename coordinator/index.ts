@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { workIn } from '../core/catalogue.ts';
-import { asFailure, fail, isFailure } from '../core/errors.ts';
+import { asFailure, type ErrorCode, fail } from '../core/errors.ts';
 import { keccakText } from '../core/keccak.ts';
 import { domainOf } from '../core/typed-data.ts';
 import type { NetworkInfo } from '../core/wire.ts';
 import { Tokens } from './access.ts';
-import { openBlobs } from './blobs.ts';
+import { type Blobs, openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
@@ -16,6 +16,7 @@ import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { mayRead } from './orders.ts';
+import { Replica } from './replica.ts';
 import { dropOldBlobs } from './retention.ts';
 import { addBlobRoutes, addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
@@ -34,6 +35,10 @@ export type Coordinator = {
 
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
+/** How often it is looked for what another replica should have told. */
+const LOOK_AGAIN_MS = 30_000;
+/** They pass by themselves, and say nothing of the books. */
+const TRANSIENT: ReadonlySet<ErrorCode> = new Set(['CHAIN_AWAY', 'DATABASE_AWAY', 'TIMEOUT']);
 
 /**
  * Starts a coordinator on its folder: matches, verifies, keeps the books, publishes roots. Reads nothing from the environment.
@@ -45,6 +50,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const signer = new Signer(chainOptions.privateKey, domain);
   const db = await openBooks(options);
   const chain = openChain(chainOptions);
+  const replica = new Replica(db, log);
   try {
     const secret = await keptSecret(db, 'token-secret');
     const salt = await keptSecret(db, 'network-salt');
@@ -59,42 +65,57 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       ),
       domain,
       db,
-      blobs: await openBlobs(join(options.dataDir, 'blobs'), Math.max(0, ...limits), clock.now),
+      blobs: await openStore(options, Math.max(0, ...limits)),
       chain,
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
-      changes: new Changes(),
+      changes: new Changes(replica),
+      replica,
     };
     const sessions = new Sessions(context);
 
     let broken: string | null = null;
     const app = await createApp(context, sessions);
-    addRoutes(app, context, () => broken);
+    addRoutes(app, context, () => replica.away ?? broken);
     addBlobRoutes(app, context, (bearer, sha256) => mayRead(db, bearer, sha256));
     const url = await listen(app, options);
+    replica.listen(sessions.ears());
 
     const complain = (event: string) => (error: unknown) => {
       const { code, message } = asFailure(error);
-      log(code === 'CHAIN_AWAY' || code === 'TIMEOUT' ? 'warn' : 'error', event, { code, message });
+      log(TRANSIENT.has(code) ? 'warn' : 'error', event, { code, message });
+    };
+    const closeAndPublish = async () => {
+      try {
+        await closeEpoch(db, clock.now());
+        await publishEpochs(db, chain, clock, log, (epoch, root) => {
+          sessions.broadcast({ type: 'epoch', epoch, root });
+          replica.epoch(epoch, root);
+        });
+        broken = null;
+      } catch (error) {
+        if (!TRANSIENT.has(asFailure(error).code)) broken = asFailure(error).message;
+        throw error;
+      }
     };
     const timers = [
-      every(DEPOSITS_EVERY_MS, () => bookDeposits(db, chain, clock, log), complain('deposits-not-read')),
+      every(LOOK_AGAIN_MS, () => sessions.lookAgain(), complain('not-looked-again')),
+      every(
+        DEPOSITS_EVERY_MS,
+        () => db.alone('deposits', () => bookDeposits(db, chain, clock, log)),
+        complain('deposits-not-read'),
+      ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
-      every(options.keepBlobsMs / 4, () => dropOldBlobs(context), complain('blobs-not-removed')),
+      every(
+        options.keepBlobsMs / 4,
+        () => db.alone('blobs', () => dropOldBlobs(context)),
+        complain('blobs-not-removed'),
+      ),
       every(
         options.epochEveryMs,
-        async () => {
-          try {
-            await closeEpoch(db, clock.now());
-            await publishEpochs(db, chain, clock, log, (epoch, root) =>
-              sessions.broadcast({ type: 'epoch', epoch, root }),
-            );
-            broken = null;
-          } catch (error) {
-            if (!isFailure(error, 'CHAIN_AWAY') && !isFailure(error, 'TIMEOUT')) broken = asFailure(error).message;
-            throw error;
-          }
-        },
+        // Alone: two replicas must not both sign a root. Should the lock be lost on the way, the books and the contract refuse
+        // the second one.
+        () => db.alone('epochs', closeAndPublish),
         complain('epoch-not-published'),
       ),
     ];
@@ -105,9 +126,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       network: networkInfo(context),
       async close() {
         await Promise.all(timers.map((timer) => timer.stop()));
-        context.changes.close();
+        context.changes.wakeAll();
         await sessions.close();
         await app.close();
+        await replica.close();
         chain.close();
         await db.close();
         log('info', 'coordinator-stopped', {});
@@ -115,9 +137,17 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     };
   } catch (error) {
     chain.close();
+    await replica.close();
     await db.close();
     throw error;
   }
+}
+
+/** The library for buckets is loaded only where there is one. */
+async function openStore({ s3, dataDir, clock }: CoordinatorOptions, maxBytes: number): Promise<Blobs> {
+  if (s3 === undefined) return await openBlobs(join(dataDir, 'blobs'), maxBytes, clock.now);
+  const { openS3Blobs } = await import('./s3.ts');
+  return await openS3Blobs(s3, join(dataDir, 'incoming'), maxBytes);
 }
 
 /** Chains that live on one machine and are worth nothing: anvil's, Hardhat's and Ganache's. */

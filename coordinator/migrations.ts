@@ -162,9 +162,6 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'ALTER TABLE leases ADD COLUMN batch_hash TEXT',
   ],
   [
-    // Replicas say that they live; what a dead one claimed is anybody's again. By the database's clock, ms.
-    'CREATE TABLE replicas (replica BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, seen_at BIGINT NOT NULL)',
-    'ALTER TABLE jobs ADD COLUMN claimed_by BIGINT',
     // A device has one session: the one with the highest number.
     'CREATE SEQUENCE session_numbers',
     'ALTER TABLE devices ADD COLUMN session BIGINT NOT NULL DEFAULT 0',

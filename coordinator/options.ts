@@ -1,5 +1,6 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import type { Address, UnixMs } from '../core/primitives.ts';
+import type { S3Options } from './s3.ts';
 
 export type Clock = { readonly now: () => UnixMs };
 
@@ -24,6 +25,8 @@ export type CoordinatorOptions = {
   readonly dataDir: string;
   /** `postgres://…`: the books are there, and other replicas may share them. Never logged. Without: they are in the folder. */
   readonly databaseUrl?: string;
+  /** Blobs are in this bucket; without: in the folder, which replicas then have to share. */
+  readonly s3?: S3Options;
   /** Ends the waiting for a database that is away; what runs is ended with `close`. */
   readonly signal?: AbortSignal;
   readonly host: string;

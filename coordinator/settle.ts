@@ -8,6 +8,7 @@ import { groupBy } from './group-by.ts';
 import { endJobs, isOver, type Job, type JobEnd, lockJobs } from './jobs.ts';
 import { copyOf, type LeaseChange, type LeaseRow, leasesOf, writeLeases } from './leases.ts';
 import { account, move, postAll, type Transfer } from './ledger.ts';
+import { release } from './queue.ts';
 import { decideJob, type JobDecision, type Loss } from './verify.ts';
 
 /** A job that wants more leases. */
@@ -56,6 +57,8 @@ export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, p
   if (lease.state === 'rejected') return { leaseId: lease.lease_id, kind: 'rejected', reason: lease.why ?? 'rejected' };
   return null;
 };
+
+const REOPENED_MS = 10_000;
 
 type Open = { readonly job: Job; leases: readonly LeaseRow[]; over: boolean; touched: boolean };
 
@@ -166,6 +169,9 @@ class Settlement {
     await writeLeases(sql, [...this.#changes.values()]);
     await endJobs(sql, this.#ends);
     await postAll(sql, this.#transfers);
+    // They are in this replica's hands now; should it die, others may claim them before long.
+    const reopened = this.effects.reopened.map(({ job }) => job.job_id);
+    await release(sql, reopened, this.#at + REOPENED_MS);
     return this.effects;
   }
 

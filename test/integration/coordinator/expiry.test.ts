@@ -10,6 +10,7 @@ import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
+import { Replica } from '../../../coordinator/replica.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
 import { settle } from '../../../coordinator/settle.ts';
@@ -59,6 +60,7 @@ describe('a result that comes while its lease is being taken back', () => {
       signer: new Signer(chain.publisher.privateKey, domain),
       tokens: new Tokens(new Uint8Array(32)),
       changes: new Changes(),
+      replica: new Replica(db, () => undefined),
     };
   });
   afterAll(async () => {
