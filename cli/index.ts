@@ -125,7 +125,7 @@ program
       configText: await readFile(options.config, 'utf8'),
       dataDir: options.data,
       catalogue: await signedCatalogue(options),
-      databaseUrl: process.env['DATABASE_URL'] || undefined,
+      env: process.env,
       signal,
       log: stderrLog(options.log),
     });

@@ -17,40 +17,32 @@ export type S3Options = {
   readonly secretAccessKey: string;
 };
 
-const PREFIX = 'blobs/';
+const BLOBS = 'blobs/';
+/** Empty objects whose date says when a blob was used: not every store lets an object be copied onto itself. */
+const USES = 'uses/';
 const RETRIES = 3;
 
 /**
  * Blobs in a bucket of an S3-compatible store. What comes is written to `folder` first, and sent only when its hash is right:
- * stores differ in what they check, and a half-sent object must not count. The age of a blob is the store's own date of it.
+ * stores differ in what they check, and a half-sent object must not count. The age of a blob is by the store's clock.
  */
 export async function openS3Blobs(options: S3Options, folder: string, maxBytes: number): Promise<Blobs> {
   await mkdir(folder, { recursive: true });
   const { endpoint, bucket, region, accessKeyId, secretAccessKey } = options;
   const client = new AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: RETRIES });
   const base = `${endpoint.replace(/\/$/, '')}/${bucket}`;
-  const urlOf = (sha256: Hex32): string => `${base}/${PREFIX}${sha256.slice(2)}`;
+  const urlOf = (sha256: Hex32, prefix = BLOBS): string => `${base}/${prefix}${sha256.slice(2)}`;
 
-  /** Answers what the store said when it is one of `fine`. Its words may quote the request, so they are not passed on. */
-  async function ask(url: string, init: RequestInit, ...fine: readonly number[]): Promise<Response> {
-    const what = `${init.method ?? 'GET'} of a blob`;
-    const response = await client.fetch(url, init).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : '';
-      throw new Failure('INTERNAL', `the blob store does not answer: ${reason.slice(0, 200)}`);
-    });
-    if (response.ok || fine.includes(response.status)) return response;
-    await response.body?.cancel();
-    if (response.status === 507) return fail('DISK_FULL', 'the blob store has no space left');
-    return fail('INTERNAL', `the blob store answered ${response.status} to a ${what}`);
-  }
+  const ask = (url: string, init: RequestInit, ...fine: readonly number[]): Promise<Response> =>
+    judged(() => client.fetch(url, init), init.method ?? 'GET', fine);
 
-  async function* list(): AsyncGenerator<{ readonly sha256: Hex32; readonly at: number }> {
+  async function* list(prefix: string): AsyncGenerator<{ readonly sha256: Hex32; readonly at: number }> {
     for (let token: string | null = ''; token !== null; ) {
-      const query = new URLSearchParams({ 'list-type': '2', prefix: PREFIX });
+      const query = new URLSearchParams({ 'list-type': '2', prefix });
       if (token !== '') query.set('continuation-token', token);
       const text = await (await ask(`${base}?${query}`, {})).text();
       for (const [, entry = ''] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
-        const sha256 = hex32.safeParse(`0x${tagOf(entry, 'Key')?.slice(PREFIX.length)}`);
+        const sha256 = hex32.safeParse(`0x${tagOf(entry, 'Key')?.slice(prefix.length)}`);
         const at = Date.parse(tagOf(entry, 'LastModified') ?? '');
         if (sha256.success && Number.isFinite(at)) yield { sha256: sha256.data, at };
       }
@@ -66,18 +58,15 @@ export async function openS3Blobs(options: S3Options, folder: string, maxBytes: 
     },
     read: (sha256) => Readable.from(bytesOf(() => ask(urlOf(sha256), {}))),
     async renew(sha256) {
-      // An object's date changes only with the object: it is copied onto itself, within the store.
-      const headers = {
-        'x-amz-copy-source': `/${bucket}/${PREFIX}${sha256.slice(2)}`,
-        'x-amz-metadata-directive': 'REPLACE',
-      };
-      await (await ask(urlOf(sha256), { method: 'PUT', headers })).text();
+      await (await ask(urlOf(sha256, USES), { method: 'PUT', body: '' })).text();
     },
     async drop(before, needed) {
+      const used = new Set<Hex32>();
+      for await (const { sha256, at } of list(USES)) if (at >= before) used.add(sha256);
       const dropped: Hex32[] = [];
-      for await (const { sha256, at } of list()) {
-        if (at >= before || needed.has(sha256)) continue;
-        await ask(urlOf(sha256), { method: 'DELETE' }, 404);
+      for await (const { sha256, at } of list(BLOBS)) {
+        if (at >= before || needed.has(sha256) || used.has(sha256)) continue;
+        for (const prefix of [BLOBS, USES]) await ask(urlOf(sha256, prefix), { method: 'DELETE' }, 404);
         dropped.push(sha256);
       }
       return dropped;
@@ -89,7 +78,7 @@ export async function openS3Blobs(options: S3Options, folder: string, maxBytes: 
         const headers = { 'content-length': String(size), 'x-amz-content-sha256': sha256.slice(2) };
         const body = Readable.toWeb(createReadStream(file));
         // A stream is sent once: who uploads tries again. Undici wants to know that the answer comes after it.
-        const init = { method: 'PUT', headers, body, duplex: 'half', aws: { allHeaders: true } };
+        const init = { method: 'PUT', headers, body, duplex: 'half' };
         await (await sendOnce(init as unknown as RequestInit, urlOf(sha256))).text();
       } finally {
         await rm(file, { force: true });
@@ -99,13 +88,20 @@ export async function openS3Blobs(options: S3Options, folder: string, maxBytes: 
 
   async function sendOnce(init: RequestInit, url: string): Promise<Response> {
     const signed = await client.sign(url, init);
-    const response = await fetch(signed);
-    if (!response.ok) {
-      await response.body?.cancel();
-      fail('INTERNAL', `the blob store answered ${response.status} to a PUT of a blob`);
-    }
-    return response;
+    return await judged(() => fetch(signed), 'PUT');
   }
+}
+
+/** Answers what the store said when it is good, or one of `fine`. Its words may quote the request, so they are not passed on. */
+async function judged(ask: () => Promise<Response>, method: string, fine: readonly number[] = []): Promise<Response> {
+  const response = await ask().catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : '';
+    throw new Failure('INTERNAL', `the blob store does not answer: ${reason.slice(0, 200)}`);
+  });
+  if (response.ok || fine.includes(response.status)) return response;
+  await response.body?.cancel();
+  if (response.status === 507) return fail('DISK_FULL', 'the blob store has no space left');
+  return fail('INTERNAL', `the blob store answered ${response.status} to a ${method}`);
 }
 
 const tagOf = (xml: string, name: string): string | null =>
