@@ -10,6 +10,7 @@ const config = z.strictObject({
   name: z.string().min(1).max(64),
   host: z.string().default('127.0.0.1'),
   port: z.number().int().min(0).max(65_535).default(7350),
+  trustedProxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).default([]),
   tokenSymbol: z.string().min(1).max(16),
   chain: z.strictObject({
     rpcUrl: z.url({ protocol: /^https?$/ }),

@@ -1,7 +1,7 @@
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { asFailure, type ErrorCode, Failure, fail } from '../core/errors.ts';
+import { asFailure, type ErrorCode, Failure, fail, isFailure } from '../core/errors.ts';
 import { encodeWire } from '../core/wire.ts';
 import type { Bearer } from './access.ts';
 import type { Context } from './context.ts';
@@ -42,8 +42,11 @@ const PER_SECOND = 200;
 
 /** The HTTP server with its edges (limits, errors, WebSocket) and without a route but the session's. */
 export async function createApp(context: Context, sessions: Sessions): Promise<App> {
-  const { clock, log } = context.options;
-  const app = fastify({ bodyLimit: JSON_LIMIT, forceCloseConnections: true, logger: false, return503OnClosing: true });
+  const { clock, log, trustedProxies = [] } = context.options;
+  const app = fastify({
+    ...{ bodyLimit: JSON_LIMIT, forceCloseConnections: true, logger: false, return503OnClosing: true },
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+  });
   const limit = new RateLimit(BURST, PER_SECOND);
 
   // A blob's body is a stream, whatever it calls itself; blobs.ts bounds and checks it.
@@ -119,6 +122,15 @@ const problem = (code: ErrorCode, status: number, detail: string) =>
 const httpError = z.object({ statusCode: z.number().int(), message: z.string() });
 
 function translate(error: unknown): Failure {
+  // To who asks, a coordinator without its books is away; where they are is not theirs to know.
+  if (isFailure(error, 'DATABASE_AWAY')) {
+    return new Failure(
+      'COORDINATOR_AWAY',
+      'the books are away for a moment; nothing was changed, try again',
+      {},
+      error,
+    );
+  }
   if (error instanceof Failure) return error;
   if (error instanceof z.ZodError) return new Failure('BAD_INPUT', z.prettifyError(error), {}, error);
   const known = httpError.safeParse(error);

@@ -32,6 +32,8 @@ export type CoordinatorOptions = {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Addresses or networks of proxies that say whose request it is; of others that word counts for nothing. */
+  readonly trustedProxies?: readonly string[];
   readonly name: string;
   readonly tokenSymbol: string;
   /** What may be ordered; its signatures were checked by who starts the coordinator. */
