@@ -135,6 +135,10 @@ async function conclude(
       await judgeLease(sql, leaseId, 'rejected', rejection);
       const verdict: Verdict = { leaseId, kind: 'rejected', reason: rejection };
       effects.messages.push({ device, message: { type: 'verdict', verdict } });
+    } else if (decision.kind === 'settled' && decision.unclear.includes(leaseId)) {
+      const reason = 'nobody can say whether the output is right';
+      await judgeLease(sql, leaseId, 'rejected', reason);
+      effects.messages.push({ device, message: { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } } });
     } else if (decision.cancelled.includes(leaseId)) {
       await loseLease(sql, leaseId, 'the job is settled', 'excused');
       effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: 'the job is settled' } });
