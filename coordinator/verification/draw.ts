@@ -15,6 +15,7 @@ function digest(secret: Secret, purpose: Purpose, parts: readonly (string | numb
     .digest();
 }
 
+const BYTES_A_DRAW = 6;
 const TWO_48 = 2 ** 48;
 
 /**
@@ -22,22 +23,26 @@ const TWO_48 = 2 ** 48;
  * coordinator, so no device can tell it beforehand or try again for a better one.
  */
 export const draw = (secret: Secret, purpose: Purpose, ...parts: readonly (string | number)[]): number =>
-  digest(secret, purpose, parts).readUIntBE(0, 6) / TWO_48;
+  digest(secret, purpose, parts).readUIntBE(0, BYTES_A_DRAW) / TWO_48;
 
 /** Looks like the digest of anything else. */
 export const drawId = (secret: Secret, purpose: Purpose, ...parts: readonly (string | number)[]): Hex32 =>
   `0x${digest(secret, purpose, parts).toString('hex')}`;
 
-/** The list in an order that nobody outside can foresee. */
-export function shuffled<T>(
-  secret: Secret,
-  purpose: Purpose,
-  salt: string,
-  list: readonly T[],
-  nameOf: (item: T) => string,
-): readonly T[] {
-  return list
-    .map((item) => ({ item, at: draw(secret, purpose, salt, nameOf(item)) }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item);
+/** The list in an order that nobody outside can foresee: Fisher and Yates' shuffle, fed by the keyed hash of a counter. */
+export function shuffled<T>(secret: Secret, purpose: Purpose, salt: string, list: readonly T[]): readonly T[] {
+  const order = [...list];
+  let block: Buffer = Buffer.alloc(0);
+  let [used, blocks] = [0, 0];
+  for (let left = order.length; left > 1; left--) {
+    if (used + BYTES_A_DRAW > block.length) {
+      block = digest(secret, purpose, [salt, blocks++]);
+      used = 0;
+    }
+    const at = Math.floor((block.readUIntBE(used, BYTES_A_DRAW) / TWO_48) * left);
+    used += BYTES_A_DRAW;
+    const [last, drawn] = [order[left - 1], order[at]];
+    if (last !== undefined && drawn !== undefined) [order[left - 1], order[at]] = [drawn, last];
+  }
+  return order;
 }

@@ -1,6 +1,6 @@
 import { type Amount, sum } from '../../core/money.ts';
 import type { Hex32, UnixMs } from '../../core/primitives.ts';
-import { type Secret, shuffled } from './draw.ts';
+import { draw, type Secret } from './draw.ts';
 import type { VerificationPolicy } from './policy.ts';
 import { type Conduct, mayBeFaults } from './trust.ts';
 
@@ -56,8 +56,11 @@ export function judgeLane(
   if (!mayBeFaults(conducts, policy)) return { kind: 'forfeit', credits };
   const open = credits.filter((credit) => !credit.checked);
   if (open.length === 0) return { kind: 'release' };
-  const inOrder = shuffled(secret, 'recheck', suspicion, open, (credit) => credit.leaseId);
-  return { kind: 'recheck', leases: inOrder.slice(0, policy.recheckAtOnce).map((credit) => credit.leaseId) };
+  // Drawn one by one, so that what is settled meanwhile does not change the order of the rest.
+  const inOrder = open
+    .map(({ leaseId }) => ({ leaseId, at: draw(secret, 'recheck', suspicion, leaseId) }))
+    .sort((a, b) => a.at - b.at);
+  return { kind: 'recheck', leases: inOrder.slice(0, policy.recheckAtOnce).map(({ leaseId }) => leaseId) };
 }
 
 /** What goes back, per payer: one balanced transfer each. */
