@@ -33,7 +33,7 @@ export const DEFAULT_POLICY: VerificationPolicy = {
   maturity: { jobs: 300, leastMs: DAY_MS, mostMs: 14 * DAY_MS },
   faults: { free: 1, perChecked: 1000, memoryMs: 90 * DAY_MS },
   recheckAtOnce: 10,
-  dispute: { lead: 2, mostResults: 7 },
+  dispute: { lead: 2, mostResults: 15 },
   rest: { firstMs: HOUR_MS, mostMs: 7 * DAY_MS },
 };
 

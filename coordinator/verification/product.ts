@@ -84,13 +84,15 @@ class Row {
   }
 
   #reduce(): void {
-    for (const part of [this.#high, this.#low]) for (let at = 0; at < part.length; at++) part[at] = (part[at] ?? 0) % PRIME;
+    for (const part of [this.#high, this.#low])
+      for (let at = 0; at < part.length; at++) part[at] = (part[at] ?? 0) % PRIME;
   }
 
   digest(): Buffer {
     this.#reduce();
     const line = Buffer.alloc(4 * this.#left.length);
-    for (const [at, high] of this.#high.entries()) line.writeUInt32LE((high * TWO_16 + (this.#low[at] ?? 0)) % PRIME, 4 * at);
+    for (const [at, high] of this.#high.entries())
+      line.writeUInt32LE((high * TWO_16 + (this.#low[at] ?? 0)) % PRIME, 4 * at);
     return sha256(line);
   }
 }
@@ -99,7 +101,12 @@ class Row {
  * SHA-256 of the asked rows of the product of one round, in the asked order, computed here from the seed alone. The right matrix is made
  * once, row by row, for all of them: memory is a few rows.
  */
-export function rowDigestsOf(input: Uint8Array, size: number, round: number, rows: readonly number[]): readonly Buffer[] {
+export function rowDigestsOf(
+  input: Uint8Array,
+  size: number,
+  round: number,
+  rows: readonly number[],
+): readonly Buffer[] {
   const [leftKey, rightKey] = [keyOf(input, round, 0), keyOf(input, round, 1)];
   const products = rows.map((row) => {
     const left = new Float64Array(size);

@@ -46,7 +46,13 @@ export function rowTree(digests: readonly Uint8Array[]): RowTree {
 }
 
 /** Whether the path leads from this digest, as row `index` of `count`, to the root. */
-export function leadsTo(root: Hex32, count: number, index: number, digest: Uint8Array, path: readonly Hex32[]): boolean {
+export function leadsTo(
+  root: Hex32,
+  count: number,
+  index: number,
+  digest: Uint8Array,
+  path: readonly Hex32[],
+): boolean {
   if (!(Number.isSafeInteger(index) && index >= 0 && index < count)) return false;
   let node = hash(0, digest);
   let used = 0;

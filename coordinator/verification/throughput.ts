@@ -80,7 +80,15 @@ export function judgeProof(
   const input = Buffer.from(seed.slice(2), 'hex');
   for (let round = 0; round < rounds; round++) {
     const rows = asked.filter((row) => Math.floor(row / size) === round);
-    const right = rows.length === 0 ? [] : rowDigestsOf(input, size, round, rows.map((row) => row % size));
+    const right =
+      rows.length === 0
+        ? []
+        : rowDigestsOf(
+            input,
+            size,
+            round,
+            rows.map((row) => row % size),
+          );
     const isRight = rows.every((row, at) => byRow.get(row)?.digest === `0x${right[at]?.toString('hex')}`);
     if (!isRight) return { kind: 'refuted', why: 'wrong-row' };
   }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { breakEvenRate, DEFAULT_POLICY } from '../../coordinator/verification/policy.ts';
 import { BOINC_POLICY, FAULTS, stormWorld } from '../support/sim/settings.ts';
-import { type Outcome, World, type WorldSetting } from '../support/sim/world.ts';
+import { type Outcome, type Person, World, type WorldSetting } from '../support/sim/world.ts';
 import { type Bench, benches, COST_SHARE, netByGroup } from './cheat/arms.ts';
 
 /**
@@ -25,17 +25,28 @@ type Run = { readonly bench: Bench; readonly outcome: Outcome; readonly net: Rea
 
 /** Net pay of each group over that of the honest people of the same run. */
 const ratiosOf = ({ net }: Run): readonly (readonly [string, number])[] =>
-  [...net].flatMap(([group, value]) => (group === 'honest' ? [] : [[group, value / (net.get('honest') ?? 0)] as const]));
+  [...net].flatMap(([group, value]) =>
+    group === 'honest' ? [] : [[group, value / (net.get('honest') ?? 0)] as const],
+  );
 
 const highest = (ratios: readonly (readonly [string, number])[]) =>
-  ratios.reduce((worst, next) => (next[1] > worst[1] ? next : worst), ['nobody', -Infinity] as readonly [string, number]);
+  ratios.reduce((worst, next) => (next[1] > worst[1] ? next : worst), ['nobody', -Infinity] as readonly [
+    string,
+    number,
+  ]);
 
 const total = (runs: readonly Run[], pick: (outcome: Outcome) => number): number =>
   runs.reduce((sum, { outcome }) => sum + pick(outcome), 0);
 
+const honestIn = ({ people }: Outcome) => people.filter(({ group }) => group === 'honest');
+/** Whether any right result was not paid, or was taken back, for whatever cause. */
+const isWronged = ({ wronged: { undecided, outvoted, forfeited } }: Person) => undecided + outvoted + forfeited > 0;
+
 function rowsOf(ratios: readonly (readonly [string, number])[]): readonly (readonly number[])[] {
   const rows = Array.from({ length: 100 }, (_, index) => {
-    const found = ['naive', 'sleeping', 'ring'].map((kind) => ratios.find(([group]) => group === `${kind} ${index + 1}`));
+    const found = ['naive', 'sleeping', 'ring'].map((kind) =>
+      ratios.find(([group]) => group === `${kind} ${index + 1}`),
+    );
     return [index + 1, ...found.flatMap((one) => (one === undefined ? [] : [rounded(one[1], 3)]))];
   });
   return rows.filter((row) => row.length > 1);
@@ -46,9 +57,10 @@ function figuresOf(runs: readonly Run[]) {
   const cheaters = of('crowd').flatMap(ratiosOf);
   const [worst, worstRatio] = highest(cheaters);
   const extra = (chosen: readonly Run[]) =>
-    (100 * total(chosen, ({ tally }) => tally.extraAfterProbation)) / total(chosen, ({ tally }) => tally.jobsAfterProbation);
-  const honest = runs.flatMap(({ outcome }) => outcome.people.filter(({ group }) => group === 'honest'));
-  const wronged = honest.filter((person) => person.wronged > 0);
+    (100 * total(chosen, ({ tally }) => tally.extraAfterProbation)) /
+    total(chosen, ({ tally }) => tally.jobsAfterProbation);
+  const honest = runs.flatMap(({ outcome }) => honestIn(outcome));
+  const wronged = honest.filter(isWronged);
   const sybils = of('sybil').map((run) => [run.bench.setting.name, highest(ratiosOf(run))] as const);
   const paid = total(of('crowd'), ({ tally }) => tally.paid);
   return {
@@ -65,7 +77,14 @@ function figuresOf(runs: readonly Run[]) {
       sybils: Object.fromEntries(sybils.map(([name, [group, ratio]]) => [name, { group, ratio: rounded(ratio) }])),
       honestDevices: honest.length,
       honestWronged: wronged.length,
-      rightResultsLost: wronged.reduce((sum, person) => sum + person.wronged, 0),
+      honestWrongedWhere: Object.fromEntries(
+        runs.map(({ bench, outcome }) => [bench.setting.name, honestIn(outcome).filter(isWronged).length]),
+      ),
+      rightResultsLost: {
+        undecided: wronged.reduce((sum, person) => sum + person.wronged.undecided, 0),
+        outvoted: wronged.reduce((sum, person) => sum + person.wronged.outvoted, 0),
+        forfeited: wronged.reduce((sum, person) => sum + person.wronged.forfeited, 0),
+      },
       honestJobs: honest.reduce((sum, person) => sum + person.worked, 0),
       extraCopiesAmongCheatersPct: rounded(extra(of('crowd'))),
       steadyExtra: of('steady').map(({ outcome: { tally } }) => ({
@@ -81,7 +100,8 @@ function figuresOf(runs: readonly Run[]) {
 
 const seed = Number(values.seed);
 const scale = Number(values.scale);
-if (!(Number.isSafeInteger(seed) && scale > 0)) throw new Error('npm run bench -- cheat [--json] [--seed=N] [--scale=0.5]');
+if (!(Number.isSafeInteger(seed) && scale > 0))
+  throw new Error('npm run bench -- cheat [--json] [--seed=N] [--scale=0.5]');
 const storm: Bench = { kind: 'crowd', setting: stormWorld(seed) };
 const all = values.world === 'storm' ? [storm] : benches(seed, scale);
 const chosen = all.filter(({ setting }) => values.world === undefined || setting.name === values.world);
@@ -91,7 +111,8 @@ if (chosen.length === 0) {
 
 function runOf(bench: Bench, arm: Arm): Run {
   const begun = performance.now();
-  const own: WorldSetting = values.world === 'storm' && arm === 'ours' ? bench.setting : { ...bench.setting, ...ARMS[arm] };
+  const own: WorldSetting =
+    values.world === 'storm' && arm === 'ours' ? bench.setting : { ...bench.setting, ...ARMS[arm] };
   const outcome = new World(own).run();
   const seconds = rounded((performance.now() - begun) / 1000, 1);
   process.stderr.write(`${own.name}, ${arm}: ${outcome.tally.jobs} jobs in ${seconds} s\n`);

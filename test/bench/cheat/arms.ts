@@ -5,17 +5,17 @@ import type { Group, Person, WorldSetting } from '../../support/sim/world.ts';
 
 /** Cheat rates in per cent; each is in one of the crowds. */
 const RATES = Array.from({ length: 100 }, (_, index) => index + 1);
-const CROWDS = 6;
+const CROWDS = 5;
 /** What computing a job costs its owner, as a share of the price: who fakes saves it. */
 export const COST_SHARE = 0.3;
 
 /** Rare cheats are rarely met: the rarer, the more people it takes to see what they earn. */
-const peopleAt = (rate: number): number => (rate <= 2 ? 40 : rate <= 6 ? 20 : 10);
+const peopleAt = (rate: number): number => (rate <= 2 ? 40 : rate <= 6 ? 20 : rate <= 20 ? 10 : 5);
 
 const atRate = (rate: number): readonly Group[] => [
   liars(`naive ${rate}`, peopleAt(rate), rate / 100, false),
   liars(`sleeping ${rate}`, peopleAt(rate), rate / 100, true),
-  liars(`ring ${rate}`, peopleAt(rate), rate / 100, true, { ring: 10 }),
+  liars(`ring ${rate}`, Math.max(10, peopleAt(rate)), rate / 100, true, { ring: 10 }),
 ];
 
 /** About as many cheaters as honest people, of every rate, alone and in rings of ten. */
@@ -24,7 +24,7 @@ const crowd = (index: number, seed: number): WorldSetting =>
     `crowd-${index}`,
     seed + index,
     [
-      honest(260),
+      honest(240),
       // The lowest rates fall into different crowds.
       ...RATES.filter((rate) => (rate - 1) % CROWDS === index).flatMap(atRate),
       ...(index === 0 ? [liars('whitewashing', 10, 1, true, { whitewashes: true })] : []),
@@ -73,4 +73,3 @@ export function netByGroup(people: readonly Person[]): ReadonlyMap<string, numbe
   }
   return new Map([...sums].map(([group, { net, count }]) => [group, net / count]));
 }
-

@@ -1,4 +1,4 @@
-import type { UnixMs } from '../../../core/primitives.ts';
+import type { VerificationPolicy } from '../../../coordinator/verification/policy.ts';
 import {
   type Conduct,
   type ConductDay,
@@ -6,7 +6,7 @@ import {
   dayOf,
   type Party,
 } from '../../../coordinator/verification/trust.ts';
-import type { VerificationPolicy } from '../../../coordinator/verification/policy.ts';
+import type { UnixMs } from '../../../core/primitives.ts';
 
 /** What devices, owners and networks have shown, by day. */
 export class ConductBook {

@@ -40,7 +40,7 @@ export class SimCoordinator {
     this.#setting = setting;
     this.#random = random;
     this.#started = timeline.now;
-    const secret = random.hex32();
+    const secret = random.id();
     const funds = 10n ** 12n * (setting.workloads[0]?.price ?? 1n);
     this.state = newState({ policy: setting.policy, clawBack: setting.clawBack, secret, timeline, random }, funds);
     timeline.every(ROUND_MS, ROUND_MS, () => this.#turn());
@@ -106,14 +106,15 @@ export class SimCoordinator {
     this.#ordered += 1;
     const workload = workloads[this.#random.below(workloads.length)];
     if (workload === undefined) return null;
-    const [jobId, input, fee] = [this.#random.hex32(), this.#random.hex32(), (workload.price * FEE_PERCENT) / 100n];
+    const [jobId, input, fee] = [this.#random.id(), this.#random.id(), (workload.price * FEE_PERCENT) / 100n];
     const deposit = account.deposit(CONSUMER);
-    books.post('deposit', move('external', deposit, workload.price + fee));
+    const cost = workload.price + fee;
+    if (books.balance(deposit) < cost) books.post('deposit', move('external', deposit, 1000n * cost));
     const shares = [
       { account: account.hold(jobId), amount: workload.price },
       { account: simAccount.checks, amount: fee },
     ];
-    books.post('order', [{ account: deposit, amount: -(workload.price + fee) }, ...shares]);
+    books.post('order', [{ account: deposit, amount: -cost }, ...shares]);
     return {
       ...{ jobId, input, workload, kind: 'work', consumer: CONSUMER, leases: [], known: [], seenBefore: [] },
       ...{ replicas: 0, replicateLater: false, recheck: null, over: false },

@@ -144,7 +144,7 @@ export class SimDevice {
     const dares = !sleeper || this.#coordinator.isTrusted(this.peer, workload);
     const fake = fakes > 0 && dares && this.#random.chance(fakes);
     const wrong = fake || this.#random.chance(faults);
-    const outputHash: Hex32 = wrong ? `0xf${this.#random.hex32().slice(3)}` : truthOf(input);
+    const outputHash: Hex32 = wrong ? `0xf${this.#random.id().slice(3)}` : truthOf(input);
     if (fake) this.faked += 1;
     ring?.answers.set(input, outputHash);
     return { outputHash, works: !fake };

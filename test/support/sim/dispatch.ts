@@ -1,11 +1,29 @@
 import { account, move } from '../../../coordinator/ledger.ts';
 import { canaryJobId, drawCanary, isCanary } from '../../../coordinator/verification/canaries.ts';
-import { countAsOne, isReplicated, isTrusted, type Party, replicationChance } from '../../../coordinator/verification/trust.ts';
+import {
+  countAsOne,
+  isReplicated,
+  isTrusted,
+  type Party,
+  replicationChance,
+} from '../../../coordinator/verification/trust.ts';
 import { inTurn } from '../../../coordinator/verification/turns.ts';
 import { type Copy, decideJob, match, type Need, type Offer } from '../../../coordinator/verify.ts';
 import { type Address, type Hex32, perLane } from '../../../core/primitives.ts';
 import { simAccount } from './books.ts';
-import { type Agreed, copiesOf, keyOf, laneOf, MAX_ATTEMPTS, type Peer, type SimJob, type SimLease, type State, trustOf, type Why } from './model.ts';
+import {
+  type Agreed,
+  copiesOf,
+  keyOf,
+  laneOf,
+  MAX_ATTEMPTS,
+  type Peer,
+  type SimJob,
+  type SimLease,
+  type State,
+  trustOf,
+  type Why,
+} from './model.ts';
 
 /** Handing out: what is asked for more than once first, then new work, each with the very rules of the coordinator. */
 
@@ -98,17 +116,21 @@ function whyOf(job: SimJob): Why {
 }
 
 function give(state: State, job: SimJob, peer: Peer): void {
-  const leaseId = state.random.hex32();
+  const leaseId = state.random.id();
   const why = whyOf(job);
   const key = keyOf(job.workload);
-  if (why !== 'base') return lend(state, job, peer, leaseId, why);
+  if (why !== 'base') {
+    lend(state, job, peer, leaseId, why);
+    return;
+  }
 
   const kind = { workload: job.workload.id, image: job.workload.image };
   const canary = isTrusted(trustOf(peer, key), state.policy) && isCanary(state.secret, leaseId, state.policy);
   const known = canary ? drawCanary(state.secret, leaseId, state.agreed.get(key) ?? [], peer, kind) : null;
   if (known !== null) {
     // The work that would have gone here waits for the next device.
-    return lend(state, canaryOf(known, canaryJobId(state.secret, leaseId)), peer, leaseId, 'canary');
+    lend(state, canaryOf(known, canaryJobId(state.secret, leaseId)), peer, leaseId, 'canary');
+    return;
   }
   const stake = state.clawBack ? laneOf(peer, job.workload.lane).stake : 0n;
   const chance = replicationChance(trustOf(peer, key), job.workload.price, stake, state.policy);
@@ -122,11 +144,13 @@ function give(state: State, job: SimJob, peer: Peer): void {
 /** Both copies that agreed speak for the known answer: one device that says otherwise is not believed by itself. */
 const canaryOf = ({ input, outputHash, seenBy, kept }: Agreed, jobId: Hex32): SimJob => ({
   ...{ jobId, kind: 'canary', input, workload: kept, consumer: null, leases: [], seenBefore: seenBy },
-  known: ([1, 2] as const).map((n): Copy => ({
-    leaseId: `0x${String(n).repeat(64)}`,
-    device: `0x${String(n).repeat(40)}`,
-    ...{ state: 'finished', outputHash, countsAsAttempt: false, unable: false },
-  })),
+  known: ([1, 2] as const).map(
+    (n): Copy => ({
+      leaseId: `0x${String(n).repeat(64)}`,
+      device: `0x${String(n).repeat(40)}`,
+      ...{ state: 'finished', outputHash, countsAsAttempt: false, unable: false },
+    }),
+  ),
   ...{ replicas: 1, replicateLater: false, recheck: null, over: false, consumerHeld: 0n, checksHeld: 0n },
 });
 

@@ -3,7 +3,17 @@ import { type Credit, isMature, judgeLane, refundsOf, stakeOf } from '../../../c
 import { afterBad, restsUntil } from '../../../coordinator/verification/trust.ts';
 import type { Lane } from '../../../core/primitives.ts';
 import { simAccount } from './books.ts';
-import { blame, isRight, keyOf, type LaneBook, laneOf, type Peer, type SimLease, type State } from './model.ts';
+import {
+  isRight,
+  keyOf,
+  type LaneBook,
+  type Losses,
+  laneOf,
+  note,
+  type Peer,
+  type SimLease,
+  type State,
+} from './model.ts';
 
 /** Credit that is not mature: how it becomes so, and how it is lost. */
 
@@ -53,17 +63,17 @@ export function takeBack(state: State, lease: SimLease): void {
   const at = lane.credits.indexOf(lease);
   if (at < 0) return;
   lane.credits.splice(at, 1);
-  refund(state, lane, [lease]);
+  refund(state, lane, [lease], 'outvoted');
 }
 
-function refund(state: State, lane: LaneBook, leases: readonly SimLease[]): void {
+function refund(state: State, lane: LaneBook, leases: readonly SimLease[], why: keyof Losses): void {
   const byPlace = new Map<string, SimLease[]>();
   for (const lease of leases) {
     const place = whereItLies(lease);
     byPlace.set(place, [...(byPlace.get(place) ?? []), lease]);
     lane.stake -= lease.job.workload.price;
     lease.state = 'rejected';
-    blame(state, lease);
+    note(state, lease, why);
   }
   for (const [place, lost] of byPlace) {
     for (const [payer, amount] of refundsOf(lost.map(creditOf))) {
@@ -106,7 +116,7 @@ export function judge(state: State, peer: Peer, name: Lane): void {
   }
   state.tally.forfeits += 1;
   const lost = lane.credits.splice(0);
-  refund(state, lane, lost);
+  refund(state, lane, lost, 'forfeited');
   for (const lease of lost) if (lease.checking && !isUnderWay(lease)) closeRecheck(state, lease);
 }
 

@@ -103,6 +103,11 @@ export type SimJob = {
 
 export type Agreed = AgreedJob & { readonly input: Hex32; readonly kept: Workload; readonly seenBy: Party[] };
 
+/** Right results that brought nothing: nobody could say who was right, wrong ones were more, or all credit of the lane was lost. */
+export type Losses = { undecided: number; outvoted: number; forfeited: number };
+
+export const noLosses = (): Losses => ({ undecided: 0, outvoted: 0, forfeited: 0 });
+
 /** What the simulation counts. */
 export type Tally = {
   jobs: number;
@@ -116,7 +121,7 @@ export type Tally = {
   paid: number;
   paidWrong: number;
   /** By device, right results that it was not paid for or had to give back. */
-  readonly wronged: Map<Address, number>;
+  readonly wronged: Map<Address, Losses>;
 };
 
 export type State = {
@@ -149,9 +154,12 @@ export const truthOf = (input: Hex32): Hex32 => `0xa${input.slice(3)}`;
 export const isRight = ({ outputHash, job }: SimLease): boolean => outputHash === truthOf(job.input);
 
 /** Takes note of a right result that brings nothing. */
-export function blame({ tally }: State, lease: SimLease): void {
+export function note({ tally }: State, lease: SimLease, why: keyof Losses): void {
   const { device } = lease.peer;
-  if (isRight(lease)) tally.wronged.set(device, (tally.wronged.get(device) ?? 0) + 1);
+  if (!isRight(lease)) return;
+  const losses = tally.wronged.get(device) ?? noLosses();
+  losses[why] += 1;
+  tally.wronged.set(device, losses);
 }
 
 export const trustOf = (peer: Peer, key: string): Trust => peer.trust.get(key) ?? NO_TRUST;

@@ -51,8 +51,9 @@ export class Random {
     return text;
   }
 
-  hex32(): Hex32 {
-    return `0x${this.#hex(8)}`;
+  /** As unlikely to come twice as a real one, and half as long: there are millions of them. */
+  id(): Hex32 {
+    return `0x${this.#hex(4)}`;
   }
 
   address(): Address {

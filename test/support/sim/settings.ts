@@ -17,7 +17,13 @@ export const honest = (people: number, name = 'honest'): Group => ({
 });
 
 /** `naive` ones cheat from the first job on, `sleeping` ones only while they are trusted, which they always know. */
-export const liars = (name: string, people: number, fakes: number, sleeper: boolean, more: Partial<Group> = {}): Group => ({
+export const liars = (
+  name: string,
+  people: number,
+  fakes: number,
+  sleeper: boolean,
+  more: Partial<Group> = {},
+): Group => ({
   name,
   people,
   conscience: { fakes, faults: FAULTS, sleeper },
@@ -64,11 +70,11 @@ export const stormWorld = (seed: number, change: Partial<WorldSetting> = {}): Wo
   ...{ name: 'storm', seed, policy: HASTY_POLICY, clawBack: true, workloads: [CPU_WORK, GPU_WORK], jobsPerHour: null },
   ...{ hours: 36, faults: STORM, restless: 0.5 },
   groups: [
-    honest(24),
+    honest(30),
     liars('lazy', 3, 0.1, false),
     liars('sleeping', 3, 0.3, true),
     liars('lying', 2, 1, false),
-    liars('ring', 10, 0.4, true, { ring: 10 }),
+    liars('ring', 5, 0.4, true, { ring: 5 }),
     liars('sybil', 1, 0.2, true, { identities: 5 }),
     liars('whitewashing', 1, 1, true, { whitewashes: true }),
   ],

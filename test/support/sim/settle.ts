@@ -6,7 +6,17 @@ import type { ReportItem } from '../../../core/typed-data.ts';
 import { simAccount } from './books.ts';
 import { count, countCrowd, wantedBy } from './dispatch.ts';
 import { accrue, closeRecheck, judge, mature, strike, takeBack } from './lanes.ts';
-import { blame, copiesOf, keyOf, MAX_ATTEMPTS, type Peer, type SimJob, type SimLease, type State, trustOf } from './model.ts';
+import {
+  copiesOf,
+  keyOf,
+  MAX_ATTEMPTS,
+  note,
+  type Peer,
+  type SimJob,
+  type SimLease,
+  type State,
+  trustOf,
+} from './model.ts';
 
 /** What a result, a loss or a report changes. */
 
@@ -78,7 +88,7 @@ function conclude(state: State, job: SimJob, decision: Exclude<JobDecision, { ki
     if (accepted.has(lease.leaseId)) pay(state, lease, compared);
     else {
       lease.state = 'rejected';
-      blame(state, lease);
+      note(state, lease, decision.kind === 'failed' ? 'undecided' : 'outvoted');
     }
     if (compared && decision.rejected.includes(lease.leaseId)) struck.push(lease);
   }
@@ -163,7 +173,14 @@ export function takeReport(state: State, peer: Peer, sequence: number, items: re
     const lease = state.leases.get(leaseId);
     if (lease === undefined) continue;
     const { state: now, outputHash, credited, job } = lease;
-    known.set(leaseId, { leaseId, device: lease.peer.device, state: now, outputHash, price: job.workload.price, credited });
+    known.set(leaseId, {
+      leaseId,
+      device: lease.peer.device,
+      state: now,
+      outputHash,
+      price: job.workload.price,
+      credited,
+    });
   }
   const credited: Hex32[] = [];
   for (const outcome of judgeItems(peer.device, items, known)) {

@@ -6,7 +6,7 @@ import { simAccount } from './books.ts';
 import { SimCoordinator } from './coordinator.ts';
 import { type Conscience, Machine, type Ring, SimDevice } from './device.ts';
 import { Link, type LinkFaults } from './link.ts';
-import type { Tally, Workload } from './model.ts';
+import { type Losses, noLosses, type Tally, type Workload } from './model.ts';
 import { Random } from './random.ts';
 import { Timeline } from './timeline.ts';
 
@@ -47,7 +47,7 @@ export type Person = {
   readonly worked: number;
   readonly faked: number;
   /** Right results that it was not paid for or had to give back. */
-  readonly wronged: number;
+  readonly wronged: Losses;
 };
 
 export type Outcome = { readonly people: readonly Person[]; readonly tally: Tally; readonly digest: string };
@@ -64,6 +64,16 @@ type Household = {
   readonly skewMs: number;
   readonly devices: SimDevice[];
 };
+
+function lossesOf(all: readonly Losses[]): Losses {
+  const sum = noLosses();
+  for (const losses of all) {
+    sum.undecided += losses.undecided;
+    sum.outvoted += losses.outvoted;
+    sum.forfeited += losses.forfeited;
+  }
+  return sum;
+}
 
 export class World {
   readonly #setting: WorldSetting;
@@ -157,7 +167,8 @@ export class World {
     const { books, peers } = this.#coordinator.state;
     books.audit();
     for (const [name, balance] of books.accounts()) {
-      if (name.startsWith('pending:')) throw new Error(`${name} still has ${balance}: credit neither matured nor went back`);
+      if (name.startsWith('pending:'))
+        throw new Error(`${name} still has ${balance}: credit neither matured nor went back`);
     }
     for (const peer of peers.values()) {
       for (const lane of peer.lanes.values()) {
@@ -174,7 +185,7 @@ export class World {
       pay: devices.reduce((sum, device) => sum + earned(device.traits.owner), 0n),
       worked: machine.worked,
       faked: devices.reduce((sum, device) => sum + device.faked, 0),
-      wronged: devices.reduce((sum, device) => sum + (tally.wronged.get(device.peer.device) ?? 0), 0),
+      wronged: lossesOf(devices.flatMap((device) => tally.wronged.get(device.peer.device) ?? [])),
     }));
   }
 

@@ -117,6 +117,63 @@ describe('what becomes of a job', () => {
   });
 });
 
+describe('a dispute', () => {
+  const outputs = (...given: readonly number[]) => given.map((output, n) => copy(n + 1, 'finished', output));
+
+  it('is settled once one answer leads by two', () => {
+    const rules = { lead: 2, mostResults: 7 };
+    expect(decideJob(outputs(7, 7), 1, 3, rules).kind).toBe('settled');
+    expect(decideJob(outputs(7, 8), 1, 3, rules)).toEqual({ kind: 'open', wanted: 2 });
+    expect(decideJob(outputs(7, 8, 7), 1, 3, rules)).toEqual({ kind: 'open', wanted: 1 });
+    expect(decideJob(outputs(7, 8, 7, 7), 1, 3, rules)).toMatchObject({ kind: 'settled', rejected: [id(2)] });
+    expect(decideJob(outputs(7, 8, 7, 8), 1, 3, rules)).toEqual({ kind: 'open', wanted: 2 });
+    expect(decideJob(outputs(7, 8, 7, 8, 7, 8, 7), 1, 3, rules).kind).toBe('failed');
+  });
+
+  it('leaves without blame whom nobody can judge', () => {
+    const likenesses = (a: Hex32, b: Hex32) => {
+      if (a === b) return 'same';
+      return [a, b].includes(id(9)) ? 'unclear' : 'different';
+    };
+    expect(decideJob(outputs(7, 9), 1, 3, { likenesses, mostResults: 7 })).toEqual({ kind: 'open', wanted: 1 });
+    expect(decideJob(outputs(7, 9, 8, 7), 1, 3, { likenesses, mostResults: 7 })).toMatchObject({
+      ...{ kind: 'settled', accepted: [id(1), id(4)], rejected: [id(3)], unclear: [id(2)] },
+    });
+  });
+
+  it('blames nobody who agrees with one of those that are right', () => {
+    // 10, 11 and 12 in a row: neighbours are alike, the ends are not.
+    const likenesses = (a: Hex32, b: Hex32) => (Math.abs(Number(a) - Number(b)) <= 1 ? 'same' : 'different');
+    const rules = { likenesses, lead: 2, mostResults: 7 };
+    expect(decideJob(outputs(10, 12), 1, 3, rules)).toEqual({ kind: 'open', wanted: 2 });
+    expect(decideJob(outputs(10, 12, 11), 1, 3, rules)).toMatchObject({ kind: 'settled', rejected: [] });
+    expect(decideJob(outputs(10, 30, 11, 11), 1, 3, rules)).toMatchObject({ kind: 'settled', rejected: [id(2)] });
+  });
+
+  it('never rejects a copy that agrees with the majority, nor asks for more than it may, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 7 }),
+        fc.integer({ min: 1, max: 3 }),
+        (given, lead) => {
+          const decision = decideJob(outputs(...given), 1, 3, { lead, mostResults: 7 });
+          const count = (output: number) => given.filter((one) => one === output).length;
+          if (decision.kind === 'open') {
+            expect(decision.wanted).toBeGreaterThan(0);
+            expect(given.length + decision.wanted).toBeLessThanOrEqual(7);
+          } else if (decision.kind === 'settled') {
+            const best = count(Number(decision.outputHash));
+            expect(decision.accepted).toHaveLength(best);
+            for (const other of new Set(given)) {
+              if (id(other) !== decision.outputHash) expect(best - count(other)).toBeGreaterThanOrEqual(lead);
+            }
+          } else expect(given).toHaveLength(7);
+        },
+      ),
+    );
+  });
+});
+
 describe('matching', () => {
   const need = (n: number, change: Partial<Need> = {}): Need => ({
     jobId: id(n),
@@ -146,6 +203,30 @@ describe('matching', () => {
     expect(match([need(1, { image: 'other' })], [offer(1, 9)])).toEqual([]);
     expect(match([need(1, { lane: 'gpu' })], [offer(1, 9)])).toEqual([]);
     expect(match([need(1), need(2)], [offer(1, 9, 1)])).toHaveLength(1);
+  });
+
+  it('gives the copies of one job to different networks', () => {
+    const at = (device: number, network: string | null) => ({ ...offer(device, device), network });
+    expect(match([need(1, { wanted: 2 })], [at(1, 'a'), at(2, 'a'), at(3, 'b')]).map((one) => one.device)).toEqual([
+      ...[account(1), account(3)],
+    ]);
+    expect(match([need(1, { networks: new Set(['a']) })], [at(1, 'a')])).toEqual([]);
+    expect(match([need(1, { wanted: 2 })], [at(1, null), at(2, null)])).toHaveLength(2);
+  });
+
+  it('asks the trusted first to judge, and anybody when none is there', () => {
+    const trusted = { ...offer(2, 8), trustedWith: new Set([workloadKey('echo', 'i')]) };
+    expect(match([need(1, { judges: true })], [offer(1, 9, 5), trusted])[0]?.device).toBe(account(2));
+    expect(match([need(1, { judges: true })], [offer(1, 9)])[0]?.device).toBe(account(1));
+  });
+
+  it('serves an owner or a network with many devices as it serves one', () => {
+    const crowd = [1, 2, 3].map((device) => ({ ...offer(device, device), network: 'a' }));
+    const alone = { ...offer(9, 9), network: 'b' };
+    const given = match([need(1), need(2)], [...crowd, alone]).map((one) => one.device);
+    expect(given).toContain(account(9));
+    const busy = crowd.map((one) => ({ ...one, crowd: 1 }));
+    expect(match([need(1)], [...busy, alone])[0]?.device).toBe(account(9));
   });
 
   it('asks a device that failed the job only when nobody else is free', () => {
