@@ -14,7 +14,6 @@ import type { Timeline } from './timeline.ts';
 /** A coordinator in memory: its rules are the real ones, its rows are objects, and its time is virtual. */
 
 const HOUR_MS = 3_600_000;
-const ROUND_MS = 10_000;
 const FORGET_AFTER_MS = 20 * 86_400_000;
 /** Of each job's price: what the checks cost. */
 const FEE_PERCENT = 5n;
@@ -26,6 +25,8 @@ export type Setting = {
   readonly workloads: readonly Workload[];
   /** Jobs ordered per hour; null: always more than the devices can do. */
   readonly jobsPerHour: number | null;
+  /** How often work is handed out. */
+  readonly roundMs: number;
 };
 
 export class SimCoordinator {
@@ -43,7 +44,7 @@ export class SimCoordinator {
     const secret = random.id();
     const funds = 10n ** 12n * (setting.workloads[0]?.price ?? 1n);
     this.state = newState({ policy: setting.policy, clawBack: setting.clawBack, secret, timeline, random }, funds);
-    timeline.every(ROUND_MS, ROUND_MS, () => this.#turn());
+    timeline.every(setting.roundMs, setting.roundMs, () => this.#turn());
     timeline.every(HOUR_MS, HOUR_MS, () => this.#hourly());
     timeline.every(24 * HOUR_MS, 24 * HOUR_MS, () => this.#daily());
   }

@@ -17,8 +17,6 @@ export type Conscience = {
   readonly ring: Ring | null;
 };
 
-export const HONEST = { fakes: 0, sleeper: false, ring: null } as const;
-
 /** Devices that know each other: the same input gets the same answer from all of them, right or wrong. */
 export type Ring = { readonly name: string; readonly answers: Map<Hex32, Hex32> };
 

@@ -61,14 +61,14 @@ export const calmWorld = (
   change: Partial<WorldSetting> = {},
 ): WorldSetting => ({
   ...{ name, seed, groups, policy: DEFAULT_POLICY, clawBack: true, workloads: [CPU_WORK], jobsPerHour: null },
-  ...{ hours: 168, faults: CALM, restless: 0.02 },
+  ...{ hours: 168, faults: CALM, restless: 0.02, roundMs: 10_000 },
   ...change,
 });
 
 /** All kinds of people on a network that loses, doubles, delays and cuts, with clocks hours off and machines that restart. */
 export const stormWorld = (seed: number, change: Partial<WorldSetting> = {}): WorldSetting => ({
   ...{ name: 'storm', seed, policy: HASTY_POLICY, clawBack: true, workloads: [CPU_WORK, GPU_WORK], jobsPerHour: null },
-  ...{ hours: 36, faults: STORM, restless: 0.5 },
+  ...{ hours: 36, faults: STORM, restless: 0.5, roundMs: 60_000 },
   groups: [
     honest(30),
     liars('lazy', 3, 0.1, false),

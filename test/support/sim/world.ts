@@ -32,6 +32,7 @@ export type WorldSetting = {
   readonly clawBack: boolean;
   readonly workloads: readonly Workload[];
   readonly jobsPerHour: number | null;
+  readonly roundMs: number;
   readonly groups: readonly Group[];
   /** Work is ordered for so long; then what is under way ends, and all that may mature does. */
   readonly hours: number;
