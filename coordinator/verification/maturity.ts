@@ -11,7 +11,7 @@ export type Credit = {
   /** The account that paid, and gets it back. */
   readonly payer: string;
   readonly acceptedAt: UnixMs;
-  /** Its number among the accepted leases of this device and lane, rising. */
+  /** Its number among the accepted leases of this device and lane, from 1, rising. */
   readonly ordinal: number;
   /** Another party gave the same output. */
   readonly checked: boolean;
@@ -22,6 +22,14 @@ export type Credit = {
 /** What the device would lose with one bad result more. */
 export const stakeOf = (credits: readonly Credit[]): Amount => sum(credits.map((credit) => credit.amount));
 
+const isBond = (credit: Credit, { bond }: VerificationPolicy['maturity']): boolean => credit.ordinal <= bond;
+
+/** Whether the credit is a bond that was left behind: it goes back to who paid it, as if it had been forfeited. */
+export const hasLapsed = (credit: Credit, latest: number, now: UnixMs, policy: VerificationPolicy): boolean =>
+  isBond(credit, policy.maturity) &&
+  now - credit.acceptedAt > policy.faults.memoryMs &&
+  !isMature(credit, latest, now, policy);
+
 /**
  * Whether the credit may be paid out. `latest` is the newest ordinal of the device and lane. Nothing of a lane matures while it is held.
  * A clock that was set back delays and never hastens.
@@ -29,7 +37,7 @@ export const stakeOf = (credits: readonly Credit[]): Amount => sum(credits.map((
 export function isMature(credit: Credit, latest: number, now: UnixMs, { maturity }: VerificationPolicy): boolean {
   if (credit.checking) return false;
   const age = now - credit.acceptedAt;
-  if (age >= maturity.mostMs) return true;
+  if (age >= maturity.mostMs && !isBond(credit, maturity)) return true;
   return age >= maturity.leastMs && latest - credit.ordinal >= maturity.jobs;
 }
 

@@ -10,8 +10,16 @@ export type VerificationPolicy = {
   readonly canaries: number;
   /** A job is replicated at least with so many times its price over what the device has to lose. */
   readonly stakeFactor: number;
-  /** Credit matures once it is `leastMs` old and `jobs` later ones are settled, and at the latest when it is `mostMs` old. */
-  readonly maturity: { readonly jobs: number; readonly leastMs: number; readonly mostMs: number };
+  /**
+   * Credit matures once it is `leastMs` old and `jobs` later ones are settled, and at the latest when it is `mostMs` old. The first `bond`
+   * credits of a device and lane do not mature by age: what a new identity costs whoever leaves it behind.
+   */
+  readonly maturity: {
+    readonly jobs: number;
+    readonly leastMs: number;
+    readonly mostMs: number;
+    readonly bond: number;
+  };
   /** Bad results that count as a fault of the machine: so many, and one more for each `perChecked` results that were checked. */
   readonly faults: { readonly free: number; readonly perChecked: number; readonly memoryMs: number };
   /** Leases of one suspect that are verified again at the same time. */
@@ -30,7 +38,7 @@ export const DEFAULT_POLICY: VerificationPolicy = {
   leastReplicated: 0.02,
   canaries: 0.01,
   stakeFactor: 2,
-  maturity: { jobs: 300, leastMs: DAY_MS, mostMs: 14 * DAY_MS },
+  maturity: { jobs: 300, leastMs: DAY_MS, mostMs: 14 * DAY_MS, bond: 1 },
   faults: { free: 1, perChecked: 1000, memoryMs: 90 * DAY_MS },
   recheckAtOnce: 10,
   dispute: { lead: 2, mostResults: 15 },
@@ -83,6 +91,8 @@ export function requirePolicy(policy: VerificationPolicy): VerificationPolicy {
     );
   }
   if (!(Number.isSafeInteger(faults.free) && faults.free >= 0)) fail('BAD_INPUT', 'faults.free is a whole number');
+  if (!(Number.isSafeInteger(maturity.bond) && maturity.bond >= 0))
+    fail('BAD_INPUT', 'maturity.bond is a whole number');
   if (!(maturity.leastMs >= 0 && maturity.mostMs >= maturity.leastMs)) {
     fail('BAD_INPUT', 'maturity.leastMs is at most maturity.mostMs');
   }

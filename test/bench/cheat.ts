@@ -73,7 +73,9 @@ function figuresOf(runs: readonly Run[]) {
       worst,
       // One row a rate, in per cent: [rate, alone from the start, alone once trusted, in rings of ten].
       ratios: rowsOf(cheaters),
-      whitewashing: cheaters.flatMap(([group, ratio]) => (group === 'whitewashing' ? rounded(ratio, 3) : [])),
+      newIdentityForEachFake: Object.fromEntries(
+        cheaters.filter(([group]) => /^[a-z]+$/.test(group)).map(([group, ratio]) => [group, rounded(ratio, 3)]),
+      ),
       sybils: Object.fromEntries(sybils.map(([name, [group, ratio]]) => [name, { group, ratio: rounded(ratio) }])),
       honestDevices: honest.length,
       honestWronged: wronged.length,

@@ -18,6 +18,12 @@ const atRate = (rate: number): readonly Group[] => [
   liars(`ring ${rate}`, Math.max(10, peopleAt(rate)), rate / 100, true, { ring: 10 }),
 ];
 
+/** They leave an identity behind with each fake: on the same line, and, which is dearer, each time on a new one. */
+const whitewashers: readonly Group[] = [
+  liars('whitewashing', 10, 1, true, { whitewashes: true }),
+  liars('roaming', 20, 1, true, { whitewashes: true, roams: true }),
+];
+
 /** About as many cheaters as honest people, of every rate, alone and in rings of ten. */
 const crowd = (index: number, seed: number): WorldSetting =>
   calmWorld(
@@ -27,7 +33,7 @@ const crowd = (index: number, seed: number): WorldSetting =>
       honest(240),
       // The lowest rates fall into different crowds.
       ...RATES.filter((rate) => (rate - 1) % CROWDS === index).flatMap(atRate),
-      ...(index === 0 ? [liars('whitewashing', 10, 1, true, { whitewashes: true })] : []),
+      ...(index === 0 ? whitewashers : []),
     ],
     { hours: 84 },
   );
@@ -57,7 +63,7 @@ export function benches(seed: number, scale: number): readonly Bench[] {
     {
       kind: 'sybil',
       // Work for less than half of the machines.
-      setting: fewer(calmWorld('scarce', seed + 12, [honest(100), ...manyNames(10)], { hours: 84, jobsPerHour: 300 })),
+      setting: fewer(calmWorld('scarce', seed + 12, [honest(100), ...manyNames(10)], { hours: 60, jobsPerHour: 300 })),
     },
   ];
 }

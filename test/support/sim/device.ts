@@ -15,6 +15,8 @@ export type Conscience = {
   readonly sleeper: boolean;
   /** Tells its mates every input it sees, and what it answered. */
   readonly ring: Ring | null;
+  /** Its first fake is its last: it takes no more work. */
+  readonly leaves: boolean;
 };
 
 /** Devices that know each other: the same input gets the same answer from all of them, right or wrong. */
@@ -45,6 +47,7 @@ export type Traits = {
 export const JOB_MS = 600_000;
 const FAKE_MS = JOB_MS / 20;
 const TICK_MS = 600_000;
+const FIRST_TICK_MS = 30_000;
 /** Once there is no more work. */
 const SLOW_TICK_MS = 6 * TICK_MS;
 const REPORT_EVERY_TICKS = 12;
@@ -65,6 +68,7 @@ export class SimDevice {
   #report: { readonly sequence: number; readonly items: readonly ReportItem[] } | null = null;
   #sequence = 0;
   #ticks = 0;
+  /** Takes no more work; what it has done it still reports. */
   #retired = false;
   /** Fakes that it has sent. */
   faked = 0;
@@ -90,12 +94,7 @@ export class SimDevice {
       workloads: new Set(workloads.map(keyOf)),
     };
     coordinator.join(this.peer);
-    this.#tickAfter(random.between(0, TICK_MS));
-  }
-
-  /** Takes no more work; what it has done it still reports. */
-  retire(): void {
-    this.#retired = true;
+    this.#tickAfter(random.between(0, FIRST_TICK_MS));
   }
 
   /** A restart: what was running is lost, what was done is on disk. */
@@ -136,7 +135,7 @@ export class SimDevice {
   }
 
   #answer({ input, workload }: LeaseMessage): { readonly outputHash: Hex32; readonly works: boolean } {
-    const { fakes, faults, sleeper, ring } = this.traits.conscience;
+    const { fakes, faults, sleeper, ring, leaves } = this.traits.conscience;
     const heard = ring?.answers.get(input);
     if (heard !== undefined) return { outputHash: heard, works: false };
     const dares = !sleeper || this.#coordinator.isTrusted(this.peer, workload);
@@ -144,6 +143,7 @@ export class SimDevice {
     const wrong = fake || this.#random.chance(faults);
     const outputHash: Hex32 = wrong ? `0xf${this.#random.id().slice(3)}` : truthOf(input);
     if (fake) this.faked += 1;
+    if (fake && leaves) this.#retired = true;
     ring?.answers.set(input, outputHash);
     return { outputHash, works: !fake };
   }

@@ -42,9 +42,17 @@ const whereItLies = (lease: SimLease): string =>
 export function mature(state: State, peer: Peer): void {
   for (const lane of peer.lanes.values()) {
     if (lane.suspicion !== null) continue;
+    const { bond } = state.policy.maturity;
+    const bonds = lane.credits.filter((lease) => lease.ordinal <= bond);
+    const kept: SimLease[] = [];
     let count = 0;
     for (const lease of lane.credits) {
-      if (!lease.credited || !isMature(creditOf(lease), lane.latest, state.timeline.now, state.policy)) break;
+      if (!lease.credited || !isMature(creditOf(lease), lane.latest, state.timeline.now, state.policy)) {
+        if (!bonds.includes(lease)) break;
+        kept.push(lease);
+        count += 1;
+        continue;
+      }
       const { price } = lease.job.workload;
       state.books.post('maturity', move(simAccount.pending(peer.owner), account.credited(peer.owner), price));
       lease.mature = true;
@@ -53,7 +61,7 @@ export function mature(state: State, peer: Peer): void {
       lane.stake -= price;
       count += 1;
     }
-    lane.credits.splice(0, count);
+    lane.credits.splice(0, count, ...kept);
   }
 }
 

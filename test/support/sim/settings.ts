@@ -40,7 +40,7 @@ export const BOINC_POLICY: VerificationPolicy = {
   leastReplicated: 0,
   canaries: 0,
   stakeFactor: 0,
-  maturity: { ...DEFAULT_POLICY.maturity, jobs: 0, leastMs: 0 },
+  maturity: { ...DEFAULT_POLICY.maturity, jobs: 0, leastMs: 0, bond: 0 },
   dispute: { ...DEFAULT_POLICY.dispute, lead: 1 },
 };
 
@@ -49,7 +49,7 @@ export const HASTY_POLICY: VerificationPolicy = {
   ...DEFAULT_POLICY,
   leastReplicated: 0.05,
   canaries: 0.05,
-  maturity: { jobs: 30, leastMs: DAY_MS / 8, mostMs: 2 * DAY_MS },
+  maturity: { jobs: 30, leastMs: DAY_MS / 8, mostMs: 2 * DAY_MS, bond: 1 },
   recheckAtOnce: 5,
   rest: { firstMs: DAY_MS / 48, mostMs: DAY_MS / 2 },
 };

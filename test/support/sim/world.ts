@@ -16,13 +16,15 @@ import { Timeline } from './timeline.ts';
 export type Group = {
   readonly name: string;
   readonly people: number;
-  readonly conscience: Omit<Conscience, 'ring'>;
+  readonly conscience: Omit<Conscience, 'ring' | 'leaves'>;
   /** Colludes in rings of so many. */
   readonly ring?: number;
   /** Identities that share one machine and one line. */
   readonly identities?: number;
   /** Leaves an identity behind after its first fake, and comes back with a new one. */
   readonly whitewashes?: boolean;
+  /** Each identity has a line of its own. */
+  readonly roams?: boolean;
 };
 
 export type WorldSetting = {
@@ -116,7 +118,7 @@ export class World {
         group,
         network: `line-${this.#households.length}`,
         machine: new Machine(),
-        conscience: { ...group.conscience, ring },
+        conscience: { ...group.conscience, ring, leaves: group.whitewashes === true },
         skewMs: restless ? this.#random.between(-3, 8) * HOUR_MS : this.#random.between(-2_000, 2_000),
         devices: [],
       };
@@ -130,7 +132,8 @@ export class World {
     }
   }
 
-  #join({ network, machine, conscience, skewMs, devices }: Household): void {
+  #join({ group, machine, conscience, skewMs, devices, ...household }: Household): void {
+    const network = group.roams === true ? `${household.network}-${devices.length}` : household.network;
     const { workloads, faults } = this.#setting;
     const random = new Random(this.#random.below(2 ** 32), 'device');
     const traits = { owner: random.address(), network, machine, conscience, skewMs, workloads, slots: 1 };
@@ -159,7 +162,6 @@ export class World {
     if (current === undefined || current.faked === 0 || this.#timeline.now > START + this.#setting.hours * HOUR_MS) {
       return;
     }
-    current.retire();
     this.#join(household);
   }
 
@@ -167,14 +169,15 @@ export class World {
   #check(): void {
     const { books, peers } = this.#coordinator.state;
     books.audit();
-    for (const [name, balance] of books.accounts()) {
-      if (name.startsWith('pending:'))
-        throw new Error(`${name} still has ${balance}: credit neither matured nor went back`);
-    }
-    for (const peer of peers.values()) {
-      for (const lane of peer.lanes.values()) {
-        if (lane.suspicion !== null) throw new Error(`${peer.device} is still under suspicion`);
+    const { bond } = this.#setting.policy.maturity;
+    for (const { device, owner, lanes } of peers.values()) {
+      let bonds = 0n;
+      for (const { suspicion, credits } of lanes.values()) {
+        if (suspicion !== null) throw new Error(`${device} is still under suspicion`);
+        for (const { ordinal, credited, job } of credits) if (ordinal <= bond && credited) bonds += job.workload.price;
       }
+      const pending = books.balance(simAccount.pending(owner));
+      if (pending !== bonds) throw new Error(`${device} has ${pending} that neither matured nor went back`);
     }
   }
 

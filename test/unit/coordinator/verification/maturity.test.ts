@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Credit, isMature, judgeLane, refundsOf, stakeOf } from '../../../../coordinator/verification/maturity.ts';
+import {
+  type Credit,
+  hasLapsed,
+  isMature,
+  judgeLane,
+  refundsOf,
+  stakeOf,
+} from '../../../../coordinator/verification/maturity.ts';
 import { DEFAULT_POLICY } from '../../../../coordinator/verification/policy.ts';
 import type { Hex32 } from '../../../../core/primitives.ts';
 
@@ -17,7 +24,7 @@ const judge = (credits: readonly Credit[], conducts = FAULT) =>
 
 describe('credit', () => {
   it('matures after a day and three hundred later jobs, or after two weeks', () => {
-    const mature = (age: number, later: number) => isMature(credit(1), 1 + later, NOW + age, DEFAULT_POLICY);
+    const mature = (age: number, later: number) => isMature(credit(2), 2 + later, NOW + age, DEFAULT_POLICY);
     expect(mature(DAY, 300)).toBe(true);
     expect(mature(DAY - 1, 10_000)).toBe(false);
     expect(mature(14 * DAY - 1, 299)).toBe(false);
@@ -25,8 +32,22 @@ describe('credit', () => {
   });
 
   it('does not mature while it is checked, nor sooner by a clock that was set back', () => {
-    expect(isMature(credit(1, { checking: true }), 9999, NOW + 99 * DAY, DEFAULT_POLICY)).toBe(false);
-    expect(isMature(credit(1), 9999, NOW - 99 * DAY, DEFAULT_POLICY)).toBe(false);
+    expect(isMature(credit(2, { checking: true }), 9999, NOW + 99 * DAY, DEFAULT_POLICY)).toBe(false);
+    expect(isMature(credit(2), 9999, NOW - 99 * DAY, DEFAULT_POLICY)).toBe(false);
+  });
+});
+
+describe('the first credit of a device', () => {
+  it('matures by later jobs and not by age', () => {
+    expect(isMature(credit(1), 301, NOW + DAY, DEFAULT_POLICY)).toBe(true);
+    expect(isMature(credit(1), 300, NOW + 80 * DAY, DEFAULT_POLICY)).toBe(false);
+  });
+
+  it('goes back to who paid it once it was left behind for long', () => {
+    expect(hasLapsed(credit(1), 300, NOW + 91 * DAY, DEFAULT_POLICY)).toBe(true);
+    expect(hasLapsed(credit(1), 300, NOW + 89 * DAY, DEFAULT_POLICY)).toBe(false);
+    expect(hasLapsed(credit(1), 301, NOW + 91 * DAY, DEFAULT_POLICY)).toBe(false);
+    expect(hasLapsed(credit(2), 300, NOW + 91 * DAY, DEFAULT_POLICY)).toBe(false);
   });
 });
 
