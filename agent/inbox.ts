@@ -43,14 +43,27 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
       case 'lease':
         jobs.offer(message.lease, options.mayRun(message.lease));
         return;
+      case 'leases':
+        for (const lease of message.leases) jobs.offer(lease, options.mayRun(lease));
+        return;
       case 'cancel':
         jobs.cancel(message.leaseId, message.reason);
         return;
       case 'result-stored':
         later(books.durably((ledger) => ledger.resultStored(message.leaseId, clock.now())));
         return;
+      case 'results-stored':
+        for (const leaseId of message.leaseIds) {
+          later(books.durably((ledger) => ledger.resultStored(leaseId, clock.now())));
+        }
+        return;
       case 'verdict':
         later(books.durably((ledger) => ledger.settle(message.verdict, clock.now())));
+        return;
+      case 'verdicts':
+        for (const verdict of message.verdicts) {
+          later(books.durably((ledger) => ledger.settle(verdict, clock.now())));
+        }
         return;
       case 'receipt':
         reporting.receipt(message);

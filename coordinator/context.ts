@@ -20,9 +20,18 @@ export type Context = {
   readonly changes: Changes;
 };
 
-/** Wakes who waits for a job to change. */
+/** Wakes who waits for a job to change, or for work. */
 export class Changes {
   readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #hands = new Set<() => void>();
+
+  onWork(listener: () => void): void {
+    this.#hands.add(listener);
+  }
+  /** There is work that was not there before. */
+  work(): void {
+    for (const listener of this.#hands) listener();
+  }
 
   notify(jobId: string): void {
     for (const wake of this.#waiting.get(jobId) ?? []) wake();

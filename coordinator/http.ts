@@ -87,13 +87,16 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
     });
     let alive = true;
     // A peer that vanished without a word would hold its session for ever.
+    let pinged = performance.now();
     const heartbeat = setInterval(() => {
       if (!alive) return socket.terminate();
       alive = false;
+      pinged = performance.now();
       socket.ping();
     }, PING_EVERY_MS);
     socket.on('pong', () => {
       alive = true;
+      session.measured(performance.now() - pinged);
     });
     socket.on('message', (data, isBinary) => {
       alive = true;

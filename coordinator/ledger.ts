@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
-import { amountColumn, one, type Sql } from './db.ts';
+import { amountColumn, integerColumn, one, type Sql } from './db.ts';
 
 /**
  * Double-entry books. Money enters from `external`, the one account that may be negative, and moves
@@ -43,10 +43,33 @@ export async function post(sql: Sql, transfer: Transfer): Promise<boolean> {
      )
      INSERT INTO entries (transfer_id, account, amount)
      SELECT transfer.id, entry.account, entry.amount
-     FROM transfer, jsonb_to_recordset($4::text::jsonb) AS entry (account TEXT, amount NUMERIC)`,
+     FROM transfer, jsonb_to_recordset($4::text::jsonb) AS entry (account TEXT, amount NUMERIC)
+     -- In one order, or two that move between the same accounts would wait for each other.
+     ORDER BY entry.account`,
     [transfer.kind, transfer.key, transfer.at, rows],
   );
   return written > 0;
+}
+
+/** Writes many; those whose key was written before change nothing. */
+export async function postAll(sql: Sql, transfers: readonly Transfer[]): Promise<void> {
+  const rows = transfers.flatMap(({ kind, key, at, entries }) =>
+    entries.flatMap(({ account: name, amount }) =>
+      amount === 0n ? [] : [{ kind, key, at, account: name, amount: amount.toString() }],
+    ),
+  );
+  if (rows.length === 0) return;
+  await sql.exec(
+    `WITH rows AS MATERIALIZED (
+       SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS entry (kind TEXT, key TEXT, at BIGINT, account TEXT, amount NUMERIC)
+     ), posted AS (
+       INSERT INTO transfers (kind, key, at) SELECT DISTINCT kind, key, at FROM rows ORDER BY key
+       ON CONFLICT (key) DO NOTHING RETURNING id, key
+     )
+     INSERT INTO entries (transfer_id, account, amount)
+     SELECT posted.id, rows.account, rows.amount FROM posted JOIN rows USING (key) ORDER BY rows.account`,
+    [JSON.stringify(rows)],
+  );
 }
 
 /** One amount from one account to another. */
@@ -90,7 +113,7 @@ export async function booksOf(sql: Sql, owner: Address): Promise<Books> {
   return { credited: waiting + published, published, deposit: await balanceOf(sql, account.deposit(owner)) };
 }
 
-const auditRow = z.object({ total: amountColumn, differing: z.union([z.number(), z.bigint()]).transform(Number) });
+const auditRow = z.object({ total: amountColumn, differing: integerColumn });
 
 /** Whether all entries sum to zero and every kept balance is the sum of its entries. */
 export async function booksBalance(sql: Sql): Promise<boolean> {

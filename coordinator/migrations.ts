@@ -137,6 +137,30 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX uploads_by_hash ON uploads (sha256)',
     'CREATE INDEX leases_by_output ON leases (output_hash) WHERE output_hash IS NOT NULL',
   ],
+  [
+    // Dispatch: a replica claims ready jobs for a while. What it does not hand out by then is anybody's again.
+    'ALTER TABLE jobs ADD COLUMN priority INT NOT NULL DEFAULT 0',
+    'ALTER TABLE jobs ADD COLUMN claim_until BIGINT NOT NULL DEFAULT 0',
+    `CREATE INDEX jobs_queue ON jobs (consumer, priority DESC, created_at, job_id) WHERE state NOT IN ('done', 'failed')`,
+    // Claims and results are no part of an index: with room on the page they are written in place.
+    'ALTER TABLE jobs SET (fillfactor = 70)',
+    // Running and verifying are what a job's leases say.
+    `UPDATE jobs SET state = 'queued' WHERE state IN ('running', 'verifying')`,
+    // The n-th lease of a job exists once: whatever two replicas think, they cannot both give it out.
+    'ALTER TABLE leases ADD COLUMN copy INT',
+    `UPDATE leases SET copy = numbered.copy FROM (
+       SELECT lease_id, row_number() OVER (PARTITION BY job_id ORDER BY issued_at, lease_id) - 1 AS copy FROM leases
+     ) AS numbered WHERE numbered.lease_id = leases.lease_id`,
+    'ALTER TABLE leases ALTER COLUMN copy SET NOT NULL',
+    'DROP INDEX leases_by_job',
+    'CREATE UNIQUE INDEX leases_by_job ON leases (job_id, copy)',
+    // A lease is only written together with a look at its job, and jobs stay.
+    'ALTER TABLE leases DROP CONSTRAINT leases_job_id_fkey',
+    'ALTER TABLE leases SET (fillfactor = 70)',
+    // Results that came many under one signature.
+    'CREATE TABLE result_batches (batch_hash TEXT PRIMARY KEY, device TEXT NOT NULL, results TEXT NOT NULL, signature TEXT NOT NULL)',
+    'ALTER TABLE leases ADD COLUMN batch_hash TEXT',
+  ],
 ];
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */

@@ -7,10 +7,11 @@ import type { JobView, jobRequest, Quote, quoteRequest } from '../core/wire.ts';
 import type { Bearer } from './access.ts';
 import type { Context } from './context.ts';
 import { one, type Sql } from './db.ts';
-import { findJob, insertJob, viewOf } from './jobs.ts';
+import { insertJob } from './jobs.ts';
 import { hold } from './ledger.ts';
 import { requireSigned } from './signing.ts';
 import { maxCopies } from './verify.ts';
+import { lookAtJob } from './views.ts';
 
 /** What a job would cost. Throws BAD_INPUT for a workload, input or parameter that the catalogue does not allow. */
 export function quoteFor({ options }: Context, asked: z.output<typeof quoteRequest>): Quote {
@@ -48,8 +49,8 @@ export async function order(context: Context, request: z.output<typeof jobReques
   const { value, signature } = request;
   requireSigned(domain, 'JobOrder', value, signature, value.consumer);
   const jobId = digestOf(domain, 'JobOrder', value);
-  const existing = await findJob(db, jobId);
-  if (existing !== null) return viewOf(existing);
+  const existing = await lookAtJob(db, jobId);
+  if (existing !== null) return existing;
 
   const now = options.clock.now();
   if (value.expiresAt <= now) fail('REFUSED', 'the order has expired; sign a new one');
@@ -64,7 +65,7 @@ export async function order(context: Context, request: z.output<typeof jobReques
   if (stored !== value.inputBytes) fail('BAD_INPUT', `the input has ${stored} bytes, not ${value.inputBytes}`);
 
   const job = await db.tx(async (sql) => {
-    const raced = await findJob(sql, jobId);
+    const raced = await lookAtJob(sql, jobId);
     if (raced !== null) return raced;
     await insertJob(
       sql,
@@ -81,14 +82,16 @@ export async function order(context: Context, request: z.output<typeof jobReques
         price: quote.price,
         hold: quote.hold,
         replicas: options.replicas,
+        priority: 0,
       },
       now,
     );
     await hold(sql, value.consumer, jobId, quote.hold, now);
-    return (await findJob(sql, jobId)) ?? fail('INTERNAL', 'a job that was written is not there');
+    return (await lookAtJob(sql, jobId)) ?? fail('INTERNAL', 'a job that was written is not there');
   });
   options.log('info', 'job', { jobId, workload: entry.id, hold: quote.hold.toString() });
-  return viewOf(job);
+  context.changes.work();
+  return job;
 }
 
 const found = z.object({ found: z.number() });

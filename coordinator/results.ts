@@ -1,54 +1,79 @@
 import { findWorkload } from '../core/catalogue.ts';
-import { fail } from '../core/errors.ts';
-import { type Address, type Hex32, type Signature, sameAddress } from '../core/primitives.ts';
-import type { Struct } from '../core/typed-data.ts';
+import type { Address, Hex32, Signature } from '../core/primitives.ts';
+import type { ResultItem } from '../core/typed-data.ts';
+import { encodeWire } from '../core/wire.ts';
 import type { Context } from './context.ts';
-import { findJob, findLease, heldBy, leasesNamed } from './jobs.ts';
+import { Group } from './group.ts';
+import { findJob } from './jobs.ts';
+import { heldBy, keepBatches, leasesNamed } from './leases.ts';
 import { lastReport } from './reports.ts';
-import { type Effects, noEffects, settleLoss, settleResult, verdictOf } from './settle.ts';
-import { requireSigned } from './signing.ts';
+import {
+  type Effects,
+  type Happening,
+  mergeEffects,
+  noEffects,
+  type SettleRules,
+  settle,
+  verdictOf,
+} from './settle.ts';
+
+/** Messages whose results are stored in one transaction, and how many such transactions go on at once. */
+const MESSAGES = 25;
+const LANES = 3;
+
+export const rulesOf = ({ options }: Context): SettleRules => ({
+  maxAttempts: options.maxAttempts,
+  outputLimit: (workload) => findWorkload(options.catalogue, workload)?.limits.maxOutputBytes ?? 0,
+});
+
+/** One message's results; its signature was checked. */
+export type Delivery = {
+  readonly device: Address;
+  readonly results: readonly ResultItem[];
+  readonly signature: Signature;
+  /** By what the signature covers; null: one result under its own. */
+  readonly batch: Hex32 | null;
+};
 
 /**
- * Takes a device's signed result. Sent again it changes nothing and is acknowledged again; with another output it is a
- * CONFLICT. Throws REFUSED while the output is not uploaded or not what the result says.
+ * Takes devices' results, many messages in one transaction. Each is stored and acknowledged, or refused with the reason, in the
+ * messages of the effects, of which each delivery gets its own device's.
  */
-export async function receiveResult(
-  context: Context,
-  device: Address,
-  value: Struct<'Result'>,
-  signature: Signature,
-): Promise<Effects> {
-  const { db, domain, blobs, options } = context;
-  const { leaseId } = value;
-  const lease = await findLease(db, leaseId);
-  if (lease === null || lease.device !== device || !sameAddress(value.device, device)) {
-    fail('NOT_FOUND', 'the device has no such lease', { leaseId });
-  }
-  requireSigned(domain, 'Result', value, signature, device);
-  const job = (await findJob(db, lease.job_id)) ?? fail('INTERNAL', 'a lease has no job', { leaseId });
+export class Results {
+  readonly #context: Context;
+  readonly #group: Group<Delivery, Effects>;
 
-  if (lease.state === 'gone') {
-    const effects = noEffects();
-    const reason = `the lease had ended before the result came: ${lease.why ?? 'unknown'}`.slice(0, 200);
-    effects.messages.push({ device, message: { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } } });
-    return effects;
-  }
-  if (lease.state !== 'held') {
-    if (lease.output_hash !== value.outputHash) fail('CONFLICT', 'another result of this lease is stored', { leaseId });
-    const effects = noEffects();
-    effects.messages.push({ device, message: { type: 'result-stored', leaseId } });
-    const verdict = verdictOf(lease, job.price);
-    if (verdict !== null) effects.messages.push({ device, message: { type: 'verdict', verdict } });
-    return effects;
+  constructor(context: Context) {
+    this.#context = context;
+    this.#group = new Group((deliveries) => this.#store(deliveries), { most: MESSAGES, lanes: LANES });
   }
 
-  if (value.finishedAt < value.startedAt) fail('BAD_INPUT', 'the result ends before it starts', { leaseId });
-  const limit = findWorkload(options.catalogue, job.workload)?.limits.maxOutputBytes ?? 0;
-  if (value.outputBytes > limit) fail('REFUSED', `the output may have at most ${limit} bytes`, { leaseId });
-  const stored = await blobs.size(value.outputHash);
-  if (stored === null) fail('REFUSED', 'upload the output before its result', { leaseId });
-  if (stored !== value.outputBytes) fail('REFUSED', `the uploaded output has ${stored} bytes`, { leaseId });
-  return await db.tx((sql) => settleResult(sql, lease.job_id, value, signature, options, options.clock.now()));
+  receive(delivery: Delivery): Promise<Effects> {
+    return this.#group.add(delivery);
+  }
+
+  async #store(deliveries: readonly Delivery[]): Promise<readonly Effects[]> {
+    const { db, blobs, options } = this.#context;
+    const hashes = [...new Set(deliveries.flatMap(({ results }) => results.map(({ outputHash }) => outputHash)))];
+    const sizes = new Map(await Promise.all(hashes.map(async (hash) => [hash, await blobs.size(hash)] as const)));
+    const happenings = deliveries.flatMap(({ device, results, signature, batch }) =>
+      results.map(
+        (value): Happening => ({
+          ...{ kind: 'result', device, value, stored: sizes.get(value.outputHash) ?? null },
+          evidence: batch === null ? { signature } : { batch },
+        }),
+      ),
+    );
+    const effects = await db.tx(async (sql) => {
+      const batches = deliveries.flatMap(({ device, results, signature, batch }) =>
+        batch === null ? [] : [{ batch_hash: batch, device, results: encodeWire(results), signature }],
+      );
+      await keepBatches(sql, batches);
+      return await settle(sql, happenings, rulesOf(this.#context), options.clock.now());
+    });
+    // What concerns others goes with the first.
+    return deliveries.map((_delivery, at) => (at === 0 ? effects : noEffects()));
+  }
 }
 
 export type Resumed = {
@@ -64,22 +89,16 @@ export type Resumed = {
 export async function resume(context: Context, device: Address, named: readonly Hex32[]): Promise<Resumed> {
   const { db, options } = context;
   const effects = noEffects();
-  const now = options.clock.now();
-  for (const lease of await heldBy(db, device)) {
-    if (named.includes(lease.lease_id)) continue;
-    // Without progress it may never have arrived, which is nobody's failed attempt.
-    const lost = await db.tx((sql) =>
-      settleLoss(
-        sql,
-        lease,
-        'the device came back without it',
-        lease.progress > 0 ? 'attempt' : 'excused',
-        options,
-        now,
-      ),
+  const lost = (await heldBy(db, device)).filter(({ lease_id }) => !named.includes(lease_id));
+  if (lost.length > 0) {
+    const happenings = lost.map(
+      ({ lease_id: leaseId, progress }): Happening => ({
+        ...{ kind: 'loss', leaseId, why: 'the device came back without it' },
+        // Without progress it may never have arrived, which is nobody's failed attempt.
+        loss: progress > 0 ? 'attempt' : 'excused',
+      }),
     );
-    effects.messages.push(...lost.messages);
-    for (const jobId of lost.jobs) effects.jobs.add(jobId);
+    mergeEffects(effects, await db.tx((sql) => settle(sql, happenings, rulesOf(context), options.clock.now())));
   }
   const leases = (await leasesNamed(db, named)).filter((lease) => lease.device === device);
   for (const lease of leases) {

@@ -15,12 +15,12 @@ import type { Context } from './context.ts';
 import { enrol } from './devices.ts';
 import { epochView, findEpoch, latestPublished } from './epochs.ts';
 import { type App, answer, requireBearer } from './http.ts';
-import { findJob, viewOf } from './jobs.ts';
 import { booksOf } from './ledger.ts';
 import { order, quoteFor } from './orders.ts';
 import { Roots } from './roots.ts';
 import { requireSigned } from './signing.ts';
 import { Uploads } from './uploads.ts';
+import { lookAtJob } from './views.ts';
 
 const LONG_POLL_MS = 25_000;
 /** How far a consumer's clock may be off. */
@@ -97,7 +97,7 @@ export function addRoutes(app: App, context: Context, readiness: Readiness): voi
   app.get('/v1/jobs/:id', async (request, reply) => {
     const { id } = jobPath.parse(request.params);
     const { after } = jobQuery.parse(request.query);
-    const look = async () => (await findJob(db, id)) ?? fail('NOT_FOUND', 'there is no such job', { jobId: id });
+    const look = async () => (await lookAtJob(db, id)) ?? fail('NOT_FOUND', 'there is no such job', { jobId: id });
     const waiting = changes.wait(id, after === undefined ? 0 : LONG_POLL_MS);
     // Who hung up is not waited for.
     const gone = () => waiting.cancel();
@@ -108,7 +108,7 @@ export function addRoutes(app: App, context: Context, readiness: Readiness): voi
         await waiting.changed;
         job = await look();
       }
-      await answer(reply, viewOf(job));
+      await answer(reply, job);
     } finally {
       waiting.cancel();
       request.raw.socket.off('close', gone);

@@ -1,18 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
 import { plainText } from '../core/plain-text.ts';
-import { type Address, type Hex32, type Lane, perLane, sameAddress } from '../core/primitives.ts';
-import { reportHash } from '../core/typed-data.ts';
-import { type CoordinatorMessage, type DeviceMessage, deviceMessage, encodeWire } from '../core/wire.ts';
+import { type Address, type Hex32, type Lane, perLane, type Signature, sameAddress } from '../core/primitives.ts';
+import { digestOf, type ResultItem, reportHash, resultsHash, type Struct } from '../core/typed-data.ts';
+import {
+  type CoordinatorMessage,
+  type DeviceMessage,
+  deviceMessage,
+  encodeWire,
+  type Lease,
+  type Machine,
+} from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { block, findDevice } from './devices.ts';
 import { Intake } from './intake.ts';
-import { findLease, type LeaseRow } from './jobs.ts';
+import { findLease, type LeaseRow, raiseProgress } from './leases.ts';
+import type { Offer } from './matching.ts';
 import { acceptReport } from './reports.ts';
-import { receiveResult, resume } from './results.ts';
-import { type Effects, settleLoss, settleProgress } from './settle.ts';
+import { type Delivery, resume, rulesOf } from './results.ts';
+import { type Effects, settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
-import { type Loss, type Offer, workloadKey } from './verify.ts';
+import { type Loss, workloadKey } from './verify.ts';
 
 /** A WebSocket in our words. */
 export type Socket = {
@@ -27,11 +35,18 @@ export type SessionHost = {
   /** After a good hello: an older session of the same device ends. */
   readonly joined: (session: Session, device: Address) => void;
   readonly apply: (effects: Effects) => void;
-  /** Work may be given out now. */
-  readonly ready: () => void;
+  /** Work may be given out to it now. */
+  readonly ready: (session: Session) => void;
+  readonly progressed: (jobId: Hex32) => void;
+  readonly deliver: (delivery: Delivery) => Promise<Effects>;
 };
 
-type Peer = { readonly device: Address; readonly owner: Address; readonly workloads: ReadonlySet<string> };
+type Peer = {
+  readonly device: Address;
+  readonly owner: Address;
+  readonly workloads: ReadonlySet<string>;
+  readonly machine: Machine | null;
+};
 type Hello = Extract<DeviceMessage, { type: 'hello' }>;
 
 const POLICY_VIOLATION = 1008;
@@ -50,8 +65,9 @@ export class Session {
   readonly #nonce: Hex32 = `0x${randomBytes(32).toString('hex')}`;
   readonly #stated: Record<Lane, number> = { ...perLane(() => 0) };
   readonly #restUntil: Record<Lane, number> = { ...perLane(() => 0) };
-  /** Leases sent after the device last stated its level, and not yet over. */
-  readonly #sent = new Map<Hex32, Lane>();
+  /** Leases sent after the device last stated its level, or about to be, and not yet over. */
+  readonly #sent = new Map<Hex32, { readonly lane: Lane; readonly waits: boolean }>();
+  #rttMs: number | null = null;
   #peer: Peer | null = null;
   #open = true;
   /** What concerns a device between its hello and its welcome waits here: nothing may overtake the welcome. */
@@ -79,20 +95,35 @@ export class Session {
     else if (this.#open) this.#socket.send(encodeWire(message));
   }
 
-  /** Hands out a lease: it takes one of the slots the device stated. */
-  lease(message: Extract<CoordinatorMessage, { type: 'lease' }>): void {
-    this.#sent.set(message.lease.leaseId, message.lease.lane);
-    this.send(message);
+  /** A lease that is being written takes one of the slots the device stated, also when it states them anew meanwhile. */
+  reserve(leaseId: Hex32, lane: Lane): void {
+    this.#sent.set(leaseId, { lane, waits: true });
+  }
+  unreserve(leaseId: Hex32): void {
+    this.#sent.delete(leaseId);
   }
 
+  /** Hands out leases that were reserved and are written now. */
+  lease(leases: readonly Lease[]): void {
+    for (const { leaseId, lane } of leases) this.#sent.set(leaseId, { lane, waits: false });
+    const [only] = leases;
+    if (leases.length === 1 && only !== undefined) this.send({ type: 'lease', lease: only });
+    else this.send({ type: 'leases', leases: [...leases] });
+  }
+
+  measured(rttMs: number): void {
+    this.#rttMs = rttMs;
+  }
+
+  /** What it would take now; null: nothing, and nothing until it says so. */
   offer(now: number): Offer | null {
     if (this.#peer === null || !this.#open) return null;
-    const slots = perLane((lane) => {
-      if (this.#restUntil[lane] > now) return 0;
-      const sent = [...this.#sent.values()].filter((sentLane) => sentLane === lane).length;
-      return Math.max(0, this.#stated[lane] - sent);
-    });
-    return { ...this.#peer, slots };
+    const sent: Record<Lane, number> = { ...perLane(() => 0) };
+    for (const { lane } of this.#sent.values()) sent[lane] += 1;
+    const room = perLane((lane) => Math.max(0, this.#stated[lane] - sent[lane]));
+    if (!Object.values(room).some((count) => count > 0)) return null;
+    const slots = perLane((lane) => (this.#restUntil[lane] > now ? 0 : room[lane]));
+    return { ...this.#peer, slots, rttMs: this.#rttMs };
   }
 
   close(reason: string): void {
@@ -156,6 +187,7 @@ export class Session {
       device,
       owner,
       workloads: keysOf(message.workloads),
+      machine: message.machine ?? null,
     };
     const waiting: CoordinatorMessage[] = [];
     this.#waiting = waiting;
@@ -181,36 +213,62 @@ export class Session {
     switch (message.type) {
       case 'ready':
         this.#stated[message.lane] = message.slots;
-        for (const [leaseId, lane] of this.#sent) if (lane === message.lane) this.#sent.delete(leaseId);
-        return this.#host.ready();
+        for (const [leaseId, { lane, waits }] of this.#sent) {
+          if (lane === message.lane && !waits) this.#sent.delete(leaseId);
+        }
+        return this.#host.ready(this);
       case 'workloads':
         this.#peer = { ...peer, workloads: keysOf(message.workloads) };
-        return this.#host.ready();
+        return this.#host.ready(this);
       case 'decline': {
         const lease = await this.#ownLease(peer, message.leaseId);
-        const lane = this.#sent.get(lease.lease_id);
-        if (lane !== undefined) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
+        const sent = this.#sent.get(lease.lease_id);
+        if (sent !== undefined) this.#restUntil[sent.lane] = now + REST_AFTER_DECLINE_MS;
         this.#sent.delete(lease.lease_id);
         // A stranger's words, for the consumer's terminal; a database may refuse some characters, too.
         const detail = plainText(message.detail);
         const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
-        const loss = lossOf(message.reason);
-        return this.#host.apply(await db.tx((sql) => settleLoss(sql, lease, why, loss, options, now)));
+        const lost = { kind: 'loss', leaseId: lease.lease_id, why, loss: lossOf(message.reason) } as const;
+        return this.#host.apply(await db.tx((sql) => settle(sql, [lost], rulesOf(this.#context), now)));
       }
       case 'progress': {
-        const lease = await this.#ownLease(peer, message.leaseId);
-        return this.#host.apply(await db.tx((sql) => settleProgress(sql, lease, message.progress, options, now)));
+        const jobId = await raiseProgress(db, message.leaseId, peer.device, message.progress);
+        if (jobId === null) await this.#ownLease(peer, message.leaseId);
+        else this.#host.progressed(jobId);
+        return;
       }
       case 'result': {
-        const effects = await receiveResult(this.#context, peer.device, message.value, message.signature);
-        this.#sent.delete(message.value.leaseId);
-        return this.#host.apply(effects);
+        const { device: _device, ...value } = message.value;
+        return await this.#results(peer, 'Result', message.value, message.signature, [value]);
+      }
+      case 'results': {
+        const { value, results } = message;
+        if (value.resultsHash !== resultsHash(results) || value.resultCount !== results.length) {
+          fail('BAD_INPUT', 'the signature is for other results than the ones sent with it');
+        }
+        return await this.#results(peer, 'Results', value, message.signature, results);
       }
       case 'report':
         return await this.#report(peer, message);
       default:
         return unreachable(message);
     }
+  }
+
+  async #results<N extends 'Result' | 'Results'>(
+    peer: Peer,
+    name: N,
+    value: Struct<N>,
+    signature: Signature,
+    results: readonly ResultItem[],
+  ): Promise<void> {
+    const { domain } = this.#context;
+    if (!sameAddress(value.device, peer.device)) fail('NOT_FOUND', 'the device has no such lease');
+    requireSigned(domain, name, value, signature, peer.device);
+    const batch = name === 'Results' ? digestOf(domain, name, value) : null;
+    const effects = await this.#host.deliver({ device: peer.device, results, signature, batch });
+    for (const { leaseId } of results) this.#sent.delete(leaseId);
+    this.#host.apply(effects);
   }
 
   async #report(peer: Peer, message: Extract<DeviceMessage, { type: 'report' }>): Promise<void> {

@@ -1,14 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import type { Address, Hex32 } from '../core/primitives.ts';
-import type { CoordinatorMessage } from '../core/wire.ts';
+import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import type { Context } from './context.ts';
-import { agedJobs, insertLease, leaseMessage, lockJob, openJobs, overdue } from './jobs.ts';
+import { Dispatcher } from './dispatch.ts';
+import { groupBy } from './group-by.ts';
+import { agedJobs } from './jobs.ts';
+import { overdue } from './leases.ts';
+import { Results, rulesOf } from './results.ts';
 import { Session, type Socket } from './session.ts';
-import { decide, type Effects, noEffects, settleAge, settleLoss } from './settle.ts';
-import { decideJob, match } from './verify.ts';
+import { type Effects, type Happening, settle } from './settle.ts';
 
-/** Open jobs looked at in one round of handing out. */
-const ROUND = 200;
 const HELLO_WITHIN_MS = 10_000;
 
 /** All connected devices, and the work that is handed out to them. */
@@ -16,22 +16,42 @@ export class Sessions {
   readonly #context: Context;
   readonly #open = new Set<Session>();
   readonly #byDevice = new Map<Address, Session>();
-  #round: Promise<void> = Promise.resolve();
-  #roundWaiting = false;
+  /** Those that may take work: whoever has said so, until it turns out that it has enough. */
+  readonly #roomy = new Set<Session>();
+  readonly #dispatcher: Dispatcher;
+  readonly #results: Results;
   #closed = false;
 
   constructor(context: Context) {
     this.#context = context;
+    this.#results = new Results(context);
+    this.#dispatcher = new Dispatcher(context, {
+      offers: () => this.#offers(),
+      reserve: (device, leaseId, lane) => this.#byDevice.get(device)?.reserve(leaseId, lane),
+      unreserve: (device, leaseId) => this.#byDevice.get(device)?.unreserve(leaseId),
+      send: (device, leases) => this.#byDevice.get(device)?.lease(leases),
+      changed: (jobIds) => this.#changed(jobIds),
+    });
+    context.changes.onWork(() => this.#dispatcher.woken());
   }
 
   /** Begins a session on a new connection; the caller feeds it messages and says when the connection has ended. */
-  connect(socket: Socket): { readonly receive: (text: string) => void; readonly ended: () => void } {
+  connect(socket: Socket): {
+    readonly receive: (text: string) => void;
+    readonly measured: (rttMs: number) => void;
+    readonly ended: () => void;
+  } {
     const session = new Session(
       this.#context,
       {
         joined: (joined, device) => this.#join(joined, device),
         apply: (effects) => this.apply(effects),
-        ready: () => this.dispatch(),
+        ready: (ready) => {
+          this.#roomy.add(ready);
+          this.#dispatcher.soon();
+        },
+        progressed: (jobId) => this.#changed([jobId]),
+        deliver: (delivery) => this.#results.receive(delivery),
       },
       socket,
     );
@@ -41,8 +61,10 @@ export class Sessions {
     const timer = setTimeout(() => session.joined || session.close('no hello'), HELLO_WITHIN_MS);
     return {
       receive: (text) => session.receive(text),
+      measured: (rttMs) => session.measured(rttMs),
       ended: () => {
         clearTimeout(timer);
+        this.#roomy.delete(session);
         for (const [device, current] of this.#byDevice) if (current === session) this.#byDevice.delete(device);
         session
           .ended()
@@ -54,49 +76,40 @@ export class Sessions {
 
   /** Tells what a committed transaction changed, then hands out what became free. */
   apply(effects: Effects): void {
-    for (const { device, message } of effects.messages) this.#byDevice.get(device)?.send(message);
-    for (const jobId of effects.jobs) this.#context.changes.notify(jobId);
-    if (effects.jobs.size > 0) this.dispatch();
+    for (const [device, messages] of groupBy(effects.messages, (one) => one.device)) {
+      const session = this.#byDevice.get(device);
+      for (const message of together(messages.map((one) => one.message))) session?.send(message);
+      if (session !== undefined) this.#roomy.add(session);
+    }
+    this.#changed([...effects.jobs]);
+    for (const { job, leases, wanted } of effects.reopened) this.#dispatcher.reopen(job, leases, wanted);
+    this.#dispatcher.soon();
   }
 
   broadcast(message: CoordinatorMessage): void {
     for (const session of this.#byDevice.values()) session.send(message);
   }
 
-  /** Hands out work soon; calls that come while a round waits to start are one. */
-  dispatch(): void {
-    if (this.#roundWaiting || this.#closed) return;
-    this.#roundWaiting = true;
-    this.#round = this.#round.then(async () => {
-      this.#roundWaiting = false;
-      if (this.#closed) return;
-      try {
-        await this.#handOut();
-      } catch (error) {
-        this.#context.options.log('error', 'dispatch-failed', { message: String(error) });
-      }
-    });
-  }
-
   /** Takes back every lease whose deadline has passed, and gives up jobs that nobody did for too long. */
   async expire(): Promise<void> {
-    const { db, options } = this.#context;
+    const { options } = this.#context;
     const now = options.clock.now();
-    for (const lease of await overdue(db, now)) {
-      const effects = await db.tx((sql) => settleLoss(sql, lease, 'the deadline passed', 'attempt', options, now));
+    for (const { lease_id: leaseId, device } of await overdue(this.#context.db, now)) {
+      const lost = { kind: 'loss', leaseId, why: 'the deadline passed', loss: 'attempt' } as const;
+      const effects = await this.#settle(lost, now);
       // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
       if (effects.jobs.size === 0) continue;
-      const { lease_id: leaseId, device } = lease;
       effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: 'the deadline passed' } });
       options.log('info', 'lease-expired', { leaseId, device });
       this.apply(effects);
     }
-    for (const jobId of await agedJobs(db, now - options.keepJobsMs)) {
-      const effects = await db.tx((sql) => settleAge(sql, jobId, now));
+    for (const jobId of await agedJobs(this.#context.db, now - options.keepJobsMs)) {
+      const effects = await this.#settle({ kind: 'age', jobId }, now);
       if (effects.jobs.size > 0) options.log('info', 'job-given-up', { jobId });
       this.apply(effects);
     }
-    this.dispatch();
+    await this.#dispatcher.letGo(now);
+    this.#dispatcher.woken();
   }
 
   /** Ends all sessions and resolves when nothing is being handled any more. */
@@ -105,7 +118,25 @@ export class Sessions {
     const open = [...this.#open];
     for (const session of open) session.close('the coordinator is going down');
     await Promise.all(open.map((session) => session.ended()));
-    await this.#round;
+    await this.#dispatcher.close();
+  }
+
+  #settle(happening: Happening, now: number): Promise<Effects> {
+    const { db } = this.#context;
+    return db.tx((sql) => settle(sql, [happening], rulesOf(this.#context), now));
+  }
+
+  #offers() {
+    const now = this.#context.options.clock.now();
+    return [...this.#roomy].flatMap((session) => {
+      const offer = session.offer(now);
+      if (offer === null) this.#roomy.delete(session);
+      return offer ?? [];
+    });
+  }
+
+  #changed(jobIds: readonly Hex32[]): void {
+    for (const jobId of jobIds) this.#context.changes.notify(jobId);
   }
 
   #join(session: Session, device: Address): void {
@@ -113,34 +144,30 @@ export class Sessions {
     if (older !== undefined && older !== session) older.close('replaced by a newer session');
     this.#byDevice.set(device, session);
   }
+}
 
-  async #handOut(): Promise<void> {
-    const { db, options } = this.#context;
-    const now = options.clock.now();
-    const offers = [...this.#byDevice.values()].flatMap((session) => session.offer(now) ?? []);
-    if (!offers.some((offer) => Object.values(offer.slots).some((slots) => slots > 0))) return;
-
-    const deadline = now + options.leaseMs;
-    const handed: { readonly device: Address; readonly message: Extract<CoordinatorMessage, { type: 'lease' }> }[] = [];
-    const effects = noEffects();
-    await db.tx(async (sql) => {
-      const open = await openJobs(sql, offers, ROUND, options.maxAttempts);
-      const needs = open.flatMap(({ job, copies, need }) => {
-        const decision = decideJob(copies, job.replicas, options.maxAttempts);
-        return decision.kind === 'open' && decision.wanted > 0 ? [{ ...need, wanted: decision.wanted }] : [];
-      });
-      for (const { jobId, device, owner } of match(needs, offers)) {
-        const leaseId: Hex32 = `0x${randomBytes(32).toString('hex')}`;
-        const job = await lockJob(sql, jobId);
-        await insertLease(sql, { leaseId, jobId, device, owner }, now, deadline);
-        await decide(sql, job, options, now, effects);
-        handed.push({ device, message: { type: 'lease', lease: leaseMessage(job, leaseId, deadline) } });
-      }
-    });
-    for (const { device, message } of handed) {
-      this.#byDevice.get(device)?.lease(message);
-      options.log('debug', 'lease', { leaseId: message.lease.leaseId, jobId: message.lease.jobId, device });
-    }
-    for (const jobId of effects.jobs) this.#context.changes.notify(jobId);
+/** What many results are answered with, in two messages instead of two for each. */
+function together(messages: readonly CoordinatorMessage[]): readonly CoordinatorMessage[] {
+  const stored: Hex32[] = [];
+  const verdicts: Verdict[] = [];
+  const others: CoordinatorMessage[] = [];
+  for (const message of messages) {
+    if (message.type === 'result-stored') stored.push(message.leaseId);
+    else if (message.type === 'verdict') verdicts.push(message.verdict);
+    else others.push(message);
   }
+  const [oneStored, oneVerdict] = [stored[0], verdicts[0]];
+  return [
+    ...(stored.length > 1
+      ? [{ type: 'results-stored', leaseIds: stored } as const]
+      : oneStored === undefined
+        ? []
+        : [{ type: 'result-stored', leaseId: oneStored } as const]),
+    ...(verdicts.length > 1
+      ? [{ type: 'verdicts', verdicts } as const]
+      : oneVerdict === undefined
+        ? []
+        : [{ type: 'verdict', verdict: oneVerdict } as const]),
+    ...others,
+  ];
 }

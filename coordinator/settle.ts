@@ -1,31 +1,55 @@
+import type { ErrorCode } from '../core/errors.ts';
+import { canonicalJson } from '../core/keccak.ts';
 import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
-import type { Struct } from '../core/typed-data.ts';
+import type { ResultItem } from '../core/typed-data.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import type { Sql } from './db.ts';
-import {
-  copiesOf,
-  finishLease,
-  type Job,
-  judgeLease,
-  type LeaseRow,
-  leasesOf,
-  lockJob,
-  loseLease,
-  raiseProgress,
-  showJob,
-} from './jobs.ts';
-import { account, move, post } from './ledger.ts';
+import { groupBy } from './group-by.ts';
+import { endJobs, isOver, type Job, type JobEnd, lockJobs } from './jobs.ts';
+import { copyOf, type LeaseChange, type LeaseRow, leasesOf, writeLeases } from './leases.ts';
+import { account, move, postAll, type Transfer } from './ledger.ts';
 import { decideJob, type JobDecision, type Loss } from './verify.ts';
+
+/** A job that wants more leases. */
+export type Reopened = { readonly job: Job; readonly leases: readonly LeaseRow[]; readonly wanted: number };
 
 /** What a transaction leaves to be told after it is committed; told before, a crash would make it a lie. */
 export type Effects = {
   readonly messages: { readonly device: Address; readonly message: CoordinatorMessage }[];
   readonly jobs: Set<Hex32>;
+  readonly reopened: Reopened[];
 };
 
-export const noEffects = (): Effects => ({ messages: [], jobs: new Set() });
+export const noEffects = (): Effects => ({ messages: [], jobs: new Set(), reopened: [] });
 
-export type SettleRules = { readonly maxAttempts: number };
+export function mergeEffects(into: Effects, from: Effects): void {
+  into.messages.push(...from.messages);
+  for (const jobId of from.jobs) into.jobs.add(jobId);
+  into.reopened.push(...from.reopened);
+}
+
+export type SettleRules = {
+  readonly maxAttempts: number;
+  /** The largest output that this workload may have, bytes. */
+  readonly outputLimit: (workload: string) => number;
+};
+
+/** Who gave a result: under its own signature, or as one of a batch. */
+export type Evidence = { readonly signature: Signature } | { readonly batch: Hex32 };
+
+/** What happens to jobs, from outside. */
+export type Happening =
+  | {
+      readonly kind: 'result';
+      readonly device: Address;
+      readonly value: ResultItem;
+      /** Bytes of the output as it is stored; null: it is not. */
+      readonly stored: number | null;
+      readonly evidence: Evidence;
+    }
+  | { readonly kind: 'loss'; readonly leaseId: Hex32; readonly why: string; readonly loss: Loss }
+  /** Nobody did it for too long. */
+  | { readonly kind: 'age'; readonly jobId: Hex32 };
 
 export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, price: bigint): Verdict | null => {
   if (lease.state === 'accepted') return { leaseId: lease.lease_id, kind: 'accepted', amount: price };
@@ -33,136 +57,218 @@ export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, p
   return null;
 };
 
-/** Stores a checked result of a held lease and decides its job anew. */
-export async function settleResult(
-  sql: Sql,
-  jobId: Hex32,
-  value: Struct<'Result'>,
-  signature: Signature,
-  rules: SettleRules,
-  at: UnixMs,
-): Promise<Effects> {
-  const effects = noEffects();
-  const job = await lockJob(sql, jobId);
-  await finishLease(sql, value, signature);
-  effects.messages.push({ device: value.device, message: { type: 'result-stored', leaseId: value.leaseId } });
-  await decide(sql, job, rules, at, effects);
-  return effects;
-}
+type Open = { readonly job: Job; leases: readonly LeaseRow[]; over: boolean; touched: boolean };
 
-/** Ends a held lease that will bring no result and decides its job anew. */
-export async function settleLoss(
-  sql: Sql,
-  lease: LeaseRow,
-  why: string,
-  loss: Loss,
-  rules: SettleRules,
-  at: UnixMs,
-): Promise<Effects> {
-  const effects = noEffects();
-  const job = await lockJob(sql, lease.job_id);
-  if (await loseLease(sql, lease.lease_id, why, loss)) await decide(sql, job, rules, at, effects);
-  return effects;
-}
+/** The jobs of one transaction as they become, and what is to be written and told of them. */
+class Settlement {
+  readonly effects = noEffects();
+  readonly #jobs: ReadonlyMap<Hex32, Open>;
+  readonly #jobOf: ReadonlyMap<Hex32, Open>;
+  readonly #changes = new Map<Hex32, LeaseChange>();
+  readonly #ends: JobEnd[] = [];
+  readonly #transfers: Transfer[] = [];
+  readonly #rules: SettleRules;
+  readonly #at: UnixMs;
 
-/** Progress of one lease, shown as the mean over the copies the job needs. */
-export async function settleProgress(
-  sql: Sql,
-  lease: LeaseRow,
-  progress: number,
-  rules: SettleRules,
-  at: UnixMs,
-): Promise<Effects> {
-  const effects = noEffects();
-  const job = await lockJob(sql, lease.job_id);
-  if (await raiseProgress(sql, lease.lease_id, lease.device, progress)) await decide(sql, job, rules, at, effects);
-  return effects;
-}
-
-/** Takes the decision that the job's leases call for, books it, and shows it. The job must be locked. */
-export async function decide(sql: Sql, job: Job, rules: SettleRules, at: UnixMs, effects: Effects): Promise<void> {
-  if (job.state === 'done' || job.state === 'failed') return;
-  const leases = await leasesOf(sql, job.job_id);
-  const decision = decideJob(copiesOf(leases), job.replicas, rules.maxAttempts);
-  effects.jobs.add(job.job_id);
-
-  if (decision.kind === 'open') {
-    const live = leases.filter((lease) => lease.state === 'held' || lease.state === 'finished');
-    const state = live.some((lease) => lease.state === 'finished')
-      ? 'verifying'
-      : live.length > 0
-        ? 'running'
-        : 'queued';
-    const progress = live.reduce((total, lease) => total + lease.progress, 0) / Math.max(live.length, job.replicas + 1);
-    await showJob(sql, job.job_id, { ...job, state, progress });
-    return;
+  constructor(jobs: readonly Job[], leases: readonly LeaseRow[], rules: SettleRules, at: UnixMs) {
+    this.#rules = rules;
+    this.#at = at;
+    const byJob = groupBy(leases, ({ job_id }) => job_id);
+    this.#jobs = new Map(
+      jobs.map((job) => [job.job_id, { job, leases: byJob.get(job.job_id) ?? [], over: isOver(job), touched: false }]),
+    );
+    this.#jobOf = new Map(
+      [...this.#jobs.values()].flatMap((open) => open.leases.map(({ lease_id }) => [lease_id, open] as const)),
+    );
   }
-  await conclude(sql, job, leases, decision, at, effects);
-}
 
-/** Ends a job that nobody did: its hold goes back. Changes nothing while a copy is under way or waits for another to agree. */
-export async function settleAge(sql: Sql, jobId: Hex32, at: UnixMs): Promise<Effects> {
-  const effects = noEffects();
-  const job = await lockJob(sql, jobId);
-  const leases = await leasesOf(sql, jobId);
-  const over = job.state === 'done' || job.state === 'failed';
-  if (over || leases.some(({ state }) => state === 'held' || state === 'finished')) return effects;
-  const failed = { kind: 'failed', why: 'no device could do it for too long', rejected: [], cancelled: [] } as const;
-  effects.jobs.add(jobId);
-  await conclude(sql, job, leases, failed, at, effects);
-  return effects;
-}
-
-/** Judges every copy, books what the job cost, and shows its end. */
-async function conclude(
-  sql: Sql,
-  job: Job,
-  leases: readonly LeaseRow[],
-  decision: Exclude<JobDecision, { kind: 'open' }>,
-  at: UnixMs,
-  effects: Effects,
-): Promise<void> {
-  const rejection =
-    decision.kind === 'failed' ? decision.why : 'the output differs from what two other devices computed';
-  const accepted: readonly Hex32[] = decision.kind === 'settled' ? decision.accepted : [];
-  for (const lease of leases) {
-    const { lease_id: leaseId, device } = lease;
-    if (accepted.includes(leaseId)) {
-      await judgeLease(sql, leaseId, 'accepted', null);
-      const verdict: Verdict = { leaseId, kind: 'accepted', amount: job.price };
-      effects.messages.push({ device, message: { type: 'verdict', verdict } });
-    } else if (decision.rejected.includes(leaseId)) {
-      await judgeLease(sql, leaseId, 'rejected', rejection);
-      const verdict: Verdict = { leaseId, kind: 'rejected', reason: rejection };
-      effects.messages.push({ device, message: { type: 'verdict', verdict } });
-    } else if (decision.kind === 'settled' && decision.unclear.includes(leaseId)) {
-      const reason = 'nobody can say whether the output is right';
-      await judgeLease(sql, leaseId, 'rejected', reason);
-      effects.messages.push({ device, message: { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } } });
-    } else if (decision.cancelled.includes(leaseId)) {
-      await loseLease(sql, leaseId, 'the job is settled', 'excused');
-      effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: 'the job is settled' } });
+  /** Sent again it changes nothing and is acknowledged again. */
+  result(happening: Extract<Happening, { kind: 'result' }>): void {
+    const { device, value } = happening;
+    const { leaseId } = value;
+    const open = this.#jobOf.get(leaseId);
+    const lease = open?.leases.find(({ lease_id }) => lease_id === leaseId);
+    if (open === undefined || lease === undefined || lease.device !== device) {
+      this.#refuse(device, 'NOT_FOUND', 'the device has no such lease', leaseId);
+    } else if (lease.state === 'gone') {
+      this.#tooLate(device, leaseId, lease.why ?? 'unknown');
+    } else if (lease.state !== 'held') {
+      this.#known(open.job, lease, value);
+    } else if (open.over) {
+      this.#change(open, { ...lease, state: 'gone', why: 'the job is over' });
+      this.#tooLate(device, leaseId, 'the job is over');
+    } else {
+      const fault = this.#fault(open.job, happening);
+      if (fault === null) this.#take(open, lease, happening);
+      else this.#refuse(device, ...fault, leaseId);
     }
   }
 
-  const charged = job.price * BigInt(accepted.length);
-  await post(sql, {
-    kind: 'refund',
-    key: `refund:${job.job_id}`,
-    at,
-    entries: move(account.hold(job.job_id), account.deposit(job.consumer), job.hold - charged),
-  });
-  if (decision.kind === 'settled') {
-    const output = leases.find((lease) => lease.lease_id === accepted[0]);
-    await showJob(sql, job.job_id, {
-      state: 'done',
-      progress: 1,
-      charged,
-      output_hash: decision.outputHash,
-      output_bytes: output?.output_bytes ?? null,
-      failure: null,
-    });
-  } else {
-    await showJob(sql, job.job_id, { ...job, state: 'failed', charged: 0n, failure: decision.why });
+  #tooLate(device: Address, leaseId: Hex32, why: string): void {
+    const reason = `the lease had ended before the result came: ${why}`.slice(0, 200);
+    this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } });
   }
+
+  #known(job: Job, lease: LeaseRow, { leaseId, outputHash }: ResultItem): void {
+    const { device } = lease;
+    if (lease.output_hash !== outputHash) {
+      this.#refuse(device, 'CONFLICT', 'another result of this lease is stored', leaseId);
+      return;
+    }
+    this.#tell(device, { type: 'result-stored', leaseId });
+    const verdict = verdictOf(lease, job.price);
+    if (verdict !== null) this.#tell(device, { type: 'verdict', verdict });
+  }
+
+  #fault(job: Job, { value, stored }: Extract<Happening, { kind: 'result' }>): readonly [ErrorCode, string] | null {
+    if (value.finishedAt < value.startedAt) return ['BAD_INPUT', 'the result ends before it starts'];
+    const limit = this.#rules.outputLimit(job.workload);
+    if (value.outputBytes > limit) return ['REFUSED', `the output may have at most ${limit} bytes`];
+    if (stored === null) return ['REFUSED', 'upload the output before its result'];
+    return stored === value.outputBytes ? null : ['REFUSED', `the uploaded output has ${stored} bytes`];
+  }
+
+  #take(open: Open, lease: LeaseRow, { device, value, evidence }: Extract<Happening, { kind: 'result' }>): void {
+    const { leaseId } = value;
+    const proof =
+      'batch' in evidence
+        ? { batch_hash: evidence.batch }
+        : { result: canonicalJson({ ...value, device }), result_signature: evidence.signature };
+    this.#change(
+      open,
+      { ...lease, state: 'finished', progress: 1, output_hash: value.outputHash, output_bytes: value.outputBytes },
+      proof,
+    );
+    open.touched = true;
+    this.#tell(device, { type: 'result-stored', leaseId });
+  }
+
+  loss({ leaseId, why, loss }: Extract<Happening, { kind: 'loss' }>): void {
+    const open = this.#jobOf.get(leaseId);
+    const lease = open?.leases.find(({ lease_id }) => lease_id === leaseId);
+    if (open === undefined || lease?.state !== 'held') return;
+    const ended = { why: why.slice(0, 500), counts_as_attempt: loss === 'attempt', unable: loss === 'unable' };
+    this.#change(open, { ...lease, state: 'gone', ...ended });
+    open.touched = true;
+  }
+
+  age({ jobId }: Extract<Happening, { kind: 'age' }>): void {
+    const open = this.#jobs.get(jobId);
+    // A copy that is under way, or waits for another to agree, is not thrown away.
+    if (open === undefined || open.over || open.leases.some(({ state }) => state === 'held' || state === 'finished'))
+      return;
+    this.#conclude(open, { kind: 'failed', why: 'no device could do it for too long', rejected: [], cancelled: [] });
+  }
+
+  /** Takes the decisions that the jobs' leases now call for, and writes everything. */
+  async write(sql: Sql): Promise<Effects> {
+    for (const open of this.#jobs.values()) if (open.touched && !open.over) this.#decide(open);
+    await writeLeases(sql, [...this.#changes.values()]);
+    await endJobs(sql, this.#ends);
+    await postAll(sql, this.#transfers);
+    return this.effects;
+  }
+
+  #decide(open: Open): void {
+    const { job } = open;
+    this.effects.jobs.add(job.job_id);
+    const decision = decideJob(open.leases.map(copyOf), job.replicas, this.#rules.maxAttempts);
+    if (decision.kind !== 'open') this.#conclude(open, decision);
+    else if (decision.wanted > 0) this.effects.reopened.push({ job, leases: open.leases, wanted: decision.wanted });
+  }
+
+  /** Judges every copy, books what the job cost, and shows its end. */
+  #conclude(open: Open, decision: Exclude<JobDecision, { kind: 'open' }>): void {
+    const { job } = open;
+    open.over = true;
+    this.effects.jobs.add(job.job_id);
+    const rejection =
+      decision.kind === 'failed' ? decision.why : 'the output differs from what two other devices computed';
+    const accepted: readonly Hex32[] = decision.kind === 'settled' ? decision.accepted : [];
+    for (const lease of open.leases) {
+      const { lease_id: leaseId, device } = lease;
+      if (accepted.includes(leaseId)) {
+        this.#change(open, { ...lease, state: 'accepted', why: null });
+        this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'accepted', amount: job.price } });
+      } else if (decision.rejected.includes(leaseId)) {
+        this.#change(open, { ...lease, state: 'rejected', why: rejection });
+        this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason: rejection } });
+      } else if (decision.kind === 'settled' && decision.unclear.includes(leaseId)) {
+        const reason = 'nobody can say whether the output is right';
+        this.#change(open, { ...lease, state: 'rejected', why: reason });
+        this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } });
+      } else if (decision.cancelled.includes(leaseId)) {
+        this.#change(open, { ...lease, state: 'gone', why: 'the job is settled' });
+        this.#tell(device, { type: 'cancel', leaseId, reason: 'the job is settled' });
+      }
+    }
+    const charged = job.price * BigInt(accepted.length);
+    this.#transfers.push({
+      kind: 'refund',
+      key: `refund:${job.job_id}`,
+      at: this.#at,
+      entries: move(account.hold(job.job_id), account.deposit(job.consumer), job.hold - charged),
+    });
+    const output = open.leases.find(({ lease_id }) => lease_id === accepted[0]);
+    this.#ends.push(
+      decision.kind === 'settled'
+        ? {
+            ...{ job_id: job.job_id, state: 'done', charged, failure: null },
+            ...{ output_hash: decision.outputHash, output_bytes: output?.output_bytes ?? null },
+          }
+        : {
+            ...{ job_id: job.job_id, state: 'failed', charged: 0n, failure: decision.why },
+            ...{ output_hash: null, output_bytes: null },
+          },
+    );
+  }
+
+  #change(
+    open: Open,
+    next: LeaseRow,
+    proof: Pick<LeaseChange, 'result' | 'result_signature' | 'batch_hash'> = {},
+  ): void {
+    open.leases = open.leases.map((lease) => (lease.lease_id === next.lease_id ? next : lease));
+    const { lease_id, state, why, counts_as_attempt, unable, progress, output_hash, output_bytes } = next;
+    const earlier = this.#changes.get(lease_id);
+    this.#changes.set(lease_id, {
+      ...earlier,
+      ...{ lease_id, state, why, counts_as_attempt, unable, progress, output_hash, output_bytes },
+      ...proof,
+    });
+  }
+
+  #refuse(device: Address, code: ErrorCode, message: string, about: Hex32): void {
+    this.#tell(device, { type: 'error', code, message, about });
+  }
+
+  #tell(device: Address, message: CoordinatorMessage): void {
+    this.effects.messages.push({ device, message });
+  }
+}
+
+/**
+ * Lets everything happen, in order, in one transaction: each job that it touches is locked, decided anew by its leases alone,
+ * and booked. What finds its lease or its job over changes nothing.
+ */
+export async function settle(
+  sql: Sql,
+  happenings: readonly Happening[],
+  rules: SettleRules,
+  at: UnixMs,
+): Promise<Effects> {
+  const leaseIds = happenings.flatMap((one) =>
+    one.kind === 'age' ? [] : [one.kind === 'result' ? one.value.leaseId : one.leaseId],
+  );
+  const aged = happenings.flatMap((one) => (one.kind === 'age' ? [one.jobId] : []));
+  const jobs = await lockJobs(sql, { jobIds: aged, leaseIds });
+  const jobIds = jobs.map(({ job_id }) => job_id);
+  // Read behind the lock: what was read before it may have changed since.
+  const settlement = new Settlement(jobs, await leasesOf(sql, jobIds), rules, at);
+  for (const one of happenings) {
+    if (one.kind === 'result') settlement.result(one);
+    else if (one.kind === 'loss') settlement.loss(one);
+    else settlement.age(one);
+  }
+  return await settlement.write(sql);
 }

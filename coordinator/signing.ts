@@ -1,7 +1,8 @@
-import { verifyTypedData, Wallet } from 'ethers';
+import { Wallet } from 'ethers';
 import { fail } from '../core/errors.ts';
 import { type Address, type Signature, sameAddress } from '../core/primitives.ts';
-import { type Domain, fieldsOf, type Struct, type StructName } from '../core/typed-data.ts';
+import { type Domain, digestOf, fieldsOf, type Struct, type StructName } from '../core/typed-data.ts';
+import { signerOf } from './recover.ts';
 
 /** Signs typed data as the coordinator; the key stays inside. */
 export class Signer {
@@ -20,21 +21,6 @@ export class Signer {
   }
 }
 
-/** Never throws: a malformed signature is a wrong one. */
-function isSignedBy<N extends StructName>(
-  domain: Domain,
-  name: N,
-  value: Struct<N>,
-  signature: Signature,
-  account: Address,
-): boolean {
-  try {
-    return sameAddress(verifyTypedData(domain, fieldsOf(name), value, signature), account);
-  } catch {
-    return false;
-  }
-}
-
 /** Throws UNAUTHORISED when `account` did not sign `value`. */
 export function requireSigned<N extends StructName>(
   domain: Domain,
@@ -43,7 +29,8 @@ export function requireSigned<N extends StructName>(
   signature: Signature,
   account: Address,
 ): void {
-  if (!isSignedBy(domain, name, value, signature, account)) {
+  const signer = signerOf(digestOf(domain, name, value), signature);
+  if (signer === null || !sameAddress(signer, account)) {
     fail('UNAUTHORISED', `the signature over ${name} is not by ${account} for this network`, { account });
   }
 }

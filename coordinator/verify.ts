@@ -1,5 +1,5 @@
 import type { Amount } from '../core/money.ts';
-import type { Address, Hex32, Lane } from '../core/primitives.ts';
+import type { Address, Hex32 } from '../core/primitives.ts';
 import type { ItemOutcome, ReportItem } from '../core/typed-data.ts';
 import { exactly, type Likenesses } from './verification/comparison.ts';
 
@@ -133,93 +133,7 @@ export function barredFrom(copies: readonly Copy[], maxAttempts: number): Readon
   return barred;
 }
 
-/** A job that wants leases. `owners` hold or finished a copy: the next goes to someone else. */
-export type Need = {
-  readonly jobId: Hex32;
-  readonly workload: string;
-  readonly image: string;
-  readonly lane: Lane;
-  readonly wanted: number;
-  readonly owners: ReadonlySet<Address>;
-  /** Devices whose lease of this job is gone: asked again only when nobody else is free. */
-  readonly failedDevices: ReadonlySet<Address>;
-  /** Devices never asked again. */
-  readonly barred: ReadonlySet<Address>;
-  /** Networks that hold or finished a copy: the next goes to another, as with owners. */
-  readonly networks?: ReadonlySet<string>;
-  /** It is to judge another's result: devices trusted with the workload are asked first. */
-  readonly judges?: boolean;
-};
-
-export type Offer = {
-  readonly device: Address;
-  readonly owner: Address;
-  readonly workloads: ReadonlySet<string>;
-  readonly slots: Readonly<Record<Lane, number>>;
-  /** Its /24 or /56; null or not there: only the owner counts. */
-  readonly network?: string | null;
-  /** Leases that its owner or its network holds now, whichever has more: many identities are served as one. */
-  readonly crowd?: number;
-  /** Keys of the workloads that it is trusted with. */
-  readonly trustedWith?: ReadonlySet<string>;
-};
-
-export type Assignment = { readonly jobId: Hex32; readonly device: Address; readonly owner: Address };
-
 export const workloadKey = (id: string, image: string): string => `${id} ${image}`;
-
-/** What one round of handing out has given so far. */
-class Round {
-  readonly #bySlot = new Map<string, number>();
-  readonly #byParty = new Map<string, number>();
-
-  free(offer: Offer, lane: Lane): number {
-    return offer.slots[lane] - (this.#bySlot.get(`${offer.device} ${lane}`) ?? 0);
-  }
-
-  crowd(offer: Offer): number {
-    const given = (name: string | null | undefined) => (name == null ? 0 : (this.#byParty.get(name) ?? 0));
-    return (offer.crowd ?? 0) + Math.max(given(offer.owner), given(offer.network));
-  }
-
-  give(offer: Offer, lane: Lane): void {
-    const raise = (map: Map<string, number>, name: string) => map.set(name, (map.get(name) ?? 0) + 1);
-    raise(this.#bySlot, `${offer.device} ${lane}`);
-    raise(this.#byParty, offer.owner);
-    if (offer.network != null) raise(this.#byParty, offer.network);
-  }
-}
-
-/**
- * Gives each need to different owners and networks among the offers, oldest need first; each assignment takes a slot. Among those that
- * fit, who has the least already comes first: where work is scarce an owner or a network gets one share, however many its devices.
- */
-export function match(needs: readonly Need[], offers: readonly Offer[]): readonly Assignment[] {
-  const assignments: Assignment[] = [];
-  const round = new Round();
-  for (const need of needs) {
-    const [owners, networks] = [new Set(need.owners), new Set(need.networks)];
-    const key = workloadKey(need.workload, need.image);
-    const late = (offer: Offer) =>
-      Number(need.failedDevices.has(offer.device)) * 2 + Number(need.judges === true && !offer.trustedWith?.has(key));
-    const fit = offers
-      .filter((offer) => offer.workloads.has(key) && round.free(offer, need.lane) > 0 && !need.barred.has(offer.device))
-      .map((offer) => ({ offer, late: late(offer), crowd: round.crowd(offer), free: round.free(offer, need.lane) }))
-      .sort((a, b) => a.late - b.late || a.crowd - b.crowd || b.free - a.free);
-    let wanted = need.wanted;
-    for (const { offer } of fit) {
-      if (wanted === 0) break;
-      const { device, owner, network = null } = offer;
-      if (owners.has(owner) || (network !== null && networks.has(network))) continue;
-      owners.add(owner);
-      if (network !== null) networks.add(network);
-      round.give(offer, need.lane);
-      assignments.push({ jobId: need.jobId, device, owner });
-      wanted -= 1;
-    }
-  }
-  return assignments;
-}
 
 /** What the books know of a lease that a report names. */
 export type ReportedLease = {

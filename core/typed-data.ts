@@ -57,6 +57,11 @@ export const TYPES = {
     { name: 'startedAt', type: 'uint64' },
     { name: 'finishedAt', type: 'uint64' },
   ],
+  Results: [
+    { name: 'device', type: 'address' },
+    { name: 'resultsHash', type: 'bytes32' },
+    { name: 'resultCount', type: 'uint32' },
+  ],
   Report: [
     { name: 'owner', type: 'address' },
     { name: 'device', type: 'address' },
@@ -112,6 +117,8 @@ export type Structs = {
     startedAt: number;
     finishedAt: number;
   };
+  /** Many results under one signature. */
+  Results: { device: Address; resultsHash: Hex32; resultCount: number };
   Report: {
     owner: Address;
     device: Address;
@@ -168,11 +175,26 @@ export type ItemOutcome =
   | { readonly leaseId: Hex32; readonly kind: 'credited'; readonly amount: Amount }
   | { readonly leaseId: Hex32; readonly kind: 'refused'; readonly reason: Refusal };
 
+/** One of many results; the device is named once for all of them. */
+export type ResultItem = Omit<Struct<'Result'>, 'device'>;
+
 const word = (value: Amount): Uint8Array => fromHex(`0x${value.toString(16).padStart(64, '0')}`);
 
 /** keccak over the items in order, 96 bytes each: leaseId ‖ outputHash ‖ amount as uint256. */
 export const itemsHash = (items: readonly ReportItem[]): Hex32 =>
   keccakHex(concat(...items.flatMap((item) => [fromHex(item.leaseId), fromHex(item.outputHash), word(item.amount)])));
+
+/** keccak over the results in order, 160 bytes each: leaseId ‖ outputHash ‖ outputBytes ‖ startedAt ‖ finishedAt, as words. */
+export const resultsHash = (results: readonly ResultItem[]): Hex32 =>
+  keccakHex(
+    concat(
+      ...results.flatMap((one) => [
+        fromHex(one.leaseId),
+        fromHex(one.outputHash),
+        ...[one.outputBytes, one.startedAt, one.finishedAt].map((value) => word(BigInt(value))),
+      ]),
+    ),
+  );
 
 /** keccak over the outcomes in order, 96 bytes each: leaseId ‖ keccak(reason or "credited") ‖ amount as uint256. */
 export const outcomesHash = (outcomes: readonly ItemOutcome[]): Hex32 =>

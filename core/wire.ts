@@ -68,6 +68,7 @@ export const jobOrder = z.strictObject({
 export const jobRequest = z.strictObject({ value: jobOrder, signature, params });
 
 export const JOB_STATES = ['queued', 'running', 'verifying', 'done', 'failed'] as const;
+export type JobState = (typeof JOB_STATES)[number];
 /**
  * GET /v1/jobs/:id?after=REV waits up to 25 s for a newer revision.
  *
@@ -113,6 +114,8 @@ export const result = z.strictObject({
   startedAt: unixMs,
   finishedAt: unixMs,
 });
+/** One of many under one signature, which names the device. */
+export const resultItem = result.omit({ device: true });
 export const reportItem = z.strictObject({ leaseId: id, outputHash: hex32, amount });
 export const report = z.strictObject({
   owner: address,
@@ -149,6 +152,15 @@ export const DECLINE_REASONS = ['held', 'unknown-workload', 'too-large', 'image-
 
 const workloadList = z.array(z.strictObject({ id: z.string().max(64), image: z.string().max(128) })).max(256);
 
+/** Bytes; `floors`: base units for one job, below which the device is not asked. */
+export const machine = z.strictObject({
+  memoryBytes: byteCount,
+  diskBytes: byteCount,
+  vramBytes: byteCount,
+  floors: z.partialRecord(lane, amount),
+});
+export type Machine = z.output<typeof machine>;
+
 /** Device → coordinator, over the WebSocket at /v1/session. */
 export const deviceMessage = z.discriminatedUnion('type', [
   z.strictObject({
@@ -158,6 +170,8 @@ export const deviceMessage = z.discriminatedUnion('type', [
     agent: z.string().max(64),
     platform: z.string().max(32),
     workloads: workloadList,
+    /** What the owner lends at most, and asks for; what is not said is not asked about. */
+    machine: machine.optional(),
     /** Leases this device still holds or awaits a verdict for. Others of its are re-issued. */
     leases: z.array(id).max(1000),
   }),
@@ -173,6 +187,12 @@ export const deviceMessage = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('progress'), leaseId: id, progress: z.number().min(0).max(1) }),
   z.strictObject({ type: z.literal('result'), value: result, signature }),
+  z.strictObject({
+    type: z.literal('results'),
+    value: z.strictObject({ device: address, resultsHash: hex32, resultCount: z.number().int().positive().max(1000) }),
+    signature,
+    results: z.array(resultItem).min(1).max(1000),
+  }),
   z.strictObject({ type: z.literal('report'), value: report, signature, items: z.array(reportItem).min(1).max(1000) }),
 ]);
 export type DeviceMessage = z.output<typeof deviceMessage>;
@@ -190,10 +210,13 @@ export const coordinatorMessage = z.discriminatedUnion('type', [
     lastReport: z.strictObject({ sequence: z.number().int().positive(), reportHash: hex32 }).nullable(),
   }),
   z.strictObject({ type: z.literal('lease'), lease }),
+  z.strictObject({ type: z.literal('leases'), leases: z.array(lease).max(1000) }),
   z.strictObject({ type: z.literal('cancel'), leaseId: id, reason: z.string().max(200) }),
   /** The result is stored durably; the device need not send it again. */
   z.strictObject({ type: z.literal('result-stored'), leaseId: id }),
+  z.strictObject({ type: z.literal('results-stored'), leaseIds: z.array(id).max(1000) }),
   z.strictObject({ type: z.literal('verdict'), verdict }),
+  z.strictObject({ type: z.literal('verdicts'), verdicts: z.array(verdict).max(1000) }),
   z.strictObject({
     type: z.literal('receipt'),
     value: receipt,

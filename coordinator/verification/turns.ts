@@ -27,7 +27,7 @@ function tied<T extends Party>(list: readonly T[]): readonly (readonly T[])[] {
  * The order in which devices are offered work. Those of one owner or one network draw one lot together: first comes one device of each,
  * in an order that nobody outside can foresee, then the second one of each, and so on. Many identities do not make many lots.
  */
-export function inTurn<T extends Party>(secret: Secret, round: string, list: readonly T[]): readonly T[] {
+export function inLots<T extends Party>(secret: Secret, round: string, list: readonly T[]): readonly T[] {
   const groups = tied(shuffled(secret, 'offer', round, list));
   const lots = shuffled(secret, 'offer', `${round} lots`, groups);
   const turns: T[] = [];

@@ -45,6 +45,7 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     startedAt: 1_700_000_000_003,
     finishedAt: 1_700_000_010_003,
   },
+  Results: { device: account('b'), resultsHash: hash('results'), resultCount: 20 },
   Report: {
     owner: account('a'),
     device: account('b'),

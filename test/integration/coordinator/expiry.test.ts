@@ -8,9 +8,11 @@ import { openChain } from '../../../coordinator/chain.ts';
 import { Changes, type Context } from '../../../coordinator/context.ts';
 import { type Db, openDb } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
-import { findLease, insertJob, insertLease } from '../../../coordinator/jobs.ts';
+import { insertJob } from '../../../coordinator/jobs.ts';
+import { findLease, insertLeases } from '../../../coordinator/leases.ts';
+import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
-import { settleResult } from '../../../coordinator/settle.ts';
+import { settle } from '../../../coordinator/settle.ts';
 import { Signer } from '../../../coordinator/signing.ts';
 import { domainOf } from '../../../core/typed-data.ts';
 import { type CoordinatorMessage, coordinatorMessage, encodeWire } from '../../../core/wire.ts';
@@ -70,8 +72,9 @@ describe('a result that comes while its lease is being taken back', () => {
     await enrol(db, { owner: owner.address, device, issuedAt: 1, expiresAt: 2 * NOW }, `0x${'00'.repeat(65)}`, NOW);
     const job = { job_id: jobId, consumer: owner.address, workload: WORKLOAD.id, version: '1.0.0' } as const;
     const rest = { image: WORKLOAD.image, lane: 'cpu', params: {}, input_hash: randomHex32(), input_bytes: 1 } as const;
-    await insertJob(db, { ...job, ...rest, price: 1n, hold: 3n, replicas: 1 }, 1);
-    await insertLease(db, { leaseId, jobId, device, owner: owner.address }, 1, NOW - 1);
+    await insertJob(db, { ...job, ...rest, price: 1n, hold: 3n, replicas: 1, priority: 0 }, 1);
+    const lease = { lease_id: leaseId, job_id: jobId, copy: 0, device, owner: owner.address, deadline: NOW - 1 };
+    await insertLeases(db, [lease], 1);
 
     const sessions = new Sessions(context);
     const connection = sessions.connect({
@@ -92,8 +95,9 @@ describe('a result that comes while its lease is being taken back', () => {
 
     const result = { leaseId, device, outputHash: randomHex32(), outputBytes: 1, startedAt: 1, finishedAt: 2 };
     const signature = await key.sign('Result', result);
+    const happening = { kind: 'result', device, value: result, stored: 1, evidence: { signature } } as const;
     before = async () => {
-      await db.tx((sql) => settleResult(sql, jobId, result, signature, context.options, NOW));
+      await db.tx((sql) => settle(sql, [happening], rulesOf(context), NOW));
     };
     await sessions.expire();
     expect(await findLease(db, leaseId)).toMatchObject({ state: 'finished' });

@@ -1,4 +1,6 @@
 import { account, move } from '../../../coordinator/ledger.ts';
+import { inTurn, isSecondChoice, mayTake, type Need, type Offer } from '../../../coordinator/matching.ts';
+import { ReadyWork, type Waiting } from '../../../coordinator/ready.ts';
 import { canaryJobId, drawCanary, isCanary } from '../../../coordinator/verification/canaries.ts';
 import {
   countAsOne,
@@ -7,9 +9,9 @@ import {
   type Party,
   replicationChance,
 } from '../../../coordinator/verification/trust.ts';
-import { inTurn } from '../../../coordinator/verification/turns.ts';
-import { type Copy, decideJob, match, type Need, type Offer } from '../../../coordinator/verify.ts';
-import { type Address, type Hex32, perLane } from '../../../core/primitives.ts';
+import { inLots } from '../../../coordinator/verification/turns.ts';
+import { type Copy, decideJob } from '../../../coordinator/verify.ts';
+import { type Address, type Hex32, LANES, perLane } from '../../../core/primitives.ts';
 import { simAccount } from './books.ts';
 import {
   type Agreed,
@@ -36,34 +38,45 @@ const partiesOf = (job: SimJob): readonly Party[] => [
   ...job.leases.filter((lease) => lease.state !== 'gone' || lease === job.recheck).map((lease) => lease.peer),
 ];
 
-function needOf(job: SimJob, wanted: number): Need {
+/** A copy that waits for a device. */
+type Entry = Waiting & {
+  readonly job: SimJob;
+  readonly need: Need & { readonly owners: Set<Address>; readonly networks: Set<string> };
+};
+
+const NO_DEMAND = { memoryBytes: 0, diskBytes: 0, vramBytes: 0 };
+/** What is asked for again goes before what is new. */
+const AGAIN = 9;
+
+function entryOf(job: SimJob): Entry {
   const parties = partiesOf(job);
+  const { lane, price } = job.workload;
+  const key = keyOf(job.workload);
+  const begun = job.leases.length > 0;
   return {
-    jobId: job.jobId,
-    workload: job.workload.id,
-    image: job.workload.image,
-    lane: job.workload.lane,
-    wanted,
-    owners: new Set(parties.map((party) => party.owner)),
-    networks: new Set(parties.flatMap((party) => party.network ?? [])),
-    failedDevices: new Set(job.leases.filter((lease) => lease.state === 'gone').map((lease) => lease.peer.device)),
-    barred: NOBODY,
-    judges: job.leases.length > 0,
+    ...{ job, jobId: job.jobId, consumer: job.consumer ?? 'network', price, kind: `${key} ${lane}` },
+    priority: begun ? AGAIN : 0,
+    need: {
+      ...{ lane, price, demand: NO_DEMAND, barred: NOBODY, judges: begun ? key : null },
+      owners: new Set(parties.map((party) => party.owner)),
+      networks: new Set(parties.flatMap((party) => party.network ?? [])),
+      failedDevices: new Set(job.leases.filter((lease) => lease.state === 'gone').map((lease) => lease.peer.device)),
+    },
   };
 }
 
 function offersOf(state: State, round: number, free: readonly Peer[]): readonly Offer[] {
   const crowd = (name: string | null) => (name === null ? 0 : (state.crowd.get(name) ?? 0));
-  return inTurn(state.secret, String(round), free).map((peer) => ({
-    device: peer.device,
-    owner: peer.owner,
-    network: peer.network,
-    workloads: peer.workloads,
-    // One number for all lanes: a slot that is taken is taken for each of them.
-    slots: { ...perLane(() => 0), cpu: freeSlots(peer), gpu: freeSlots(peer) },
-    crowd: Math.max(crowd(peer.owner), crowd(peer.network)),
-    trustedWith: peer.trustedWith,
-  }));
+  const offers = inLots(state.secret, String(round), free).map(
+    (peer): Offer => ({
+      ...{ device: peer.device, owner: peer.owner, network: peer.network, workloads: peer.workloads },
+      // One number for all lanes: a slot that is taken is taken for each of them.
+      slots: { ...perLane(() => 0), cpu: freeSlots(peer), gpu: freeSlots(peer) },
+      ...{ machine: null, rttMs: null, trustedWith: peer.trustedWith },
+      crowd: Math.max(crowd(peer.owner), crowd(peer.network)),
+    }),
+  );
+  return inTurn(offers);
 }
 
 /** The leases that the job wants now. */
@@ -77,32 +90,50 @@ const freeSlots = (peer: Peer): number => Math.max(0, peer.stated - peer.sent.si
 
 /** One round. `supply` gives the next piece of work that a consumer has ordered; null: there is none. */
 export function handOut(state: State, round: number, supply: () => SimJob | null): void {
-  const needs: Need[] = [];
-  const jobs = new Map<Hex32, SimJob>();
+  const ready = new ReadyWork<Entry>();
   const ask = (job: SimJob, wanted: number) => {
-    needs.push(needOf(job, wanted));
-    jobs.set(job.jobId, job);
+    const entry = entryOf(job);
+    for (let copy = 0; copy < wanted; copy++) ready.add(entry);
   };
   for (const job of state.wanting) {
     const wanted = wantedBy(state, job);
     if (wanted > 0) ask(job, wanted);
     else state.wanting.delete(job);
   }
-  if (needs.length === 0 && !state.ordering) return;
+  if (ready.size === 0 && !state.ordering) return;
   const free = [...state.peers.values()].filter(
     (peer) => freeSlots(peer) > 0 && peer.restUntil <= state.timeline.now && !peer.link.cut,
   );
   const slots = free.reduce((sum, peer) => sum + freeSlots(peer), 0);
-  for (let left = slots - needs.reduce((sum, need) => sum + need.wanted, 0); left > 0; left--) {
+  for (let left = slots - ready.size; left > 0; left--) {
     const job = supply();
     if (job === null) break;
     state.wanting.add(job);
     ask(job, 1);
   }
-  if (needs.length === 0 || slots === 0) return;
-  for (const { jobId, device } of match(needs, offersOf(state, round, free))) {
-    const [job, peer] = [jobs.get(jobId), state.peers.get(device)];
-    if (job !== undefined && peer !== undefined && freeSlots(peer) > 0) give(state, job, peer);
+  if (ready.size === 0 || slots === 0) return;
+  assign(state, ready, offersOf(state, round, free));
+}
+
+/** The passes that the coordinator makes over its offers. */
+function assign(state: State, ready: ReadyWork<Entry>, offers: readonly Offer[]): void {
+  for (const again of [false, true]) {
+    for (let took = true; took; ) {
+      took = false;
+      for (const offer of offers) {
+        const peer = state.peers.get(offer.device);
+        if (peer === undefined || freeSlots(peer) === 0) continue;
+        const entry = ready.take(
+          [...offer.workloads].flatMap((key) => LANES.map((lane) => `${key} ${lane}`)),
+          ({ need }) => mayTake(need, offer) && (again || !isSecondChoice(need, offer)),
+        );
+        if (entry === null) continue;
+        entry.need.owners.add(peer.owner);
+        if (peer.network !== null) entry.need.networks.add(peer.network);
+        give(state, entry.job, peer);
+        took = true;
+      }
+    }
   }
 }
 

@@ -6,14 +6,10 @@ import {
   decideJob,
   judgeItems,
   type LeaseState,
-  match,
   maxCopies,
-  type Need,
-  type Offer,
   type ReportedLease,
-  workloadKey,
 } from '../../../coordinator/verify.ts';
-import { type Address, type Hex32, perLane } from '../../../core/primitives.ts';
+import type { Address, Hex32 } from '../../../core/primitives.ts';
 
 const id = (n: number): Hex32 => `0x${n.toString(16).padStart(64, '0')}`;
 const account = (n: number): Address => `0x${n.toString(16).padStart(40, '0')}`;
@@ -174,68 +170,6 @@ describe('a dispute', () => {
   });
 });
 
-describe('matching', () => {
-  const need = (n: number, change: Partial<Need> = {}): Need => ({
-    jobId: id(n),
-    workload: 'echo',
-    image: 'i',
-    lane: 'cpu',
-    wanted: 1,
-    owners: new Set(),
-    failedDevices: new Set(),
-    barred: new Set(),
-    ...change,
-  });
-  const offer = (device: number, owner: number, cpu = 1): Offer => ({
-    device: account(device),
-    owner: account(owner),
-    workloads: new Set([workloadKey('echo', 'i')]),
-    slots: { ...perLane(() => 0), cpu },
-  });
-
-  it('gives the copies of one job to different owners', () => {
-    const given = match([need(1, { wanted: 2 })], [offer(1, 9), offer(2, 9), offer(3, 8)]);
-    expect(new Set(given.map((one) => one.owner))).toEqual(new Set([account(9), account(8)]));
-  });
-
-  it('leaves out owners that have a copy, other images, other lanes and full devices', () => {
-    expect(match([need(1, { owners: new Set([account(9)]) })], [offer(1, 9)])).toEqual([]);
-    expect(match([need(1, { image: 'other' })], [offer(1, 9)])).toEqual([]);
-    expect(match([need(1, { lane: 'gpu' })], [offer(1, 9)])).toEqual([]);
-    expect(match([need(1), need(2)], [offer(1, 9, 1)])).toHaveLength(1);
-  });
-
-  it('gives the copies of one job to different networks', () => {
-    const at = (device: number, network: string | null) => ({ ...offer(device, device), network });
-    expect(match([need(1, { wanted: 2 })], [at(1, 'a'), at(2, 'a'), at(3, 'b')]).map((one) => one.device)).toEqual([
-      ...[account(1), account(3)],
-    ]);
-    expect(match([need(1, { networks: new Set(['a']) })], [at(1, 'a')])).toEqual([]);
-    expect(match([need(1, { wanted: 2 })], [at(1, null), at(2, null)])).toHaveLength(2);
-  });
-
-  it('asks the trusted first to judge, and anybody when none is there', () => {
-    const trusted = { ...offer(2, 8), trustedWith: new Set([workloadKey('echo', 'i')]) };
-    expect(match([need(1, { judges: true })], [offer(1, 9, 5), trusted])[0]?.device).toBe(account(2));
-    expect(match([need(1, { judges: true })], [offer(1, 9)])[0]?.device).toBe(account(1));
-  });
-
-  it('serves an owner or a network with many devices as it serves one', () => {
-    const crowd = [1, 2, 3].map((device) => ({ ...offer(device, device), network: 'a' }));
-    const alone = { ...offer(9, 9), network: 'b' };
-    const given = match([need(1), need(2)], [...crowd, alone]).map((one) => one.device);
-    expect(given).toContain(account(9));
-    const busy = crowd.map((one) => ({ ...one, crowd: 1 }));
-    expect(match([need(1)], [...busy, alone])[0]?.device).toBe(account(9));
-  });
-
-  it('asks a device that failed the job only when nobody else is free', () => {
-    const failed = { failedDevices: new Set([account(1)]) };
-    expect(match([need(1, failed)], [offer(1, 9, 5), offer(2, 8, 1)])[0]?.device).toBe(account(2));
-    expect(match([need(1, failed)], [offer(1, 9)])[0]?.device).toBe(account(1));
-  });
-});
-
 describe('devices not asked again', () => {
   const lost = (n: number, device: number, change: Partial<Copy>): Copy => ({
     ...copy(n, 'gone'),
@@ -247,14 +181,6 @@ describe('devices not asked again', () => {
     const failed = { countsAsAttempt: true };
     const copies = [lost(1, 1, failed), lost(2, 1, failed), lost(3, 2, failed), lost(4, 3, { unable: true })];
     expect(barredFrom([...copies, lost(5, 4, {}), lost(6, 4, {})], 2)).toEqual(new Set([account(1), account(3)]));
-  });
-
-  it('get nothing, even when nobody else is free', () => {
-    const need = { jobId: id(1), workload: 'echo', image: 'i', lane: 'cpu', wanted: 1 } as const;
-    const none = { owners: new Set<Address>(), failedDevices: new Set<Address>() };
-    const workloads = new Set([workloadKey('echo', 'i')]);
-    const offer = { device: account(1), owner: account(9), workloads, slots: { ...perLane(() => 0), cpu: 1 } };
-    expect(match([{ ...need, ...none, barred: new Set([account(1)]) }], [offer])).toEqual([]);
   });
 });
 

@@ -10,7 +10,7 @@ import {
 import { shuffled } from '../../../../coordinator/verification/draw.ts';
 import { DEFAULT_POLICY } from '../../../../coordinator/verification/policy.ts';
 import type { Party } from '../../../../coordinator/verification/trust.ts';
-import { inTurn } from '../../../../coordinator/verification/turns.ts';
+import { inLots } from '../../../../coordinator/verification/turns.ts';
 import { type Address, type Hex32, hex32 } from '../../../../core/primitives.ts';
 
 const id = (n: number): Hex32 => `0x${n.toString(16).padStart(64, '0')}`;
@@ -81,7 +81,7 @@ describe('the order of offers', () => {
     const alone = Array.from({ length: 9 }, (_, n) => ({ ...party(n, 200 + n), name: 'alone' }));
     let first = 0;
     for (let round = 0; round < 500; round++) {
-      const [winner] = inTurn('secret', String(round), [...crowd, ...alone]);
+      const [winner] = inLots('secret', String(round), [...crowd, ...alone]);
       if (winner?.name === 'crowd') first += 1;
     }
     // One in ten; four standard deviations.
@@ -90,7 +90,7 @@ describe('the order of offers', () => {
 
   it('ties devices together through others, and loses none', () => {
     const list = [party(1, 1), party(2, 2), party(3, 3), party(1, 2), party(4, 4)];
-    const turns = inTurn('secret', 'round', list);
+    const turns = inLots('secret', 'round', list);
     expect(turns).toHaveLength(5);
     // The first three are one of each group: the three that are tied, and the two others.
     const tied = new Set([list[0], list[1], list[3]]);

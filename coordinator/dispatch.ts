@@ -1,0 +1,266 @@
+import { randomBytes } from 'node:crypto';
+import { findWorkload } from '../core/catalogue.ts';
+import { asFailure } from '../core/errors.ts';
+import { type Address, type Hex32, LANES, type Lane, type UnixMs } from '../core/primitives.ts';
+import type { Lease } from '../core/wire.ts';
+import type { Context } from './context.ts';
+import { Group } from './group.ts';
+import { groupBy } from './group-by.ts';
+import { type Job, leaseMessage } from './jobs.ts';
+import { copyOf, insertLeases, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
+import { demandOf, inTurn, isSecondChoice, mayTake, type Need, needOf, type Offer } from './matching.ts';
+import { claim, release } from './queue.ts';
+import { ReadyWork, type Waiting } from './ready.ts';
+import { decideJob, workloadKey } from './verify.ts';
+
+/** Jobs that are claimed in one go: some for each slot that is free, but no fewer and no more than these. */
+const CLAIM = { least: 64, most: 2_000, perSlot: 2 } as const;
+/** So long work is claimed: that of a replica that died is another's after it. */
+const CLAIM_MS = 10_000;
+/** Work in hand that nobody took for so long is let go, for other replicas and for younger work, */
+const UNTAKEN_MS = 6_000;
+/** and is not claimed again for so long. */
+const REST_MS = 3_000;
+/** Rounds whose leases are written in one transaction, and how many of those go on at once. */
+const ROUNDS = 50;
+const WRITERS = 2;
+
+/** A job of which this replica has copies to give out. */
+type Open = {
+  readonly job: Job;
+  readonly need: Need & { readonly owners: Set<Address> };
+  /** Number of its next lease. */
+  next: number;
+  /** Somebody else knows more of it. */
+  stale: boolean;
+  readonly since: UnixMs;
+};
+type Entry = Waiting & { readonly open: Open };
+type Handed = { readonly entry: Entry; readonly offer: Offer; readonly lease: NewLease };
+
+/** What the dispatcher needs of the sessions. */
+export type Peers = {
+  /** Devices that are connected here, with room or without. */
+  readonly offers: () => readonly Offer[];
+  /** Takes one of the slots that the device stated, before it is asked. */
+  readonly reserve: (device: Address, leaseId: Hex32, lane: Lane) => void;
+  /** The lease was not written. */
+  readonly unreserve: (device: Address, leaseId: Hex32) => void;
+  readonly send: (device: Address, leases: readonly Lease[]) => void;
+  readonly changed: (jobIds: readonly Hex32[]) => void;
+};
+
+const kindOf = (workload: string, image: string, lane: Lane): string => `${workloadKey(workload, image)} ${lane}`;
+
+/**
+ * Hands out work. Ready work is claimed from the database in large pieces and kept in memory, so that who asks is matched at
+ * once; what is matched is written, many leases in one commit, and only then sent.
+ */
+export class Dispatcher {
+  readonly #context: Context;
+  readonly #peers: Peers;
+  readonly #ready = new ReadyWork<Entry>();
+  readonly #group: Group<readonly Handed[], ReadonlySet<Hex32>>;
+  #claiming: Promise<void> | null = null;
+  /** Kinds of which nothing was left to claim when it was looked at last, and nobody has said otherwise. */
+  readonly #drained = new Set<string>();
+  #scheduled = false;
+  #closed = false;
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(context: Context, peers: Peers) {
+    this.#context = context;
+    this.#peers = peers;
+    this.#group = new Group((rounds) => this.#write(rounds), { most: ROUNDS, lanes: WRITERS });
+  }
+
+  /** There may be work that was not there before. */
+  woken(): void {
+    this.#drained.clear();
+    this.soon();
+  }
+
+  /** Hands out soon; calls that come until then are one. */
+  soon(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#closed) this.#handOut();
+    });
+  }
+
+  /** A job that wants more copies than are under way. */
+  reopen(job: Job, leases: readonly LeaseRow[], wanted: number): void {
+    this.#add(job, leases, wanted);
+    this.soon();
+  }
+
+  /** Lets go of work that nobody here took. */
+  async letGo(now: UnixMs): Promise<void> {
+    const old = this.#ready.drop(({ open }) => open.stale || now - open.since > UNTAKEN_MS);
+    const jobs = new Set(old.flatMap(({ jobId, open }) => (open.stale ? [] : [jobId])));
+    await release(this.#context.db, [...jobs], now + REST_MS);
+  }
+
+  /** Resolves when nothing is being written any more; what was claimed is anybody's again. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#claiming;
+    await Promise.all(this.#underWay);
+    const rest = new Set(this.#ready.drop(() => true).map(({ jobId }) => jobId));
+    await release(this.#context.db, [...rest], 0).catch(() => undefined);
+  }
+
+  #add(job: Job, leases: readonly LeaseRow[], wanted: number): void {
+    const { options } = this.#context;
+    const entry = findWorkload(options.catalogue, job.workload);
+    const demand = entry === null ? { memoryBytes: 0, diskBytes: 0, vramBytes: 0 } : demandOf(entry);
+    const copies = leases.map((lease) => ({ ...copyOf(lease), owner: lease.owner }));
+    const need = needOf({ lane: job.lane, price: job.price, demand }, copies, options.maxAttempts);
+    const open: Open = {
+      ...{ job, next: 1 + Math.max(-1, ...leases.map(({ copy }) => copy)), stale: false, since: options.clock.now() },
+      need: { ...need, owners: new Set(need.owners) },
+    };
+    const waiting = {
+      ...{ jobId: job.job_id, consumer: job.consumer, priority: job.priority, price: job.price, open },
+      kind: kindOf(job.workload, job.image, job.lane),
+    };
+    for (let copy = 0; copy < wanted; copy++) this.#ready.add(waiting);
+  }
+
+  #handOut(): void {
+    const offers = inTurn(this.#peers.offers());
+    const room = new Map(offers.map((offer) => [offer.device, { ...offer.slots }]));
+    const handed: Handed[] = [];
+    for (const again of [false, true]) {
+      for (let took = true; took; ) {
+        took = false;
+        for (const offer of offers) {
+          for (const lane of LANES) {
+            const slots = room.get(offer.device);
+            if (slots === undefined || slots[lane] <= 0) continue;
+            const one = this.#assign(offer, lane, again);
+            if (one === null) continue;
+            slots[lane] -= 1;
+            took = true;
+            handed.push(one);
+          }
+        }
+      }
+    }
+    if (handed.length > 0) this.#follow(this.#send(handed));
+    this.#refill(offers);
+  }
+
+  #assign(offer: Offer, lane: Lane, again: boolean): Handed | null {
+    const kinds = kindsOf(offer, lane);
+    const entry = this.#ready.take(
+      kinds,
+      ({ open: { need, stale } }) => !stale && mayTake(need, offer) && (again || !isSecondChoice(need, offer)),
+    );
+    if (entry === null) return null;
+    const { open } = entry;
+    const { device, owner } = offer;
+    const { clock, leaseMs } = this.#context.options;
+    const lease: NewLease = {
+      lease_id: `0x${randomBytes(32).toString('hex')}`,
+      ...{ job_id: open.job.job_id, copy: open.next, device, owner, deadline: clock.now() + leaseMs },
+    };
+    open.next += 1;
+    open.need.owners.add(owner);
+    this.#peers.reserve(device, lease.lease_id, lane);
+    return { entry, offer, lease };
+  }
+
+  async #send(handed: readonly Handed[]): Promise<void> {
+    let written: ReadonlySet<Hex32>;
+    try {
+      written = await this.#group.add(handed);
+    } catch (error) {
+      this.#context.options.log('error', 'leases-not-written', { message: asFailure(error).message });
+      written = new Set();
+    }
+    const good = handed.filter(({ lease }) => written.has(lease.lease_id));
+    for (const [device, own] of groupBy(good, ({ lease }) => lease.device)) {
+      this.#peers.send(
+        device,
+        own.map(({ entry: { open }, lease }) => leaseMessage(open.job, lease.lease_id, lease.deadline)),
+      );
+    }
+    this.#peers.changed([...new Set(good.map(({ entry }) => entry.jobId))]);
+    // Somebody else knows more of these jobs, or the database did not answer: they are looked at anew.
+    const lost = handed.filter(({ lease }) => !written.has(lease.lease_id));
+    for (const { lease, entry } of lost) {
+      entry.open.stale = true;
+      this.#peers.unreserve(lease.device, lease.lease_id);
+    }
+    const jobs = [...new Set(lost.map(({ entry }) => entry.jobId))];
+    await release(this.#context.db, jobs, 0).catch(() => undefined);
+    if (lost.length > 0) this.woken();
+  }
+
+  async #write(rounds: readonly (readonly Handed[])[]): Promise<readonly ReadonlySet<Hex32>[]> {
+    const { db, options } = this.#context;
+    const leases = rounds.flatMap((handed) => handed.map(({ lease }) => lease));
+    const written = await insertLeases(db, leases, options.clock.now());
+    return rounds.map(() => written);
+  }
+
+  #refill(offers: readonly Offer[]): void {
+    if (this.#claiming !== null || this.#closed) return;
+    const kinds = new Set(
+      offers.flatMap((offer) => LANES.filter((lane) => offer.slots[lane] > 0).flatMap((lane) => kindsOf(offer, lane))),
+    );
+    const room = offers.reduce((sum, { slots }) => sum + LANES.reduce((own, lane) => own + slots[lane], 0), 0);
+    const most = Math.min(CLAIM.most, Math.max(CLAIM.least, room * CLAIM.perSlot));
+    const short = new Set([...kinds].filter((kind) => !this.#drained.has(kind) && this.#ready.sizeOf(kind) < most / 2));
+    if (short.size === 0) return;
+    this.#claiming = this.#claim(short, most)
+      .catch((error: unknown) => {
+        this.#context.options.log('error', 'work-not-claimed', { message: asFailure(error).message });
+      })
+      .finally(() => {
+        this.#claiming = null;
+      });
+  }
+
+  async #claim(kinds: ReadonlySet<string>, most: number): Promise<void> {
+    const { db, options } = this.#context;
+    const now = options.clock.now();
+    for (const kind of kinds) this.#drained.add(kind);
+    const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS));
+    if (jobs.length === 0) return;
+    const ids = jobs.map(({ job_id }) => job_id);
+    const leases = groupBy(await leasesOf(db, ids), ({ job_id }) => job_id);
+    const underWay: Hex32[] = [];
+    for (const job of jobs) {
+      const own = leases.get(job.job_id) ?? [];
+      const decision = decideJob(own.map(copyOf), job.replicas, options.maxAttempts);
+      if (decision.kind === 'open') this.#add(job, own, decision.wanted);
+      if (decision.kind === 'open' && decision.wanted === 0) underWay.push(job.job_id);
+    }
+    // Nothing will change until a lease ends, and then its job is decided anew.
+    await release(db, underWay, now + options.leaseMs);
+    for (const kind of kinds) this.#drained.delete(kind);
+    this.soon();
+  }
+
+  #follow(work: Promise<void>): void {
+    this.#underWay.add(work);
+    void work.finally(() => this.#underWay.delete(work));
+  }
+}
+
+const lanesKinds = new WeakMap<ReadonlySet<string>, Map<Lane, readonly string[]>>();
+
+/** Of one device; asked for each job that it gets. */
+function kindsOf({ workloads }: Offer, lane: Lane): readonly string[] {
+  const byLane = lanesKinds.get(workloads) ?? new Map<Lane, readonly string[]>();
+  lanesKinds.set(workloads, byLane);
+  const known = byLane.get(lane);
+  if (known !== undefined) return known;
+  const kinds = [...workloads].map((key) => `${key} ${lane}`);
+  byLane.set(lane, kinds);
+  return kinds;
+}

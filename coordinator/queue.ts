@@ -1,0 +1,59 @@
+import type { Hex32, UnixMs } from '../core/primitives.ts';
+import { integerColumn, type Sql } from './db.ts';
+import { type Job, jobRow } from './jobs.ts';
+
+const OPEN = `state NOT IN ('done', 'failed')`;
+/** Of one consumer in one go. */
+const OF_EACH = 500;
+
+const claimedRow = jobRow.extend({ created_at: integerColumn });
+
+/**
+ * Takes ready work of these kinds (`workload image lane`) for one replica until `until`: of each consumer the first few, and
+ * of all of them the first `most`, the first of each before the second of any. Walks from consumer to consumer along the
+ * index, so that it costs what it takes and not what waits. Rows that another replica is just taking are left to it.
+ */
+export async function claim(
+  sql: Sql,
+  kinds: ReadonlySet<string>,
+  most: number,
+  now: UnixMs,
+  until: UnixMs,
+): Promise<readonly Job[]> {
+  if (kinds.size === 0) return [];
+  const rows = await sql.query(
+    claimedRow,
+    `WITH RECURSIVE consumers AS (
+       (SELECT consumer FROM jobs WHERE ${OPEN} ORDER BY consumer LIMIT 1)
+       UNION ALL
+       SELECT (SELECT jobs.consumer FROM jobs WHERE ${OPEN} AND jobs.consumer > consumers.consumer
+               ORDER BY jobs.consumer LIMIT 1)
+       FROM consumers WHERE consumers.consumer IS NOT NULL
+     ), found AS MATERIALIZED (
+       SELECT job.* FROM consumers CROSS JOIN LATERAL (
+         SELECT job_id, consumer, priority, created_at FROM jobs
+         WHERE jobs.consumer = consumers.consumer AND ${OPEN} AND claim_until <= $1
+           AND workload || ' ' || image || ' ' || lane = ANY (ARRAY(SELECT jsonb_array_elements_text($3::text::jsonb)))
+         ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
+       ) AS job
+     ), chosen AS MATERIALIZED (
+       SELECT job_id FROM (
+         SELECT job_id, created_at,
+           row_number() OVER (PARTITION BY consumer ORDER BY priority DESC, created_at, job_id) AS place
+         FROM found
+       ) AS ranked ORDER BY place, created_at, job_id LIMIT $4
+     )
+     UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT job_id FROM chosen)) RETURNING jobs.*`,
+    [now, until, JSON.stringify([...kinds]), most, Math.min(OF_EACH, most)],
+  );
+  return [...rows].sort((a, b) => a.created_at - b.created_at || (a.job_id < b.job_id ? -1 : 1));
+}
+
+/** Lets go of what was claimed; somebody may claim it again from `from` on. */
+export async function release(sql: Sql, jobIds: readonly Hex32[], from: UnixMs): Promise<void> {
+  if (jobIds.length === 0) return;
+  await sql.exec(
+    `UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))`,
+    [JSON.stringify(jobIds), from],
+  );
+}
