@@ -63,7 +63,9 @@ export function benches(seed: number, scale: number): readonly Bench[] {
     {
       kind: 'sybil',
       // Work for less than half of the machines.
-      setting: fewer(calmWorld('scarce', seed + 12, [honest(100), ...manyNames(10)], { hours: 60, jobsPerHour: 300 })),
+      setting: fewer(
+        calmWorld('scarce', seed + 12, [honest(60), ...manyNames(6)], { hours: 60, jobsPerHour: 180, roundMs: 30_000 }),
+      ),
     },
   ];
 }
