@@ -100,6 +100,22 @@ describe('a proof of throughput', () => {
     expect(judgeProof(challenge(), commitment, [3, 5], open([3, 5])).kind).toBe('proven');
   });
 
+  it('is refuted exactly when a wrong row is among those that are opened, whichever are wrong and whichever opened', () => {
+    const small = challenge({ size: 5, rounds: 2 });
+    const rows = fc.uniqueArray(fc.integer({ min: 0, max: 9 }), { maxLength: 10 });
+    fc.assert(
+      fc.property(rows, fc.integer({ min: 1, max: 10 }), fc.string(), (wrong, count, secret) => {
+        const { commitment, open } = prover(small, (digests) => {
+          for (const row of wrong) digests[row] = createHash('sha256').update(`guess ${row}`).digest();
+        });
+        const asked = rowsToOpen(secret, small, commitment, count);
+        const verdict = judgeProof(small, commitment, asked, open(asked));
+        expect(verdict.kind).toBe(asked.some((row) => wrong.includes(row)) ? 'refuted' : 'proven');
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('is refuted where rows were made only after they were asked for', () => {
     const lazy = prover(challenge(), (digests) => {
       digests.fill(Buffer.alloc(32));
