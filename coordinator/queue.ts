@@ -33,7 +33,7 @@ export async function claim(
        SELECT job.* FROM consumers CROSS JOIN LATERAL (
          SELECT job_id, consumer, priority, created_at FROM jobs
          WHERE jobs.consumer = consumers.consumer AND ${OPEN} AND claim_until <= $1
-           AND workload || ' ' || image || ' ' || lane = ANY (ARRAY(SELECT jsonb_array_elements_text($3::text::jsonb)))
+           AND workload || ' ' || image || ' ' || lane = ANY ($3::text[])
          ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
        ) AS job
      ), chosen AS MATERIALIZED (
@@ -44,7 +44,7 @@ export async function claim(
        ) AS ranked ORDER BY place, created_at, job_id LIMIT $4
      )
      UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT job_id FROM chosen)) RETURNING jobs.*`,
-    [now, until, JSON.stringify([...kinds]), most, Math.min(OF_EACH, most)],
+    [now, until, [...kinds], most, Math.min(OF_EACH, most)],
   );
   return [...rows].sort((a, b) => a.created_at - b.created_at || (a.job_id < b.job_id ? -1 : 1));
 }
@@ -52,8 +52,5 @@ export async function claim(
 /** Lets go of what was claimed; somebody may claim it again from `from` on. */
 export async function release(sql: Sql, jobIds: readonly Hex32[], from: UnixMs): Promise<void> {
   if (jobIds.length === 0) return;
-  await sql.exec(
-    `UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))`,
-    [JSON.stringify(jobIds), from],
-  );
+  await sql.exec(`UPDATE jobs SET claim_until = $2 WHERE job_id = ANY ($1::text[])`, [jobIds, from]);
 }
