@@ -56,6 +56,8 @@ export function mature(state: State, peer: Peer): void {
       const { price } = lease.job.workload;
       state.books.post('maturity', move(simAccount.pending(peer.owner), account.credited(peer.owner), price));
       lease.mature = true;
+      // Nobody can say anything of it that would still count.
+      state.leases.delete(lease.leaseId);
       state.tally.paid += 1;
       if (!isRight(lease)) state.tally.paidWrong += 1;
       lane.stake -= price;
