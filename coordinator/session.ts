@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
 import { plainText } from '../core/plain-text.ts';
 import { type Address, type Hex32, type Lane, perLane, type Signature, sameAddress } from '../core/primitives.ts';
-import { digestOf, type ResultItem, resultsHash, type Struct } from '../core/typed-data.ts';
+import { type ResultItem, resultsHash, type Struct } from '../core/typed-data.ts';
 import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease, type Machine } from '../core/wire.ts';
 import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
@@ -275,8 +275,8 @@ export class Session {
   ): Promise<void> {
     const { domain } = this.#context;
     if (!sameAddress(value.device, peer.device)) fail('NOT_FOUND', 'the device has no such lease');
-    requireSigned(domain, name, value, signature, peer.device);
-    const batch = name === 'Results' ? digestOf(domain, name, value) : null;
+    const digest = requireSigned(domain, name, value, signature, peer.device);
+    const batch = name === 'Results' ? digest : null;
     const effects = await this.#host.deliver({ device: peer.device, results, signature, batch });
     for (const { leaseId } of results) this.#sent.delete(leaseId);
     this.#host.apply(effects);
