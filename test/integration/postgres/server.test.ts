@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type Db, integerColumn } from '../../../coordinator/db.ts';
 import { openPostgres } from '../../../coordinator/db-postgres.ts';
 import { startCoordinator } from '../../../coordinator/index.ts';
+import { problemDetails } from '../../../core/wire.ts';
 import { newAccount } from '../../support/chain.ts';
 import { coordinatorOptions } from '../../support/network.ts';
 import { cutConnections, TestPostgres } from '../../support/postgres.ts';
@@ -115,6 +116,29 @@ describe('a PostgreSQL server', () => {
       message: expect.stringContaining('DATABASE_URL'),
     });
     const coordinator = await startCoordinator({ ...options, databaseUrl: url });
+    await coordinator.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }, 60_000);
+
+  it('that goes away under a coordinator makes it answer 503, and leaves it running until it is back', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'idlemesh-away-'));
+    const chain = { rpcUrl: 'http://127.0.0.1:1', chainId: 31_337, publisher: newAccount() };
+    const coordinator = await startCoordinator({
+      ...coordinatorOptions(dataDir, { ...chain, token: newAccount().address, distributor: newAccount().address }),
+      databaseUrl: url,
+    });
+    const ask = (path: string) => fetch(`${coordinator.url}${path}`);
+    const books = `/v1/owners/${newAccount().address}`;
+    const answers = async (status: number) =>
+      (await ask(books)).status === status && (await ask('/readyz')).status === status;
+    await until('answers', () => answers(200));
+    await server.kill();
+    await until('503', () => answers(503));
+    const problem = problemDetails.parse(await (await ask(books)).json());
+    expect(problem).toMatchObject({ code: 'COORDINATOR_AWAY', detail: expect.stringContaining('try again') });
+    expect(problem.detail).not.toContain('idlemesh-pg');
+    await server.run();
+    await until('answers again', () => answers(200));
     await coordinator.close();
     await rm(dataDir, { recursive: true, force: true });
   }, 60_000);
