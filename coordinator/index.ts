@@ -10,9 +10,10 @@ import { openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
-import { bookDeposits, readMeta, writeMeta } from './deposits.ts';
+import { followChain } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
+import { readMeta, writeMeta } from './meta.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { mayRead } from './orders.ts';
 import { dropOldBlobs } from './retention.ts';
@@ -77,7 +78,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       log(code === 'CHAIN_AWAY' || code === 'TIMEOUT' ? 'warn' : 'error', event, { code, message });
     };
     const timers = [
-      every(DEPOSITS_EVERY_MS, () => bookDeposits(db, chain, clock, log), complain('deposits-not-read')),
+      every(DEPOSITS_EVERY_MS, () => followChain(db, chain, clock, log), complain('chain-not-read')),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
       every(options.keepBlobsMs / 4, () => dropOldBlobs(context), complain('blobs-not-removed')),
       every(

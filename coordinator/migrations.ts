@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
+import { BOOKS } from './migrations/books.ts';
 
 /** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
 const MIGRATIONS: readonly (readonly string[])[] = [
@@ -161,6 +162,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE result_batches (batch_hash TEXT PRIMARY KEY, device TEXT NOT NULL, results TEXT NOT NULL, signature TEXT NOT NULL)',
     'ALTER TABLE leases ADD COLUMN batch_hash TEXT',
   ],
+  BOOKS,
 ];
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */

@@ -104,13 +104,19 @@ export async function resume(context: Context, device: Address, named: readonly 
     const { lease_id: leaseId } = lease;
     if (lease.state === 'held') continue;
     if (lease.state === 'gone') {
+      // It was finished, and waited for its verdict.
+      if (lease.output_hash !== null) {
+        const reason = (lease.why ?? 'the lease is over').slice(0, 200);
+        effects.messages.push({ device, message: { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } } });
+        continue;
+      }
       const reason = (lease.why ?? 'the lease is over').slice(0, 200);
       effects.messages.push({ device, message: { type: 'cancel', leaseId, reason } });
       continue;
     }
     effects.messages.push({ device, message: { type: 'result-stored', leaseId } });
     const job = await findJob(db, lease.job_id);
-    const verdict = job === null ? null : verdictOf(lease, job.price);
+    const verdict = job === null ? null : verdictOf(lease, job.pay);
     if (verdict !== null) effects.messages.push({ device, message: { type: 'verdict', verdict } });
   }
   return {
