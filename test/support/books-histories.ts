@@ -7,7 +7,10 @@ export type Draw = readonly [kind: number, a: number, b: number, c: number, d: n
 
 const number = fc.nat({ max: 0xff_ffff });
 export const draws = (maxLength: number): fc.Arbitrary<readonly Draw[]> =>
-  fc.array(fc.tuple(fc.nat({ max: 19 }), number, number, number, number), { minLength: 1, maxLength, size: 'max' });
+  // Without the usual bias to small numbers, which mean little here, more of the histories come to something.
+  fc.noBias(
+    fc.array(fc.tuple(fc.nat({ max: 19 }), number, number, number, number), { minLength: 1, maxLength, size: 'max' }),
+  );
 
 const ORDERS: readonly Order[] = ['next', 'next', 'next', 'next', 'next', 'next', 'again', 'early', 'again', 'fork'];
 const FEES = [0, 1, 250, 333, 10_000];
@@ -19,14 +22,22 @@ const chosen = (count: number, from: number, many: number): readonly number[] =>
 /** Every draw is an action: what cannot be at this point is one that must be refused or change nothing. */
 export function actionOf(model: BooksModel, [kind, a, b, c, d]: Draw): Action {
   const { jobs, leases } = model;
-  const device = a % DEVICES;
+  const accepted = leases.filter(({ state }) => state === 'accepted');
+  // Mostly who has something to report, what can be held or taken back, and who has something to claim.
+  const device = (c % 4 > 0 ? accepted[a % Math.max(1, accepted.length)]?.device : undefined) ?? a % DEVICES;
+  const pending = [...model.credits.values()].flatMap(({ state, lease }) => (state === 'pending' ? [lease] : []));
+  const some = (): readonly number[] =>
+    d % 3 === 0 || pending.length === 0 ? chosen(leases.length, b, d) : [pending[b % pending.length] ?? 0];
+  const owner = model.balance(`published:${a % 2}`) > 0n ? a % 2 : (a + 1) % 2;
   const open = jobs.flatMap(({ over }, at) => (over ? [] : [at]));
   const job = open[b % Math.max(1, open.length)] ?? b % (jobs.length + 1);
-  if (kind < 3) return { kind: 'deposit', consumer: a % 2, amount: BigInt(1 + (b % 100_000)) };
+  if (kind < 3 || (kind < 7 && model.balance(`deposit:${a % 2}`) === 0n)) {
+    return { kind: 'deposit', consumer: a % 2, amount: BigInt(1 + (b % 100_000)) };
+  }
   if (kind < 7) {
     return { kind: 'order', consumer: a % 2, price: BigInt(1 + (b % 30_000)), feeBps: FEES[c % FEES.length] ?? 0 };
   }
-  if (kind < 10) return { kind: 'finish', job, device };
+  if (kind < 10) return { kind: 'finish', job, device: a % DEVICES };
   if (kind < 14) {
     const own = leases.flatMap((lease, at) => (lease.device === device && lease.state === 'accepted' ? [at] : []));
     const named = c % 3 === 0 ? chosen(leases.length, b, c) : own;
@@ -38,12 +49,12 @@ export function actionOf(model: BooksModel, [kind, a, b, c, d]: Draw): Action {
     case 15:
       return { kind: c % 2 === 0 ? 'mature' : 'epoch' };
     case 16:
-      return { kind: c % 2 === 0 ? 'hold' : 'release', leases: chosen(leases.length, b, d) };
+      return { kind: c % 2 === 0 ? 'hold' : 'release', leases: some() };
     case 17:
-      return { kind: 'clawBack', leases: chosen(leases.length, b, d) };
+      return { kind: 'clawBack', leases: some() };
     case 18:
       return { kind: 'epoch' };
     default:
-      return c % 4 === 0 ? { kind: 'reorg' } : { kind: 'claim', owner: a % 2 };
+      return c % 4 === 0 ? { kind: 'reorg' } : { kind: 'claim', owner };
   }
 }

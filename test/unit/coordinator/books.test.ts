@@ -28,7 +28,7 @@ describe('the rules of the books', () => {
   it(`conserve every unit, keep accounts above nothing and make both calculators agree in ${HISTORIES} histories`, () => {
     const seen = { matured: 0, clawed: 0, claimed: 0, dust: 0, forks: 0, refused: 0, held: 0 };
     fc.assert(
-      fc.property(draws(40), fc.constantFrom(0, 100), (history, maturityMs) => {
+      fc.property(draws(60), fc.constantFrom(0, 100), (history, maturityMs) => {
         const model = new BooksModel(maturityMs);
         for (const draw of history) if (model.apply(actionOf(model, draw)) === 'refused') seen.refused += 1;
         seen.matured += Number([...model.credits.values()].some(({ state }) => state === 'matured'));
