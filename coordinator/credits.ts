@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
-import { integerColumn, one, type Sql } from './db.ts';
-import { readMeta, writeMeta } from './meta.ts';
+import { one, type Sql } from './db.ts';
+import { writeMeta } from './meta.ts';
 
 /**
  * The life of a credit.
@@ -25,10 +25,7 @@ export type NewCredit = {
 const KEY = 'matured-to';
 const valueRow = z.object({ value: z.string().transform(Number).pipe(z.number().int()) });
 
-/** Up to which time what was due has matured. */
-export const maturedTo = async (sql: Sql): Promise<UnixMs> => Number((await readMeta(sql, KEY)) ?? '0');
-
-/** The same, and it stays so until the transaction ends; others may keep it, too. */
+/** Up to which time what was due has matured; it stays so until the transaction ends. Others may keep it, too. */
 export async function keepMaturedTo(sql: Sql): Promise<UnixMs> {
   return (await one(sql, valueRow, 'SELECT value FROM meta WHERE key = $1 FOR SHARE', [KEY]))?.value ?? 0;
 }
@@ -109,11 +106,4 @@ export async function releaseCredits(sql: Sql, leaseIds: readonly Hex32[], at: U
   );
   // Whoever looks at the time up to which all has matured must find it so.
   await matureTo(sql, to, at);
-}
-
-const countRow = z.object({ count: integerColumn });
-
-/** Pending credits that are held. */
-export async function heldCredits(sql: Sql): Promise<number> {
-  return (await one(sql, countRow, 'SELECT COUNT(*) AS count FROM credit_holds'))?.count ?? 0;
 }

@@ -12,7 +12,13 @@ export const draws = (maxLength: number): fc.Arbitrary<readonly Draw[]> =>
     fc.array(fc.tuple(fc.nat({ max: 19 }), number, number, number, number), { minLength: 1, maxLength, size: 'max' }),
   );
 
-const ORDERS: readonly Order[] = ['next', 'next', 'next', 'next', 'next', 'next', 'again', 'early', 'again', 'fork'];
+const ORDERS: readonly Order[] = [
+  ...Array.from({ length: 16 }, () => 'next' as const),
+  'again',
+  'again',
+  'early',
+  'fork',
+];
 const FEES = [0, 1, 250, 333, 10_000];
 
 /** Some leases, a few of which may be none, or twice. */
@@ -31,10 +37,10 @@ export function actionOf(model: BooksModel, [kind, a, b, c, d]: Draw): Action {
   const owner = model.balance(`published:${a % 2}`) > 0n ? a % 2 : (a + 1) % 2;
   const open = jobs.flatMap(({ over }, at) => (over ? [] : [at]));
   const job = open[b % Math.max(1, open.length)] ?? b % (jobs.length + 1);
-  if (kind < 3 || (kind < 7 && model.balance(`deposit:${a % 2}`) === 0n)) {
+  if (kind < 2 || (kind < 6 && model.balance(`deposit:${a % 2}`) === 0n)) {
     return { kind: 'deposit', consumer: a % 2, amount: BigInt(1 + (b % 100_000)) };
   }
-  if (kind < 7) {
+  if (kind < 6) {
     return { kind: 'order', consumer: a % 2, price: BigInt(1 + (b % 30_000)), feeBps: FEES[c % FEES.length] ?? 0 };
   }
   if (kind < 10) return { kind: 'finish', job, device: a % DEVICES };
@@ -51,10 +57,12 @@ export function actionOf(model: BooksModel, [kind, a, b, c, d]: Draw): Action {
     case 16:
       return { kind: c % 2 === 0 ? 'hold' : 'release', leases: some() };
     case 17:
+      if (d % 2 === 0) return { kind: 'epoch' };
       return { kind: 'clawBack', leases: some() };
     case 18:
       return { kind: 'epoch' };
     default:
-      return c % 4 === 0 ? { kind: 'reorg' } : { kind: 'claim', owner };
+      if (c % 8 === 0) return { kind: 'reorg' };
+      return model.balance(`published:${owner}`) > 0n ? { kind: 'claim', owner } : { kind: 'epoch' };
   }
 }

@@ -9,13 +9,14 @@ import { parseTokens } from '../../../core/money.ts';
 import { type Hex32, ZERO_HASH } from '../../../core/primitives.ts';
 import { clawedHash, domainOf, reportHash } from '../../../core/typed-data.ts';
 import { clawBacks, quote } from '../../../core/wire.ts';
-import { post, sha256, type TestConsumer, type TestDevice } from '../../support/device.ts';
+import { post, type TestConsumer, type TestDevice } from '../../support/device.ts';
+import { earn as earnOne } from '../../support/earn.ts';
 import { freePort } from '../../support/free-port.ts';
 import { PRICE, TestNetwork, WORKLOAD } from '../../support/network.ts';
 import { until } from '../../support/wait.ts';
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-const HOUR = 3_600_000;
+/** Short, for an order is good for some minutes only. */
+const HOLD_BACK = 20_000;
 const FEE_BPS = 250;
 const FEE = (PRICE * BigInt(FEE_BPS)) / 10_000n;
 const PAY = PRICE - FEE;
@@ -28,23 +29,14 @@ describe('credits that can be clawed back', () => {
   const logged: string[] = [];
   beforeAll(async () => {
     network = await TestNetwork.start({
-      ...{ port: await freePort(), feeBps: FEE_BPS, maturityMs: HOUR, epochEveryMs: 100, keepBlobsMs: 100 * HOUR },
+      ...{ port: await freePort(), feeBps: FEE_BPS, maturityMs: HOLD_BACK, epochEveryMs: 100 },
       ...{ clock: { now: () => started + ahead }, log: (level, event) => void logged.push(`${level} ${event}`) },
     });
     consumer = await network.consumer(parseTokens('5'));
   }, 60_000);
   afterAll(() => network.stop());
 
-  async function earn(device: TestDevice, text: string) {
-    const from = device.messages.length;
-    device.send({ type: 'ready', lane: 'cpu', slots: 1 });
-    const job = await consumer.submit('echo', bytes(text));
-    const lease = await device.nextLease(from);
-    await device.finish(lease, bytes(text));
-    await device.told('verdict', ({ verdict }) => verdict.leaseId === lease.leaseId, from);
-    const item = { leaseId: lease.leaseId, outputHash: sha256(bytes(text)), amount: lease.price };
-    return { job, item };
-  }
+  const earn = (device: TestDevice, text: string) => earnOne(consumer, device, text);
 
   /** In the coordinator's own books, while it is away. */
   async function inBooks<T>(work: (sql: Sql, signer: Signer) => Promise<T>): Promise<T> {
@@ -71,7 +63,7 @@ describe('credits that can be clawed back', () => {
     const owner = device.owner.address;
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(await network.books(owner)).toMatchObject({ credited: PAY, pending: PAY, matured: 0n, published: 0n });
-    ahead += HOUR + 1;
+    ahead += HOLD_BACK + 1;
     await until('the epoch', async () => (await network.books(owner)).published === PAY);
     expect(await network.books(owner)).toMatchObject({ credited: PAY, pending: 0n, matured: 0n, claimed: 0n });
     await device.hangUp();
@@ -83,7 +75,7 @@ describe('credits that can be clawed back', () => {
     const owner = device.owner.address;
     const [kept, taken, unreported] = [await earn(device, 'k'), await earn(device, 't'), await earn(device, 'u')];
     await device.report([kept.item]);
-    ahead += HOUR + 1;
+    ahead += HOLD_BACK + 1;
     await until('the epoch', async () => (await network.books(owner)).published === PAY);
     await device.report([taken.item]);
     await device.hangUp();
@@ -125,11 +117,11 @@ describe('credits that can be clawed back', () => {
     await device.report([item]);
     await device.hangUp();
     await inBooks((sql) => holdCredits(sql, { leaseIds: [item.leaseId] }, 'suspicion', started + ahead));
-    ahead += HOUR + 1;
+    ahead += HOLD_BACK + 1;
     const other = await network.device(0);
     const { item: free } = await earn(other, 'free');
     await other.report([free]);
-    ahead += HOUR + 1;
+    ahead += HOLD_BACK + 1;
     await until('the epoch', async () => (await network.books(other.owner.address)).published === PAY);
     expect(await network.books(owner)).toMatchObject({ pending: PAY, published: 0n });
     await other.hangUp();
@@ -147,7 +139,7 @@ describe('credits that can be clawed back', () => {
     device.send({ type: 'report', ...fork, items: [...fork.items] });
     expect((await device.told('error', () => true, from)).code).toBe('CONFLICT');
     await device.ended();
-    ahead += HOUR + 1;
+    ahead += HOLD_BACK + 1;
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(await network.books(device.owner.address)).toMatchObject({ pending: PAY, published: 0n });
     const row = z.object({ report_hash: z.string(), signature: z.string() });
@@ -179,7 +171,7 @@ describe('credits that can be clawed back', () => {
       ]),
     );
     const roots = await network.chain.distributorAs(network.chain.deployer).getFunction('rootCount').staticCall();
-    ahead += HOUR + 1;
+    ahead += HOLD_BACK + 1;
     logged.length = 0;
     await until('the alarm', async () => (await fetch(`${network.url}/readyz`)).status === 503);
     expect(await readiness()).toMatchObject({
