@@ -8,18 +8,19 @@ import { Group } from './group.ts';
 import { groupBy } from './group-by.ts';
 import { type Job, leaseMessage } from './jobs.ts';
 import { copyOf, insertLeases, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
-import { demandOf, inTurn, mayTake, type Need, needOf, type Offer } from './matching.ts';
+import { demandOf, inTurn, isSecondChoice, mayTake, type Need, needOf, type Offer } from './matching.ts';
 import { claim, release } from './queue.ts';
 import { ReadyWork, type Waiting } from './ready.ts';
 import { decideJob, workloadKey } from './verify.ts';
 
-/** Jobs that are claimed in one go, and below how many in hand more are. */
-const CLAIM = 2_000;
-const LOW = 1_000;
-/** Work in hand that nobody took for so long is let go, for other replicas and for younger work. */
-const UNTAKEN_MS = 15_000;
-/** For so long it is not claimed again. */
-const REST_MS = 5_000;
+/** Jobs that are claimed in one go: some for each slot that is free, but no fewer and no more than these. */
+const CLAIM = { least: 64, most: 2_000, perSlot: 2 } as const;
+/** So long work is claimed: that of a replica that died is another's after it. */
+const CLAIM_MS = 10_000;
+/** Work in hand that nobody took for so long is let go, for other replicas and for younger work, */
+const UNTAKEN_MS = 6_000;
+/** and is not claimed again for so long. */
+const REST_MS = 3_000;
 /** Rounds whose leases are written in one transaction, and how many of those go on at once. */
 const ROUNDS = 50;
 const WRITERS = 2;
@@ -132,7 +133,6 @@ export class Dispatcher {
     const offers = inTurn(this.#peers.offers());
     const room = new Map(offers.map((offer) => [offer.device, { ...offer.slots }]));
     const handed: Handed[] = [];
-    // Who has lost a copy of a job is asked for it again only after everybody else.
     for (const again of [false, true]) {
       for (let took = true; took; ) {
         took = false;
@@ -157,7 +157,7 @@ export class Dispatcher {
     const kinds = kindsOf(offer, lane);
     const entry = this.#ready.take(
       kinds,
-      ({ open: { need, stale } }) => !stale && mayTake(need, offer) && (again || !need.failedDevices.has(offer.device)),
+      ({ open: { need, stale } }) => !stale && mayTake(need, offer) && (again || !isSecondChoice(need, offer)),
     );
     if (entry === null) return null;
     const { open } = entry;
@@ -212,9 +212,11 @@ export class Dispatcher {
     const kinds = new Set(
       offers.flatMap((offer) => LANES.filter((lane) => offer.slots[lane] > 0).flatMap((lane) => kindsOf(offer, lane))),
     );
-    const short = new Set([...kinds].filter((kind) => !this.#drained.has(kind) && this.#ready.sizeOf(kind) < LOW));
+    const room = offers.reduce((sum, { slots }) => sum + LANES.reduce((own, lane) => own + slots[lane], 0), 0);
+    const most = Math.min(CLAIM.most, Math.max(CLAIM.least, room * CLAIM.perSlot));
+    const short = new Set([...kinds].filter((kind) => !this.#drained.has(kind) && this.#ready.sizeOf(kind) < most / 2));
     if (short.size === 0) return;
-    this.#claiming = this.#claim(short)
+    this.#claiming = this.#claim(short, most)
       .catch((error: unknown) => {
         this.#context.options.log('error', 'work-not-claimed', { message: asFailure(error).message });
       })
@@ -223,21 +225,24 @@ export class Dispatcher {
       });
   }
 
-  async #claim(kinds: ReadonlySet<string>): Promise<void> {
+  async #claim(kinds: ReadonlySet<string>, most: number): Promise<void> {
     const { db, options } = this.#context;
     const now = options.clock.now();
     for (const kind of kinds) this.#drained.add(kind);
-    // As long as a lease may last: what is under way is not looked at in the meantime.
-    const jobs = await db.tx((sql) => claim(sql, kinds, CLAIM, now, now + options.leaseMs + UNTAKEN_MS));
+    const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS));
     if (jobs.length === 0) return;
     const ids = jobs.map(({ job_id }) => job_id);
     const leases = groupBy(await leasesOf(db, ids), ({ job_id }) => job_id);
+    const underWay: Hex32[] = [];
     for (const job of jobs) {
       const own = leases.get(job.job_id) ?? [];
       const decision = decideJob(own.map(copyOf), job.replicas, options.maxAttempts);
       if (decision.kind === 'open') this.#add(job, own, decision.wanted);
+      if (decision.kind === 'open' && decision.wanted === 0) underWay.push(job.job_id);
     }
-    if (jobs.length === CLAIM) for (const kind of kinds) this.#drained.delete(kind);
+    // Nothing will change until a lease ends, and then its job is decided anew.
+    await release(db, underWay, now + options.leaseMs);
+    for (const kind of kinds) this.#drained.delete(kind);
     this.soon();
   }
 

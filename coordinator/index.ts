@@ -10,6 +10,7 @@ import { openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
+import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
@@ -43,7 +44,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const { chain: chainOptions, clock, log } = options;
   const domain = domainOf(chainOptions.chainId, chainOptions.distributor);
   const signer = new Signer(chainOptions.privateKey, domain);
-  const db = await openDb(options.dataDir);
+  const { databaseUrl } = options;
+  const db =
+    databaseUrl === undefined
+      ? await openDb(options.dataDir)
+      : await openPostgres(databaseUrl, (message) => log('warn', 'database-connection-lost', { message }));
   const chain = openChain(chainOptions);
   try {
     const secret = await keptSecret(db, 'token-secret');

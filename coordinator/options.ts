@@ -24,8 +24,10 @@ export type ChainOptions = {
 };
 
 export type CoordinatorOptions = {
-  /** Its own folder: database, blobs and lock file. */
+  /** Its own folder: blobs, and with no `databaseUrl` the database with its lock file. */
   readonly dataDir: string;
+  /** Of a PostgreSQL database, which any number of coordinators share; it may hold a password. */
+  readonly databaseUrl?: string;
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;

@@ -168,7 +168,7 @@ export async function acceptReport(
   await post(sql, { kind: 'receipt', key: `receipt:${hash}`, at, entries });
   const creditedIds = outcomes.filter((outcome) => outcome.kind === 'credited').map((outcome) => outcome.leaseId);
   await sql.exec(
-    'UPDATE leases SET report_hash = $2 WHERE lease_id IN (SELECT jsonb_array_elements_text($1::text::jsonb))',
+    'UPDATE leases SET report_hash = $2 WHERE lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))',
     [JSON.stringify(creditedIds), hash],
   );
 
@@ -212,7 +212,7 @@ async function reportedLeases(
     reportedRow,
     `SELECT lease_id, leases.job_id, device, leases.state, leases.output_hash, report_hash, consumer, price, pay, dust
      FROM leases JOIN jobs ON jobs.job_id = leases.job_id
-     WHERE lease_id IN (SELECT jsonb_array_elements_text($1::text::jsonb)) FOR UPDATE OF leases`,
+     WHERE lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))) FOR UPDATE OF leases`,
     [JSON.stringify(items.map((item) => item.leaseId))],
   );
   return new Map(

@@ -5,7 +5,7 @@ import { encodeWire } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { Group } from './group.ts';
 import { findJob } from './jobs.ts';
-import { heldBy, keepBatch, leasesNamed } from './leases.ts';
+import { heldBy, keepBatches, leasesNamed } from './leases.ts';
 import { lastReport } from './reports.ts';
 import {
   type Effects,
@@ -19,7 +19,7 @@ import {
 
 /** Messages whose results are stored in one transaction, and how many such transactions go on at once. */
 const MESSAGES = 25;
-const LANES = 2;
+const LANES = 3;
 
 export const rulesOf = ({ options }: Context): SettleRules => ({
   maxAttempts: options.maxAttempts,
@@ -65,9 +65,10 @@ export class Results {
       ),
     );
     const effects = await db.tx(async (sql) => {
-      for (const { device, results, signature, batch } of deliveries) {
-        if (batch !== null) await keepBatch(sql, { hash: batch, device, results: encodeWire(results), signature });
-      }
+      const batches = deliveries.flatMap(({ device, results, signature, batch }) =>
+        batch === null ? [] : [{ batch_hash: batch, device, results: encodeWire(results), signature }],
+      );
+      await keepBatches(sql, batches);
       return await settle(sql, happenings, rulesOf(this.#context), options.clock.now());
     });
     // What concerns others goes with the first.

@@ -1,7 +1,8 @@
-import { verifyTypedData, Wallet } from 'ethers';
+import { Wallet } from 'ethers';
 import { fail } from '../core/errors.ts';
-import { type Address, type Signature, sameAddress } from '../core/primitives.ts';
-import { type Domain, fieldsOf, type Struct, type StructName } from '../core/typed-data.ts';
+import { type Address, type Hex32, type Signature, sameAddress } from '../core/primitives.ts';
+import { type Domain, digestOf, fieldsOf, type Struct, type StructName } from '../core/typed-data.ts';
+import { signerOf } from './recover.ts';
 
 /** Signs typed data as the coordinator; the key stays inside. */
 export class Signer {
@@ -20,30 +21,18 @@ export class Signer {
   }
 }
 
-/** Never throws: a malformed signature is a wrong one. */
-function isSignedBy<N extends StructName>(
-  domain: Domain,
-  name: N,
-  value: Struct<N>,
-  signature: Signature,
-  account: Address,
-): boolean {
-  try {
-    return sameAddress(verifyTypedData(domain, fieldsOf(name), value, signature), account);
-  } catch {
-    return false;
-  }
-}
-
-/** Throws UNAUTHORISED when `account` did not sign `value`. */
+/** Answers the digest that was signed. Throws UNAUTHORISED when `account` did not sign `value`. */
 export function requireSigned<N extends StructName>(
   domain: Domain,
   name: N,
   value: Struct<N>,
   signature: Signature,
   account: Address,
-): void {
-  if (!isSignedBy(domain, name, value, signature, account)) {
+): Hex32 {
+  const digest = digestOf(domain, name, value);
+  const signer = signerOf(digest, signature);
+  if (signer === null || !sameAddress(signer, account)) {
     fail('UNAUTHORISED', `the signature over ${name} is not by ${account} for this network`, { account });
   }
+  return digest;
 }

@@ -90,7 +90,7 @@ async function keptByDevice(sql: Sql, device: Address): Promise<number> {
 }
 
 export async function forgetUploads(sql: Sql, removed: readonly Hex32[]): Promise<void> {
-  await sql.exec('DELETE FROM uploads WHERE sha256 IN (SELECT jsonb_array_elements_text($1::text::jsonb))', [
+  await sql.exec('DELETE FROM uploads WHERE sha256 = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))', [
     JSON.stringify(removed),
   ]);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Db, openDb } from '../../../coordinator/db.ts';
+import { openPostgres } from '../../../coordinator/db-postgres.ts';
 import { firstDifference } from '../../../coordinator/epochs.ts';
 import { balanceOf, booksBalance, owedByLedger } from '../../../coordinator/ledger.ts';
 import { owedByReceipts } from '../../../coordinator/recount.ts';
@@ -13,20 +14,25 @@ import { actionOf, draws } from '../../support/books-histories.ts';
 import { BooksModel } from '../../support/books-model.ts';
 import { BooksWorld, WorldChain } from '../../support/books-world.ts';
 import { newAccount } from '../../support/chain.ts';
+import { TestPostgres } from '../../support/postgres.ts';
 
-const FOR_MS = 45_000;
+const FOR_MS = 30_000;
 
-describe('the books and what is written of them', () => {
-  let dir: string;
+describe.each(['PGlite', 'PostgreSQL'])('the books in %s and what is written of them', (kind) => {
   let db: Db;
+  let close: () => Promise<void>;
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'idlemesh-histories-'));
-    db = await openDb(dir);
-  }, 60_000);
-  afterAll(async () => {
-    await db.close();
-    await rm(dir, { recursive: true, force: true });
-  });
+    if (kind === 'PGlite') {
+      const dir = await mkdtemp(join(tmpdir(), 'idlemesh-histories-'));
+      db = await openDb(dir);
+      close = () => db.close().then(() => rm(dir, { recursive: true, force: true }));
+    } else {
+      const server = await TestPostgres.start();
+      db = await openPostgres(await server.database(), () => undefined);
+      close = () => db.close().then(() => server.close());
+    }
+  }, 120_000);
+  afterAll(() => close());
 
   it('agree balance by balance in as many histories as fit into the time', async () => {
     const signer = new Signer(newAccount().privateKey, domainOf(1, newAccount().address));
