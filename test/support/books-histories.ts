@@ -44,14 +44,15 @@ export function actionOf(model: BooksModel, [kind, a, b, c, d]: Draw): Action {
     return { kind: 'order', consumer: a % 2, price: BigInt(1 + (b % 30_000)), feeBps: FEES[c % FEES.length] ?? 0 };
   }
   if (kind < 10) return { kind: 'finish', job, device: a % DEVICES };
-  if (kind < 14) {
+  if (kind < 13) {
     const own = leases.flatMap((lease, at) => (lease.device === device && lease.state === 'accepted' ? [at] : []));
     const named = c % 3 === 0 ? chosen(leases.length, b, c) : own;
     return { kind: 'report', device, leases: named, order: ORDERS[d % ORDERS.length] ?? 'next' };
   }
   switch (kind) {
+    case 13:
     case 14:
-      return c % 3 === 0 ? { kind: 'fail', job, device } : { kind: 'tick', ms: a % 150 };
+      return c % 6 === 0 ? { kind: 'fail', job, device } : { kind: 'tick', ms: a % 200 };
     case 15:
       return { kind: c % 2 === 0 ? 'mature' : 'epoch' };
     case 16:

@@ -34,7 +34,7 @@ describe('the rules of the books', () => {
         seen.matured += Number([...model.credits.values()].some(({ state }) => state === 'matured'));
         seen.held += Number([...model.credits.values()].some(({ held }) => held));
         seen.clawed += Number(model.clawed.size > 0);
-        seen.claimed += Number(model.balance('claimed:0') > 0n);
+        seen.claimed += Number(model.balance('claimed:0') + model.balance('claimed:1') > 0n);
         seen.dust += Number(model.balance('dust') > 0n);
         seen.forks += Number(model.blocked.size > 0);
         const why = fault(model);
