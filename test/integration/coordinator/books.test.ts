@@ -75,7 +75,9 @@ describe.each(['PGlite', 'PostgreSQL'])('the books in %s and what is written of 
         seen.held += Number([...model.credits.values()].some(({ held }) => held));
       },
     );
-    await fc.assert(history, { numRuns: 100_000, interruptAfterTimeLimit: FOR_MS, endOnFailure: true });
+    // Some at a time: a limit of the library's own would leave one cut off in the middle.
+    const until = performance.now() + FOR_MS;
+    while (performance.now() < until) await fc.assert(history, { numRuns: 10, endOnFailure: true });
 
     expect(await balanceOf(db, 'fees')).toBe(fees);
     expect(await balanceOf(db, 'dust')).toBe(dust);
