@@ -19,6 +19,10 @@ const config = z.strictObject({
     distributor: address,
     /** The key that signs receipts, publishes roots and relays claims. */
     keyFile: z.string(),
+    /** Blocks on top of one before a deposit or claim in it counts; 0 suits a chain of one's own alone. */
+    confirmations: z.number().int().nonnegative().max(10_000).default(0),
+    /** The block in which the distributor was deployed. */
+    startBlock: z.number().int().nonnegative().default(0),
   }),
   /** A bucket of an S3-compatible store; its keys are in the environment. */
   blobs: z
@@ -28,6 +32,9 @@ const config = z.strictObject({
       region: z.string().default('us-east-1'),
     })
     .optional(),
+  /** Ten-thousandths of each price. */
+  feeBps: z.number().int().min(0).max(5_000).default(0),
+  maturityMs: z.number().int().nonnegative().default(0),
   replicas: z.union([z.literal(0), z.literal(1)]).default(1),
   reportEveryMs: z.number().int().min(1000).default(600_000),
   epochEveryMs: z.number().int().min(1000).default(3_600_000),

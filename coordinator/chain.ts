@@ -23,15 +23,32 @@ export type Deposit = {
   readonly logIndex: number;
 };
 
+/** What a claim paid, as far as the books care. */
+type ClaimEvent = {
+  readonly owner: Address;
+  /** In all time, this claim included. */
+  readonly cumulative: Amount;
+  readonly block: number;
+  readonly txHash: Hex32;
+  readonly logIndex: number;
+};
+
 /** Waiting ends in one of the other two, and both are for ever. */
 export type RootState = 'waiting' | 'active' | 'disabled';
 
 /** The distributor as the coordinator uses it. Every call throws CHAIN_AWAY when no node answers, REFUSED when it reverts,
  * and what sends a transaction INSUFFICIENT_FUNDS when there are no coins for its fee. */
 export type Chain = {
+  /** The newest block that is confirmed; -1 when none is. */
   readonly head: () => Promise<number>;
+  /** Null when the chain has no such block. */
+  readonly blockHash: (block: number) => Promise<Hex32 | null>;
+  /** Nothing that concerns the distributor is before it. */
+  readonly startBlock: number;
   /** Deposits in the blocks from `fromBlock` to `toBlock`, both included. */
   readonly deposits: (fromBlock: number, toBlock: number) => Promise<readonly Deposit[]>;
+  /** In the order of the chain. */
+  readonly claims: (fromBlock: number, toBlock: number) => Promise<readonly ClaimEvent[]>;
   readonly rootCount: () => Promise<number>;
   /** Whether the contract pays from the root at an index by the time of the newest block. */
   readonly rootState: (rootIndex: number) => Promise<RootState>;
@@ -64,6 +81,7 @@ export function openChain(options: ChainOptions): Chain {
     cacheTimeout: -1,
     pollingInterval: 200,
   });
+  const { startBlock = 0, confirmations = 0 } = options;
   const wallet = new Wallet(options.privateKey, provider);
   const contract = new Contract(options.distributor, DISTRIBUTOR_ABI, wallet);
 
@@ -105,7 +123,25 @@ export function openChain(options: ChainOptions): Chain {
   ) => await guarded(() => contract.queryFilter(filter, fromBlock, toBlock));
 
   return {
-    head: () => guarded(() => provider.getBlockNumber()),
+    head: async () => Math.max(-1, (await guarded(() => provider.getBlockNumber())) - confirmations),
+    async blockHash(number) {
+      const block = await guarded(() => provider.getBlock(number));
+      return block === null ? null : hex32.parse(block.hash);
+    },
+    startBlock,
+    async claims(fromBlock, toBlock) {
+      const logs = await events(contract.getEvent('Claimed')(), fromBlock, toBlock);
+      return logs.flatMap((log) =>
+        'args' in log
+          ? [
+              {
+                ...claimedArgs.parse(log.args.toObject()),
+                ...{ block: log.blockNumber, txHash: hex32.parse(log.transactionHash), logIndex: log.index },
+              },
+            ]
+          : [],
+      );
+    },
     async deposits(fromBlock, toBlock) {
       const logs = await events(contract.getEvent('Funded')(), fromBlock, toBlock);
       return logs.flatMap((log) =>
@@ -130,14 +166,14 @@ export function openChain(options: ChainOptions): Chain {
       return block !== null && BigInt(block.timestamp) >= activatedAt ? 'active' : 'waiting';
     },
     async publication(rootIndex) {
-      const [log] = await events(contract.getEvent('RootPublished')(rootIndex), 0, 'latest');
+      const [log] = await events(contract.getEvent('RootPublished')(rootIndex), startBlock, 'latest');
       if (log === undefined || !('args' in log)) return null;
       return { root: hex32.parse(log.args.getValue('root')), txHash: hex32.parse(log.transactionHash) };
     },
     publish: (root, total, rootIndex) => inTurn(() => beforeRoot(rootIndex), 'publishRoot', [root, total]),
     claimedBy: (owner) => read(z.bigint(), 'claimed', owner),
     async findClaim(claim) {
-      const logs = await events(contract.getEvent('Claimed')(claim.owner, claim.recipient), 0, 'latest');
+      const logs = await events(contract.getEvent('Claimed')(claim.owner, claim.recipient), startBlock, 'latest');
       const log = logs.find((entry) => 'args' in entry && entry.args.getValue('cumulative') === claim.amount);
       if (log === undefined) return null;
       // The event does not say until when and for which fee the claim was signed.
@@ -171,6 +207,7 @@ const relayedClaim = z
   .transform((claim): unknown => claim.toObject())
   .pipe(z.object({ fee: z.bigint(), deadline: z.bigint() }));
 const fundedArgs = z.object({ from: address, amount: z.bigint() });
+const claimedArgs = z.object({ owner: address, cumulative: z.bigint() });
 
 /** Translates what ethers throws: a revert is REFUSED with its name, what is not known means that the chain is away. */
 async function guarded<T>(call: () => Promise<T>): Promise<T> {

@@ -1,45 +1,43 @@
-import { z } from 'zod';
 import type { Chain } from './chain.ts';
-import { type Db, one, type Sql } from './db.ts';
-import { account, move, post } from './ledger.ts';
+import type { Db, Sql } from './db.ts';
+import { account, balanceOf, move, post } from './ledger.ts';
+import { readMeta, writeMeta } from './meta.ts';
 import type { Clock, Log } from './options.ts';
 
-const KEY = 'deposits-seen-to-block';
+/** What is asked of the chain. */
+export type Events = Pick<Chain, 'head' | 'blockHash' | 'startBlock' | 'deposits' | 'claims'>;
+
+const KEY = 'chain-seen-to';
 /** Most blocks looked through in one request. */
 const SPAN = 5_000;
 
-const metaRow = z.object({ value: z.string() });
+/** Up to which block the chain was read, and that block's hash when it was known. */
+type Seen = { readonly block: number; readonly hash: string | null };
 
-export async function readMeta(sql: Sql, key: string): Promise<string | null> {
-  return (await one(sql, metaRow, 'SELECT value FROM meta WHERE key = $1', [key]))?.value ?? null;
-}
-
-/** Writes what nobody has written. */
-export async function firstMeta(sql: Sql, key: string, value: string): Promise<void> {
-  await sql.exec('INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING', [key, value]);
-}
-
-async function writeMeta(sql: Sql, key: string, value: string): Promise<void> {
-  await sql.exec(
-    'INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value',
-    [key, value],
-  );
+async function readSeen(sql: Sql, startBlock: number): Promise<Seen> {
+  const [block, hash = null] = (await readMeta(sql, KEY))?.split(' ') ?? [];
+  return block === undefined ? { block: startBlock - 1, hash: null } : { block: Number(block), hash };
 }
 
 /**
- * Books every deposit on chain that is not booked yet. What was seen is stored with the booking, and each deposit is named by
- * its transaction and log, so a crash between the two can neither lose nor double one. Throws CHAIN_AWAY.
+ * Books every deposit and claim on chain that is not booked yet, of blocks that are confirmed. What was seen is stored with the
+ * booking, and each is named by its transaction and log, so a crash between the two can neither lose nor double one. When the
+ * block that was seen last is not on the chain any more, all is looked through anew. Throws CHAIN_AWAY.
  */
-export async function bookDeposits(db: Db, chain: Chain, clock: Clock, log: Log): Promise<void> {
+export async function followChain(db: Db, chain: Events, clock: Clock, log: Log): Promise<void> {
   const head = await chain.head();
-  let seen = Number((await readMeta(db, KEY)) ?? '-1');
-  if (seen > head) {
+  const { block, hash } = await readSeen(db, chain.startBlock);
+  let seen = block;
+  if (seen > head || (hash !== null && (await chain.blockHash(seen)) !== hash)) {
     log('error', 'chain-went-back', { seen, head });
-    seen = -1;
+    seen = chain.startBlock - 1;
   }
   while (seen < head) {
     const upTo = Math.min(head, seen + SPAN);
-    const deposits = await chain.deposits(seen + 1, upTo);
+    // Read before the events: should the block be replaced in between, the next look notices.
+    const at = await chain.blockHash(upTo);
+    const [deposits, claims] = [await chain.deposits(seen + 1, upTo), await chain.claims(seen + 1, upTo)];
+    let done = upTo;
     await db.tx(async (sql) => {
       for (const deposit of deposits) {
         const booked = await post(sql, {
@@ -50,8 +48,37 @@ export async function bookDeposits(db: Db, chain: Chain, clock: Clock, log: Log)
         });
         if (booked) log('info', 'deposit', { from: deposit.from, amount: deposit.amount.toString() });
       }
-      await writeMeta(sql, KEY, String(upTo));
+      for (const claim of claims) {
+        if (!(await bookClaim(sql, claim, clock, log))) done = Math.min(done, claim.block - 1);
+      }
+      await writeMeta(sql, KEY, done === upTo && at !== null ? `${done} ${at}` : String(done));
     });
+    // The books do not know its root yet: what came after it is looked at again, which changes nothing.
+    if (done < upTo) return;
     seen = upTo;
   }
+}
+
+/**
+ * An event says what its owner was paid in all time. What that adds to the books is booked, so that a claim that the chain lost and
+ * took anew, in another transaction, counts once. False: more was paid than the books know to be published; a root of which they
+ * have not noted yet that it is on chain.
+ */
+async function bookClaim(
+  sql: Sql,
+  { owner, cumulative, txHash, logIndex }: Awaited<ReturnType<Chain['claims']>>[number],
+  clock: Clock,
+  log: Log,
+): Promise<boolean> {
+  const fresh = cumulative - (await balanceOf(sql, account.claimed(owner)));
+  if (fresh <= 0n) return true;
+  if ((await balanceOf(sql, account.published(owner))) < fresh) {
+    log('warn', 'claim-before-its-root', { owner, txHash });
+    return false;
+  }
+  const entries = move(account.published(owner), account.claimed(owner), fresh);
+  if (await post(sql, { kind: 'claim', key: `claim:${txHash}:${logIndex}`, at: clock.now(), entries })) {
+    log('info', 'claim', { owner, amount: fresh.toString() });
+  }
+  return true;
 }

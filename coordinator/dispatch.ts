@@ -117,7 +117,7 @@ export class Dispatcher {
     const entry = findWorkload(options.catalogue, job.workload);
     const demand = entry === null ? { memoryBytes: 0, diskBytes: 0, vramBytes: 0 } : demandOf(entry);
     const copies = leases.map((lease) => ({ ...copyOf(lease), owner: lease.owner }));
-    const need = needOf({ lane: job.lane, price: job.price, demand }, copies, options.maxAttempts);
+    const need = needOf({ lane: job.lane, price: job.pay, demand }, copies, options.maxAttempts);
     const open: Open = {
       ...{ job, next: 1 + Math.max(-1, ...leases.map(({ copy }) => copy)), stale: false, since: options.clock.now() },
       need: { ...need, owners: new Set(need.owners) },

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { type Entitlement, type MerkleTree, merkleTree } from '../core/merkle.ts';
-import { type Amount, encodeAmount, sum } from '../core/money.ts';
+import { encodeAmount, sum } from '../core/money.ts';
 import { type Address, address, amount, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
-import { type Epoch, itemOutcome } from '../core/wire.ts';
+import type { Epoch } from '../core/wire.ts';
 import type { Chain } from './chain.ts';
+import { mature } from './credits.ts';
 import { amountColumn, type Db, integerColumn, one, type Sql } from './db.ts';
-import { account, booksBalance, booksOf, creditedByLedger, type Entry, post } from './ledger.ts';
+import { bookEpoch, booksBalance, dueInAll, type Owed, owedByLedger } from './ledger.ts';
 import type { Clock, Log } from './options.ts';
+import { owedByReceipts } from './recount.ts';
 
 const entitlements = z.array(z.strictObject({ owner: address, cumulative: amount }));
 const epochRow = z.object({
@@ -54,56 +56,56 @@ export function treeOf(row: EpochRow): MerkleTree {
   return tree;
 }
 
-const outcomeRow = z.object({
-  owner: address,
-  outcomes: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(z.array(itemOutcome)),
-});
+/** What is asked of the chain. */
+type Roots = Pick<Chain, 'rootCount' | 'publication' | 'publish'>;
 
-/** Calculator two of two: per owner, what the receipts that were signed say, summed here. */
-async function creditedByReceipts(sql: Sql): Promise<ReadonlyMap<Address, Amount>> {
-  const totals = new Map<Address, Amount>();
-  for (const { owner, outcomes } of await sql.query(outcomeRow, 'SELECT owner, outcomes FROM receipts')) {
-    const credited = sum(outcomes.map((outcome) => (outcome.kind === 'credited' ? outcome.amount : 0n)));
-    if (credited > 0n) totals.set(owner, (totals.get(owner) ?? 0n) + credited);
-  }
-  return totals;
-}
+export type Calculator = (sql: Sql) => Promise<ReadonlyMap<Address, Owed>>;
 
 /** First owner for whom the two differ; null when they agree to the unit. */
-export function firstDifference(a: ReadonlyMap<Address, Amount>, b: ReadonlyMap<Address, Amount>): Address | null {
+export function firstDifference(a: ReadonlyMap<Address, Owed>, b: ReadonlyMap<Address, Owed>): Address | null {
   for (const owner of new Set([...a.keys(), ...b.keys()])) {
-    if ((a.get(owner) ?? 0n) !== (b.get(owner) ?? 0n)) return owner;
+    const [one, other] = [a.get(owner) ?? NOTHING, b.get(owner) ?? NOTHING];
+    if (one.due !== other.due || one.credited !== other.credited) return owner;
   }
   return null;
 }
+const NOTHING: Owed = { due: 0n, credited: 0n };
 
 /**
- * Closes an epoch in the books when something new was credited: two independent calculators must agree to the unit and the
- * books must balance, or it throws INTERNAL and nothing is signed. Answers whether one was closed.
+ * Lets mature what is due, and closes an epoch in the books when there is something new: two independent calculators must agree
+ * to the unit and the books must balance, or it throws INTERNAL and nothing is signed. Answers whether one was closed.
  */
-export async function closeEpoch(db: Db, now: UnixMs): Promise<boolean> {
+export async function closeEpoch(
+  db: Db,
+  now: UnixMs,
+  calculators: readonly [Calculator, Calculator] = [owedByLedger, owedByReceipts],
+): Promise<boolean> {
+  await db.tx((sql) => mature(sql, now));
+  // Both must see the same state of the books: a report that comes between them is no disagreement.
   return await db.tx(
     async (sql) => {
       const last = await latestClosed(sql);
-      const owed = await creditedByLedger(sql);
-      const total = sum(owed.values());
-      if (total === (last?.total ?? 0n)) return false;
-      const differing = firstDifference(owed, await creditedByReceipts(sql));
+      if ((await dueInAll(sql)) === (last?.total ?? 0n)) return false;
+      const [ours, theirs] = calculators;
+      const owed = await ours(sql);
+      const differing = firstDifference(owed, await theirs(sql));
       if (differing !== null) fail('INTERNAL', `ledger and receipts disagree about ${differing}`, { owner: differing });
       if (!(await booksBalance(sql))) fail('INTERNAL', 'the books do not balance');
-      const leaves: Entitlement[] = [...owed].map(([owner, cumulative]) => ({ owner, cumulative }));
+      const leaves: Entitlement[] = [...owed].flatMap(([owner, { due }]) =>
+        due > 0n ? [{ owner, cumulative: due }] : [],
+      );
+      const total = sum(leaves.map(({ cumulative }) => cumulative));
+      if (total < (last?.total ?? 0n)) fail('INTERNAL', 'the books owe less than a root has promised');
       const tree = merkleTree(leaves);
       const text = JSON.stringify(
         tree.entitlements.map((leaf) => ({ owner: leaf.owner, cumulative: encodeAmount(leaf.cumulative) })),
       );
-      await sql.exec('INSERT INTO epochs (epoch, root, total, closed_at, entitlements) VALUES ($1, $2, $3, $4, $5)', [
-        ...[(last?.epoch ?? 0) + 1, tree.root, total.toString(), now, text],
-      ]);
-      return true;
-      // The calculators must see the same books: a report that comes between them is no disagreement.
+      const written = await sql.exec(
+        `INSERT INTO epochs (epoch, root, total, closed_at, entitlements) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT DO NOTHING`,
+        [(last?.epoch ?? 0) + 1, tree.root, total.toString(), now, text],
+      );
+      return written > 0;
     },
     { snapshot: true },
   );
@@ -116,7 +118,7 @@ export async function closeEpoch(db: Db, now: UnixMs): Promise<boolean> {
  */
 export async function publishEpochs(
   db: Db,
-  chain: Chain,
+  chain: Roots,
   clock: Clock,
   log: Log,
   published: (epoch: number, root: Hex32) => void,
@@ -135,13 +137,7 @@ export async function publishEpochs(
     }
     const txHash = there?.txHash ?? (await chain.publish(row.root, row.total, row.epoch - 1));
     await db.tx(async (sql) => {
-      const entries: Entry[] = [];
-      for (const { owner, cumulative } of row.entitlements) {
-        const fresh = cumulative - (await booksOf(sql, owner)).published;
-        entries.push({ account: account.credited(owner), amount: -fresh });
-        entries.push({ account: account.published(owner), amount: fresh });
-      }
-      await post(sql, { kind: 'epoch', key: `epoch:${row.epoch}`, at: clock.now(), entries });
+      await bookEpoch(sql, row.epoch, row.entitlements, clock.now());
       await sql.exec('UPDATE epochs SET tx_hash = $2 WHERE epoch = $1', [row.epoch, txHash]);
     });
     log('info', 'epoch-published', { epoch: row.epoch, root: row.root, total: row.total.toString(), txHash });
@@ -150,7 +146,7 @@ export async function publishEpochs(
 }
 
 /** A practice chain that lost its last second may have lost a root: it is published again, at the same index. */
-async function forgetLostRoots(db: Db, chain: Chain, log: Log): Promise<void> {
+async function forgetLostRoots(db: Db, chain: Roots, log: Log): Promise<void> {
   const count = await chain.rootCount();
   const lost = await db.exec('UPDATE epochs SET tx_hash = NULL WHERE tx_hash IS NOT NULL AND epoch > $1', [count]);
   if (lost > 0) log('error', 'roots-lost-by-chain', { count, lost });

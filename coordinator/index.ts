@@ -11,9 +11,10 @@ import { openChain } from './chain.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
-import { bookDeposits, firstMeta, readMeta } from './deposits.ts';
+import { followChain } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
+import { firstMeta, readMeta } from './meta.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { mayRead } from './orders.ts';
 import { Replica } from './replica.ts';
@@ -102,8 +103,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       every(LOOK_AGAIN_MS, () => sessions.lookAgain(), complain('not-looked-again')),
       every(
         DEPOSITS_EVERY_MS,
-        () => db.alone('deposits', () => bookDeposits(db, chain, clock, log)),
-        complain('deposits-not-read'),
+        () => db.alone('deposits', () => followChain(db, chain, clock, log)),
+        complain('chain-not-read'),
       ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
       every(

@@ -23,7 +23,10 @@ export const jobRow = z.object({
   params: jsonText(params),
   input_hash: hex32,
   input_bytes: integerColumn,
+  /** Of one accepted copy, and what its provider gets of it. */
   price: amountColumn,
+  pay: amountColumn,
+  dust: amountColumn,
   hold: amountColumn,
   replicas: z.union([z.literal(0), z.literal(1)]),
   /** Whether it is running is what its leases say. */
@@ -44,12 +47,12 @@ export type NewJob = Omit<Job, 'state' | 'rev' | 'charged' | 'output_hash' | 'ou
 export async function insertJob(sql: Sql, job: NewJob, at: UnixMs): Promise<void> {
   await sql.exec(
     `INSERT INTO jobs (job_id, consumer, workload, version, image, lane, params, input_hash, input_bytes, price, hold,
-       replicas, state, created_at, priority)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $13, $14)`,
+       replicas, state, created_at, priority, pay, dust)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $13, $14, $15, $16)`,
     [
       ...[job.job_id, job.consumer, job.workload, job.version, job.image, job.lane, canonicalJson(job.params)],
       ...[job.input_hash, job.input_bytes, job.price.toString(), job.hold.toString(), job.replicas, at],
-      job.priority,
+      ...[job.priority, job.pay.toString(), job.dust.toString()],
     ],
   );
 }
@@ -59,7 +62,8 @@ export const findJob = (sql: Sql, jobId: string): Promise<Job | null> =>
 
 /** What a decision about a job needs of it. */
 const decidedRow = jobRow.pick({
-  ...{ job_id: true, consumer: true, workload: true, price: true, hold: true, replicas: true, state: true },
+  ...{ job_id: true, consumer: true, workload: true, price: true, pay: true, hold: true },
+  ...{ replicas: true, state: true },
 });
 export type DecidedJob = z.output<typeof decidedRow>;
 const DECIDED = Object.keys(decidedRow.shape).join(', ');
@@ -83,12 +87,13 @@ export const lockJobs = (
     [jobIds, leaseIds],
   );
 
-/** Open jobs from before `before` of which no copy is under way or waits for another to agree. */
+/** Open jobs from before `before` of which no copy is under way, or waits for another to agree and its deadline was after `before`. */
 export async function agedJobs(sql: Sql, before: UnixMs): Promise<readonly Hex32[]> {
   const rows = await sql.query(
     z.object({ job_id: hex32 }),
     `SELECT job_id FROM jobs WHERE state NOT IN ('done', 'failed') AND created_at < $1 AND NOT EXISTS (
-       SELECT 1 FROM leases WHERE leases.job_id = jobs.job_id AND leases.state IN ('held', 'finished'))
+       SELECT 1 FROM leases WHERE leases.job_id = jobs.job_id AND 
+         (leases.state = 'held' OR (leases.state = 'finished' AND leases.deadline >= $1)))
      ORDER BY created_at LIMIT 200`,
     [before],
   );
@@ -157,6 +162,6 @@ export const leaseMessage = (job: Job, leaseId: Lease['leaseId'], deadline: Unix
   params: job.params,
   inputHash: job.input_hash,
   inputBytes: job.input_bytes,
-  price: job.price,
+  price: job.pay,
   deadline,
 });

@@ -7,24 +7,30 @@ import { amountColumn, integerColumn, one, type Sql } from './db.ts';
 /**
  * Double-entry books. Money enters from `external`, the one account that may be negative, and moves
  *
- *   external ─ deposit ─► deposit:consumer ─ hold ─► hold:job ─ receipt ─► credited:owner ─ epoch ─► published:owner
- *                               ▲                       │
- *                               └─────── refund ────────┘
+ *   external ─ deposit ─► deposit:consumer ─ hold ─► hold:job ─ receipt ─► pending:owner ─ mature ─► matured:owner
+ *                               ▲   ▲                   │ │                   │                             │ epoch
+ *                               │   └────── refund ─────┘ └─ mature ─► fees   │                             ▼
+ *                               └──────────────────────── clawback ───────────┘   claimed:owner ◄─ claim ─ published:owner
  *
- * Each transfer has a key that says what it is for; the same key again changes nothing. The database refuses an unbalanced
+ * The network's fee waits in the job's hold until the credit matures. `dust` has what is neither the network's nor a provider's
+ * alone (see sharesOf). Each transfer has a key that says what it is for; the same key again changes nothing. The database refuses an unbalanced
  * transfer, a negative account, and any change of what was written.
  */
 export const account = {
   external: 'external',
   deposit: (consumer: Address) => `deposit:${consumer}`,
   hold: (jobId: Hex32) => `hold:${jobId}`,
-  credited: (owner: Address) => `credited:${owner}`,
+  pending: (owner: Address) => `pending:${owner}`,
+  matured: (owner: Address) => `matured:${owner}`,
   published: (owner: Address) => `published:${owner}`,
+  claimed: (owner: Address) => `claimed:${owner}`,
+  fees: 'fees',
+  dust: 'dust',
 } as const;
 
 export type Entry = { readonly account: string; readonly amount: Amount };
 export type Transfer = {
-  readonly kind: 'deposit' | 'hold' | 'refund' | 'receipt' | 'epoch';
+  readonly kind: 'deposit' | 'hold' | 'refund' | 'receipt' | 'mature' | 'clawback' | 'epoch' | 'claim';
   /** Names the cause; once per cause. */
   readonly key: string;
   readonly at: UnixMs;
@@ -79,7 +85,6 @@ export const move = (from: string, to: string, amount: Amount): readonly Entry[]
 ];
 
 const balanceRow = z.object({ balance: amountColumn });
-const namedRow = balanceRow.extend({ account: z.string() });
 
 export async function balanceOf(sql: Sql, name: string): Promise<Amount> {
   return (await one(sql, balanceRow, 'SELECT balance FROM accounts WHERE account = $1', [name]))?.balance ?? 0n;
@@ -105,15 +110,36 @@ export async function hold(sql: Sql, consumer: Address, jobId: Hex32, amount: Am
   });
 }
 
-export type Books = { readonly credited: Amount; readonly published: Amount; readonly deposit: Amount };
+export type Books = {
+  readonly credited: Amount;
+  readonly pending: Amount;
+  readonly matured: Amount;
+  readonly published: Amount;
+  readonly claimed: Amount;
+  readonly deposit: Amount;
+};
 
-/** `credited` is all an owner was ever credited; `published` the part of it that a root on chain carries. */
+const namedBalance = balanceRow.extend({ account: z.string() });
+
+/**
+ * `credited` is all an owner was ever credited but for what was clawed back: what is pending, matured or published. `published` is
+ * the part of it that a root on chain carries, and `claimed` the part of that which the chain has paid.
+ */
 export async function booksOf(sql: Sql, owner: Address): Promise<Books> {
-  // In one statement: between two, a root may be published, and what moves would be seen in neither account.
-  const names = [account.published(owner), account.credited(owner), account.deposit(owner)] as const;
-  const rows = await sql.query(namedRow, 'SELECT account, balance FROM accounts WHERE account IN ($1, $2, $3)', names);
-  const [published, waiting, deposit] = names.map((name) => rows.find((row) => row.account === name)?.balance ?? 0n);
-  return { credited: (waiting ?? 0n) + (published ?? 0n), published: published ?? 0n, deposit: deposit ?? 0n };
+  const names = [
+    ...[account.pending(owner), account.matured(owner), account.published(owner), account.claimed(owner)],
+    account.deposit(owner),
+  ];
+  const rows = await sql.query(
+    namedBalance,
+    'SELECT account, balance::text FROM accounts WHERE account IN ($1, $2, $3, $4, $5)',
+    names,
+  );
+  const [pending = 0n, matured = 0n, unclaimed = 0n, claimed = 0n, deposit = 0n] = names.map(
+    (name) => rows.find((row) => row.account === name)?.balance,
+  );
+  const published = unclaimed + claimed;
+  return { credited: pending + matured + published, pending, matured, published, claimed, deposit };
 }
 
 const auditRow = z.object({ total: amountColumn, differing: integerColumn });
@@ -131,14 +157,55 @@ export async function booksBalance(sql: Sql): Promise<boolean> {
   return audit !== null && audit.total === 0n && audit.differing === 0;
 }
 
-const owedRow = z.object({ account: z.string(), owed: amountColumn });
+/** What an owner has coming: `due` by the next root, of all that was `credited` and not clawed back. */
+export type Owed = { readonly due: Amount; readonly credited: Amount };
 
-/** Calculator one of two: per owner, everything ever credited, summed by the database over the entries. */
-export async function creditedByLedger(sql: Sql): Promise<ReadonlyMap<Address, Amount>> {
+const owedRow = z.object({ owner: z.string(), due: amountColumn, credited: amountColumn });
+
+/** Calculator one of two: per owner, summed by the database over the entries, whatever the kept balances say. */
+export async function owedByLedger(sql: Sql): Promise<ReadonlyMap<Address, Owed>> {
   const rows = await sql.query(
     owedRow,
-    `SELECT substr(account, 10) AS account, SUM(amount)::text AS owed FROM entries
-     WHERE account LIKE 'credited:%' AND amount > 0 GROUP BY account`,
+    `SELECT split_part(account, ':', 2) AS owner, SUM(amount)::text AS credited,
+       COALESCE(SUM(amount) FILTER (WHERE account NOT LIKE 'pending:%'), 0)::text AS due
+     FROM entries WHERE account LIKE 'pending:%' OR account LIKE 'matured:%' OR account LIKE 'published:%'
+       OR account LIKE 'claimed:%' GROUP BY 1`,
   );
-  return new Map(rows.map((row) => [row.account as Address, row.owed]));
+  return new Map(rows.map(({ owner, ...owed }) => [owner as Address, owed]));
+}
+
+/** The sum of what all owners have coming by the next root, by the kept balances: whether a look at everything is worth it. */
+export async function dueInAll(sql: Sql): Promise<Amount> {
+  const row = await one(
+    sql,
+    balanceRow,
+    `SELECT COALESCE(SUM(balance), 0)::text AS balance FROM accounts
+     WHERE account LIKE 'matured:%' OR account LIKE 'published:%' OR account LIKE 'claimed:%'`,
+  );
+  return row?.balance ?? 0n;
+}
+
+/** Books that a root was published: what it adds to each leaf moves from matured to published, in one statement. */
+export async function bookEpoch(
+  sql: Sql,
+  epoch: number,
+  leaves: readonly { readonly owner: Address; readonly cumulative: Amount }[],
+  at: UnixMs,
+): Promise<void> {
+  const rows = leaves.map(({ owner, cumulative }) => ({ owner, cumulative: cumulative.toString() }));
+  await sql.exec(
+    `WITH transfer AS (
+       INSERT INTO transfers (kind, key, at) VALUES ('epoch', $1, $2) ON CONFLICT (key) DO NOTHING RETURNING id
+     ), grown AS (
+       SELECT owner, cumulative - COALESCE(published.balance, 0) - COALESCE(claimed.balance, 0) AS amount
+       FROM jsonb_to_recordset($3::text::jsonb) AS leaf (owner TEXT, cumulative NUMERIC)
+       LEFT JOIN accounts AS published ON published.account = 'published:' || owner
+       LEFT JOIN accounts AS claimed ON claimed.account = 'claimed:' || owner
+     )
+     INSERT INTO entries (transfer_id, account, amount)
+     SELECT id, 'matured:' || owner, -amount FROM transfer, grown WHERE amount <> 0
+     UNION ALL
+     SELECT id, 'published:' || owner, amount FROM transfer, grown WHERE amount <> 0`,
+    [`epoch:${epoch}`, at, JSON.stringify(rows)],
+  );
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
+import { BOOKS } from './migrations/books.ts';
 
 /** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
 const MIGRATIONS: readonly (readonly string[])[] = [
@@ -166,6 +167,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE SEQUENCE session_numbers',
     'ALTER TABLE devices ADD COLUMN session BIGINT NOT NULL DEFAULT 0',
   ],
+  BOOKS,
 ];
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */

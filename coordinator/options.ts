@@ -18,6 +18,10 @@ export type ChainOptions = {
   readonly distributor: Address;
   /** Signs receipts, publishes roots, relays claims. Never logged. */
   readonly privateKey: string;
+  /** Blocks on top of one before what it says counts; 0 or absent: at once, which is right for a practice chain alone. */
+  readonly confirmations?: number;
+  /** The block from which on the distributor is there: nothing is looked for before it. */
+  readonly startBlock?: number;
 };
 
 export type CoordinatorOptions = {
@@ -41,6 +45,10 @@ export type CoordinatorOptions = {
   /** The same as it is signed, for the devices; null: none is offered to them. */
   readonly release: { readonly envelope: string; readonly expiresAt: UnixMs } | null;
   readonly chain: ChainOptions;
+  /** Ten-thousandths of a job's price that are the network's; absent: none. */
+  readonly feeBps?: number;
+  /** For so long a credit can be clawed back before it matures; absent: not at all, it is in the next root. */
+  readonly maturityMs?: number;
   /** How many other results an item must agree with. */
   readonly replicas: 0 | 1;
   readonly reportEveryMs: number;

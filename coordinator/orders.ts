@@ -9,6 +9,7 @@ import type { Context } from './context.ts';
 import { one, type Sql } from './db.ts';
 import { insertJob } from './jobs.ts';
 import { hold } from './ledger.ts';
+import { sharesOf } from './shares.ts';
 import { requireSigned } from './signing.ts';
 import { maxCopies } from './verify.ts';
 import { lookAtJob } from './views.ts';
@@ -19,8 +20,9 @@ export function quoteFor({ options }: Context, asked: z.output<typeof quoteReque
   const params = completeParams(entry, asked.params);
   if (params === null) fail('BAD_INPUT', `${entry.id} has no such parameter or value`);
   const price = priceOf(entry, asked.inputBytes);
+  const { pay } = sharesOf(price, options.feeBps ?? 0);
   return {
-    price,
+    ...{ price, pay, fee: price - pay },
     copies: options.replicas + 1,
     hold: price * BigInt(maxCopies(options.replicas)),
     params: { ...params },
@@ -80,6 +82,7 @@ export async function order(context: Context, request: z.output<typeof jobReques
         input_hash: value.inputHash,
         input_bytes: value.inputBytes,
         price: quote.price,
+        ...{ pay: quote.pay, dust: sharesOf(quote.price, options.feeBps ?? 0).dust },
         hold: quote.hold,
         replicas: options.replicas,
         priority: 0,

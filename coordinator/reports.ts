@@ -3,10 +3,12 @@ import { fail } from '../core/errors.ts';
 import { sum } from '../core/money.ts';
 import {
   type Address,
+  address,
   type Hex32,
   hex32,
   type Signature,
   signature as signatureSchema,
+  type UnixMs,
   ZERO_HASH,
 } from '../core/primitives.ts';
 import {
@@ -18,9 +20,13 @@ import {
   type Struct,
 } from '../core/typed-data.ts';
 import { type CoordinatorMessage, encodeWire, itemOutcome, receipt } from '../core/wire.ts';
+import { addCredits, holdCredits, keepMaturedTo, type NewCredit } from './credits.ts';
 import { amountColumn, integerColumn, one, type Sql } from './db.ts';
+import { block } from './devices.ts';
+import { groupBy } from './group-by.ts';
 import { account, booksOf, type Entry, post } from './ledger.ts';
 import type { Clock } from './options.ts';
+import { maturesAt } from './shares.ts';
 import type { Signer } from './signing.ts';
 import { judgeItems, type ReportedLease } from './verify.ts';
 
@@ -75,16 +81,39 @@ async function storedReceipt(sql: Sql, hash: Hex32, items: readonly ReportItem[]
   return row === null ? null : { type: 'receipt', ...row, outcomes: allOutcomes(items, row.outcomes) };
 }
 
+type SentReport = {
+  readonly value: Struct<'Report'>;
+  readonly signature: Signature;
+  readonly items: readonly ReportItem[];
+};
+
+const blockedRow = z.object({ blocked: z.string().nullable() });
+
+/** Keeps the proof, blocks the device, and lets nothing of its mature that has not. */
+async function punishFork(sql: Sql, hash: Hex32, { value, signature }: SentReport, at: UnixMs): Promise<void> {
+  const why = `two reports with sequence ${value.sequence}`;
+  await sql.exec(
+    `INSERT INTO report_forks (report_hash, device, sequence, value, signature, at) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT DO NOTHING`,
+    [hash, value.device, value.sequence, encodeWire(value), signature, at],
+  );
+  await block(sql, value.device, why);
+  await holdCredits(sql, { device: value.device }, why, at);
+}
+
 /**
  * Answers a report whose signature was checked. Report, receipt and credit are one transaction: there is no receipt without
- * its credit, and the same report sent again gets the very same receipt.
- * Throws BAD_INPUT when the report contradicts its items, CONFLICT when it does not follow the last one.
+ * its credit, and the same report sent again gets the very same receipt. A fork is kept as proof and blocks the device, with the
+ * answer.
+ * Throws BAD_INPUT when the report contradicts its items, CONFLICT when it does not follow the last one, REFUSED when the device
+ * is blocked. `maturityMs`: for so long what is credited can be clawed back.
  */
 export async function acceptReport(
   sql: Sql,
   signer: Signer,
   clock: Clock,
-  sent: { readonly value: Struct<'Report'>; readonly signature: Signature; readonly items: readonly ReportItem[] },
+  sent: SentReport,
+  maturityMs = 0,
 ): Promise<ReportAnswer> {
   const { value, items } = sent;
   const { device, owner, sequence } = value;
@@ -93,21 +122,28 @@ export async function acceptReport(
   if (value.itemsHash !== itemsHash(items) || value.itemCount !== items.length) {
     fail('BAD_INPUT', 'the report names other items than the ones sent with it', { sequence });
   }
+  // One report of a device at a time, also when it speaks to two coordinators.
+  const sender = await one(sql, blockedRow, 'SELECT blocked FROM devices WHERE device = $1 FOR UPDATE', [device]);
   const receipted = await storedReceipt(sql, hash, items);
   if (receipted !== null) return { kind: 'receipt', message: receipted };
+  if (sender !== null && sender.blocked !== null) fail('REFUSED', `the device is blocked: ${sender.blocked}`);
   if (value.total !== sum(items.map((item) => item.amount))) {
     fail('BAD_INPUT', 'the total of the report is not the sum of its items', { sequence });
   }
   const last = await lastReport(sql, device);
-  if (last !== null && sequence <= last.sequence) return { kind: 'fork', sequence };
+  const at = clock.now();
+  if (last !== null && sequence <= last.sequence) {
+    await punishFork(sql, hash, sent, at);
+    return { kind: 'fork', sequence };
+  }
   const next = (last?.sequence ?? 0) + 1;
   if (sequence !== next || value.previous !== (last?.reportHash ?? ZERO_HASH)) {
     fail('CONFLICT', `report ${sequence} does not follow the last one; ${next} is next`, { sequence, next });
   }
 
+  const due = maturesAt(at, maturityMs, await keepMaturedTo(sql));
   const leases = await reportedLeases(sql, items);
   const outcomes = judgeItems(device, items, leases);
-  const at = clock.now();
   // What names no lease of these books is not worth its place in them: anybody can make it up.
   const known = new Set(leases.keys());
   const isKnown = ({ leaseId }: { readonly leaseId: Hex32 }) => known.has(leaseId);
@@ -116,15 +152,19 @@ export async function acceptReport(
     [hash, device, sequence, encodeWire(value), sent.signature, encodeWire(items.filter(isKnown)), at],
   );
 
-  const holds = new Map<string, bigint>();
-  for (const outcome of outcomes) {
-    if (outcome.kind !== 'credited') continue;
-    const jobId = leases.get(outcome.leaseId)?.jobId ?? fail('INTERNAL', 'a credited lease has no job');
-    holds.set(account.hold(jobId), (holds.get(account.hold(jobId)) ?? 0n) + outcome.amount);
-  }
-  const credited = sum(holds.values());
-  const entries: Entry[] = [...holds].map(([name, amount]) => ({ account: name, amount: -amount }));
-  entries.push({ account: account.credited(owner), amount: credited });
+  const credits = outcomes.flatMap((outcome): readonly NewCredit[] => {
+    if (outcome.kind !== 'credited') return [];
+    const { leaseId, amount } = outcome;
+    const lease = leases.get(leaseId) ?? fail('INTERNAL', 'a credited lease is unknown');
+    const { jobId, consumer, fee, dust } = lease;
+    return [{ leaseId, jobId, consumer, owner, device, amount, fee, dust }];
+  });
+  await addCredits(sql, credits, due);
+  const credited = sum(credits.map(({ amount }) => amount));
+  const entries = [...groupBy(credits, ({ jobId }) => jobId)].map(
+    ([jobId, own]): Entry => ({ account: account.hold(jobId), amount: -sum(own.map(({ amount }) => amount)) }),
+  );
+  entries.push({ account: account.pending(owner), amount: credited });
   await post(sql, { kind: 'receipt', key: `receipt:${hash}`, at, entries });
   const creditedIds = outcomes.filter((outcome) => outcome.kind === 'credited').map((outcome) => outcome.leaseId);
   await sql.exec(
@@ -144,8 +184,9 @@ export async function acceptReport(
   };
   const signature = await signer.sign('Receipt', answer);
   await sql.exec(
-    'INSERT INTO receipts (report_hash, owner, value, signature, outcomes, at) VALUES ($1, $2, $3, $4, $5, $6)',
-    [hash, owner, encodeWire(answer), signature, encodeWire(outcomes.filter(isKnown)), at],
+    `INSERT INTO receipts (report_hash, owner, value, signature, outcomes, at, matures_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    [hash, owner, encodeWire(answer), signature, encodeWire(outcomes.filter(isKnown)), at, due],
   );
   return { kind: 'receipt', message: { type: 'receipt', value: answer, signature, outcomes: [...outcomes] } };
 }
@@ -157,16 +198,19 @@ const reportedRow = z.object({
   state: z.enum(['held', 'finished', 'accepted', 'rejected', 'gone']),
   output_hash: hex32.nullable(),
   report_hash: hex32.nullable(),
+  consumer: address,
   price: amountColumn,
+  pay: amountColumn,
+  dust: amountColumn,
 });
 
 async function reportedLeases(
   sql: Sql,
   items: readonly ReportItem[],
-): Promise<ReadonlyMap<Hex32, ReportedLease & { readonly jobId: Hex32 }>> {
+): Promise<ReadonlyMap<Hex32, ReportedLease & Pick<NewCredit, 'jobId' | 'consumer' | 'fee' | 'dust'>>> {
   const rows = await sql.query(
     reportedRow,
-    `SELECT lease_id, leases.job_id, device, leases.state, leases.output_hash, report_hash, price
+    `SELECT lease_id, leases.job_id, device, leases.state, leases.output_hash, report_hash, consumer, price, pay, dust
      FROM leases JOIN jobs ON jobs.job_id = leases.job_id
      WHERE lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))) FOR UPDATE OF leases`,
     [JSON.stringify(items.map((item) => item.leaseId))],
@@ -180,7 +224,9 @@ async function reportedLeases(
         device: row.device as Address,
         state: row.state,
         outputHash: row.output_hash,
-        price: row.price,
+        // What the provider was promised.
+        price: row.pay,
+        ...{ consumer: row.consumer, fee: row.price - row.pay - row.dust, dust: row.dust },
         credited: row.report_hash !== null,
       },
     ]),

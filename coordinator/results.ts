@@ -117,9 +117,12 @@ export async function newsOf(sql: Sql, lease: LeaseRow): Promise<readonly Coordi
   const { lease_id: leaseId } = lease;
   if (lease.state === 'held') return [];
   if (lease.state === 'gone') {
-    return [{ type: 'cancel', leaseId, reason: (lease.why ?? 'the lease is over').slice(0, 200) }];
+    const reason = (lease.why ?? 'the lease is over').slice(0, 200);
+    // With an output it was finished, and waits for its verdict.
+    if (lease.output_hash !== null) return [{ type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } }];
+    return [{ type: 'cancel', leaseId, reason }];
   }
   const job = await findJob(sql, lease.job_id);
-  const verdict = job === null ? null : verdictOf(lease, job.price);
+  const verdict = job === null ? null : verdictOf(lease, job.pay);
   return [{ type: 'result-stored', leaseId }, ...(verdict === null ? [] : [{ type: 'verdict', verdict } as const])];
 }

@@ -11,6 +11,7 @@ import {
   quoteRequest,
 } from '../core/wire.ts';
 import { relayClaim } from './claims.ts';
+import { clawBacksOf, clawedBackOf } from './clawback.ts';
 import type { Context } from './context.ts';
 import { enrol } from './devices.ts';
 import { epochView, findEpoch, latestPublished } from './epochs.ts';
@@ -22,6 +23,8 @@ import { requireSigned } from './signing.ts';
 import { Uploads } from './uploads.ts';
 import { lookAtJob } from './views.ts';
 
+/** What one answer names of them. */
+const MOST_CLAW_BACKS = 100;
 const LONG_POLL_MS = 25_000;
 /** How far a consumer's clock may be off. */
 const CLOCK_SKEW_MS = 10 * 60_000;
@@ -118,7 +121,15 @@ export function addRoutes(app: App, context: Context, readiness: Readiness): voi
   const ownerPath = z.object({ owner: address });
   app.get('/v1/owners/:owner', async (request, reply) => {
     const { owner } = ownerPath.parse(request.params);
-    await answer(reply, { owner, ...(await db.tx((sql) => booksOf(sql, owner))) });
+    const books = await db.tx(async (sql) => ({
+      ...(await booksOf(sql, owner)),
+      clawedBack: await clawedBackOf(sql, owner),
+    }));
+    await answer(reply, { owner, ...books });
+  });
+  app.get('/v1/owners/:owner/clawbacks', async (request, reply) => {
+    const { owner } = ownerPath.parse(request.params);
+    await answer(reply, { owner, clawBacks: await clawBacksOf(db, owner, MOST_CLAW_BACKS) });
   });
 
   app.get('/v1/epochs/latest', async (_request, reply) => {

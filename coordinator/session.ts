@@ -7,7 +7,7 @@ import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease, ty
 import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
 import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
-import { block, findDevice } from './devices.ts';
+import { findDevice } from './devices.ts';
 import { Intake } from './intake.ts';
 import { findLease, type LeaseRow, raiseProgress } from './leases.ts';
 import type { Offer } from './matching.ts';
@@ -289,11 +289,7 @@ export class Session {
       fail('UNAUTHORISED', 'the report is of another device or owner');
     }
     requireSigned(domain, 'Report', value, message.signature, peer.device);
-    const answer = await db.tx(async (sql) => {
-      const accepted = await acceptReport(sql, signer, options.clock, message);
-      if (accepted.kind === 'fork') await block(sql, peer.device, `two reports with sequence ${accepted.sequence}`);
-      return accepted;
-    });
+    const answer = await db.tx((sql) => acceptReport(sql, signer, options.clock, message, options.maturityMs));
     if (answer.kind === 'receipt') return this.send(answer.message);
     options.log('error', 'report-fork', { device: peer.device, sequence: answer.sequence });
     this.#refuse(

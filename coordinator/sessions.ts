@@ -159,8 +159,9 @@ export class Sessions {
       options.log('info', 'lease-expired', { leaseId, device });
       this.apply(effects);
     }
-    for (const jobId of await agedJobs(this.#context.db, now - options.keepJobsMs)) {
-      const effects = await this.#settle({ kind: 'age', jobId }, now);
+    const before = now - options.keepJobsMs;
+    for (const jobId of await agedJobs(this.#context.db, before)) {
+      const effects = await this.#settle({ kind: 'age', jobId, before }, now);
       if (effects.jobs.size > 0) options.log('info', 'job-given-up', { jobId });
       this.apply(effects);
     }

@@ -57,16 +57,22 @@ export type Happening =
       readonly evidence: Evidence;
     }
   | { readonly kind: 'loss'; readonly leaseId: Hex32; readonly why: string; readonly loss: Loss }
-  /** Nobody did it for too long. */
-  | { readonly kind: 'age'; readonly jobId: Hex32 };
+  /** Nobody did it, or confirmed it, for too long. */
+  /** What has waited since before `before` has waited too long. */
+  | { readonly kind: 'age'; readonly jobId: Hex32; readonly before: UnixMs };
 
-export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, price: bigint): Verdict | null => {
-  if (lease.state === 'accepted') return { leaseId: lease.lease_id, kind: 'accepted', amount: price };
+export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, pay: bigint): Verdict | null => {
+  if (lease.state === 'accepted') return { leaseId: lease.lease_id, kind: 'accepted', amount: pay };
   if (lease.state === 'rejected') return { leaseId: lease.lease_id, kind: 'rejected', reason: lease.why ?? 'rejected' };
   return null;
 };
 
 const REOPENED_MS = 10_000;
+const UNCONFIRMED = 'no other device confirmed the result in time';
+
+/** Whether a lease no longer keeps its job open: a finished one does for as long again, after its own deadline. */
+const isStale = ({ state, deadline }: LeaseRow, before: UnixMs): boolean =>
+  state !== 'held' && (state !== 'finished' || deadline < before);
 
 type Open = { readonly job: DecidedJob; leases: readonly LeaseRow[]; over: boolean; touched: boolean };
 
@@ -129,7 +135,7 @@ class Settlement {
       return;
     }
     this.#tell(device, { type: 'result-stored', leaseId });
-    const verdict = verdictOf(lease, job.price);
+    const verdict = verdictOf(lease, job.pay);
     if (verdict !== null) this.#tell(device, { type: 'verdict', verdict });
   }
 
@@ -166,12 +172,21 @@ class Settlement {
     open.touched = true;
   }
 
-  age({ jobId }: Extract<Happening, { kind: 'age' }>): void {
+  /**
+   * A copy under way is never thrown away. One that waits for another device to agree is, in the end: it is not paid, for nobody
+   * has checked it, and it is not called wrong, for nobody has shown that.
+   */
+  age({ jobId, before }: Extract<Happening, { kind: 'age' }>): void {
     const open = this.#jobs.get(jobId);
-    // A copy that is under way, or waits for another to agree, is not thrown away.
-    if (open === undefined || open.over || open.leases.some(({ state }) => state === 'held' || state === 'finished'))
-      return;
-    this.#conclude(open, { kind: 'failed', why: 'no device could do it for too long', rejected: [], cancelled: [] });
+    if (open === undefined || open.over || open.leases.some((lease) => !isStale(lease, before))) return;
+    const unconfirmed = open.leases.filter(({ state }) => state === 'finished');
+    const why = unconfirmed.length > 0 ? UNCONFIRMED : 'no device could do it for too long';
+    for (const lease of unconfirmed) {
+      const { lease_id: leaseId, device } = lease;
+      this.#change(open, { ...lease, state: 'gone', why });
+      this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason: why } });
+    }
+    this.#conclude(open, { kind: 'failed', why, rejected: [], cancelled: [] });
   }
 
   /** Takes the decisions that the jobs' leases now call for, and writes everything. */
@@ -211,7 +226,7 @@ class Settlement {
       const { lease_id: leaseId, device } = lease;
       if (accepted.includes(leaseId)) {
         this.#change(open, { ...lease, state: 'accepted', why: null });
-        this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'accepted', amount: job.price } });
+        this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'accepted', amount: job.pay } });
       } else if (decision.rejected.includes(leaseId)) {
         this.#change(open, { ...lease, state: 'rejected', why: rejection });
         this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason: rejection } });

@@ -83,6 +83,14 @@ export const TYPES = {
     { name: 'cumulative', type: 'uint256' },
     { name: 'issuedAt', type: 'uint64' },
   ],
+  ClawBack: [
+    { name: 'owner', type: 'address' },
+    { name: 'itemsHash', type: 'bytes32' },
+    { name: 'itemCount', type: 'uint32' },
+    { name: 'total', type: 'uint256' },
+    { name: 'why', type: 'string' },
+    { name: 'issuedAt', type: 'uint64' },
+  ],
   Claim: [
     { name: 'owner', type: 'address' },
     { name: 'recipient', type: 'address' },
@@ -140,6 +148,8 @@ export type Structs = {
     cumulative: Amount;
     issuedAt: number;
   };
+  /** What was credited, or was to be, and is not owed any more. */
+  ClawBack: { owner: Address; itemsHash: Hex32; itemCount: number; total: Amount; why: string; issuedAt: number };
   /** `amount` is the cumulative entitlement of the leaf; what moves is its difference to what was claimed. */
   Claim: { owner: Address; recipient: Address; amount: Amount; fee: Amount; deadline: number };
 };
@@ -155,6 +165,8 @@ export const digestOf = <N extends StructName>(domain: Domain, name: N, value: S
 
 /** Hash of a report, by which the next one and its receipt name it: its EIP-712 struct hash, free of the domain. */
 export const reportHash = (report: Struct<'Report'>): Hex32 => toHex(structHash('Report', TYPES.Report, report));
+
+export const clawBackHash = (value: Struct<'ClawBack'>): Hex32 => toHex(structHash('ClawBack', TYPES.ClawBack, value));
 
 export const paramsHash = (params: Readonly<Record<string, string>>): Hex32 => keccakText(canonicalJson(params));
 
@@ -182,6 +194,12 @@ const word = (value: Amount): Uint8Array => fromHex(`0x${value.toString(16).padS
 /** keccak over the items in order, 96 bytes each: leaseId ‖ outputHash ‖ amount as uint256. */
 export const itemsHash = (items: readonly ReportItem[]): Hex32 =>
   keccakHex(concat(...items.flatMap((item) => [fromHex(item.leaseId), fromHex(item.outputHash), word(item.amount)])));
+
+export type ClawedItem = { readonly leaseId: Hex32; readonly amount: Amount };
+
+/** keccak over the items in order, 64 bytes each: leaseId ‖ amount as uint256. */
+export const clawedHash = (items: readonly ClawedItem[]): Hex32 =>
+  keccakHex(concat(...items.flatMap((item) => [fromHex(item.leaseId), word(item.amount)])));
 
 /** keccak over the results in order, 160 bytes each: leaseId ‖ outputHash ‖ outputBytes ‖ startedAt ‖ finishedAt, as words. */
 export const resultsHash = (results: readonly ResultItem[]): Hex32 =>

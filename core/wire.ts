@@ -45,8 +45,10 @@ export const params = z
 /** POST /v1/quotes */
 export const quoteRequest = z.strictObject({ workload: z.string().max(64), inputBytes: byteCount, params });
 export const quote = z.strictObject({
-  /** For one accepted copy. */
+  /** For one accepted copy: what its provider gets, and the network's fee. */
   price: amount,
+  pay: amount,
+  fee: amount,
   copies: z.number().int().positive(),
   /** Held from the consumer's deposit; what is not used comes back. */
   hold: amount,
@@ -237,11 +239,35 @@ export type CoordinatorMessage = z.output<typeof coordinatorMessage>;
 /** GET /v1/owners/:owner: books of one owner. */
 export const ownerBooks = z.strictObject({
   owner: address,
+  /** All that was ever credited and not clawed back: what is pending, matured, or published. */
   credited: amount,
+  /** Not mature: it can still be clawed back. */
+  pending: amount,
+  /** Waits for the next root. */
+  matured: amount,
+  /** All that roots on chain ever carried, what was claimed included. */
   published: amount,
+  claimed: amount,
+  clawedBack: amount,
+  /** As a consumer. */
   deposit: amount,
 });
 export type OwnerBooks = z.output<typeof ownerBooks>;
+
+export const clawBackValue = z.strictObject({
+  owner: address,
+  itemsHash: hex32,
+  itemCount: z.number().int().positive(),
+  total: amount,
+  why: z.string().max(200),
+  issuedAt: unixMs,
+});
+export const clawBackItems = z.array(z.strictObject({ leaseId: id, amount }));
+/** What was taken back and why, signed by the coordinator as receipts are. */
+const clawBack = z.strictObject({ value: clawBackValue, signature, items: clawBackItems });
+export type ClawBack = z.output<typeof clawBack>;
+/** GET /v1/owners/:owner/clawbacks: the newest first. */
+export const clawBacks = z.strictObject({ owner: address, clawBacks: z.array(clawBack).max(100) });
 
 /** GET /v1/epochs/latest and /v1/epochs/:number: the full data set. */
 export const epoch = z.strictObject({

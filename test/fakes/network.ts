@@ -281,7 +281,11 @@ class FakeLink implements CoordinatorLink {
   books: CoordinatorLink['books'] = async () => {
     this.#up();
     const published = this.#network.proof()?.cumulative ?? 0n;
-    return { owner: this.#options.owner, credited: this.#network.credited, published, deposit: 0n };
+    const { credited } = this.#network;
+    return {
+      ...{ owner: this.#options.owner, credited, pending: 0n, matured: credited - published, published },
+      ...{ claimed: 0n, clawedBack: 0n, deposit: 0n },
+    };
   };
   proof: CoordinatorLink['proof'] = async () => {
     this.#up();

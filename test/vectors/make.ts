@@ -5,6 +5,7 @@ import { TypedDataEncoder } from 'ethers';
 import { keccakText } from '../../core/keccak.ts';
 import { type Address, type Hex32, ZERO_HASH } from '../../core/primitives.ts';
 import {
+  clawedHash,
   domainOf,
   fieldsOf,
   itemsHash,
@@ -69,6 +70,14 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     credited: 7n,
     cumulative: 99n,
     issuedAt: 1_700_000_060_001,
+  },
+  ClawBack: {
+    owner: account('a'),
+    itemsHash: clawedHash([{ leaseId: hash('lease'), amount: 7n }]),
+    itemCount: 1,
+    total: 7n,
+    why: 'another result of the device was false',
+    issuedAt: 1_700_000_060_002,
   },
   Claim: { owner: account('a'), recipient: account('e'), amount: 99n, fee: 1n, deadline: 1_700_003_600 },
 };

@@ -21,8 +21,8 @@ export async function insertJobs(db: Db, consumer: Address, count: number): Prom
     await db.tx(async (sql) => {
       await sql.exec(
         `INSERT INTO jobs (job_id, consumer, workload, version, image, lane, params, input_hash, input_bytes, price, hold,
-           replicas, state, created_at)
-         SELECT id, $2, $3, '1.0.0', $4, 'cpu', '{}', id, 1, $5::numeric, $5::numeric, 0, 'queued', $6
+           replicas, state, created_at, pay)
+         SELECT id, $2, $3, '1.0.0', $4, 'cpu', '{}', id, 1, $5::numeric, $5::numeric, 0, 'queued', $6, $5::numeric
          FROM jsonb_array_elements_text($1::text::jsonb) AS id`,
         [JSON.stringify(ids), consumer, WORKLOAD.id, WORKLOAD.image, PRICE.toString(), Date.now()],
       );

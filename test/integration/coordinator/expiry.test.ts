@@ -75,7 +75,7 @@ describe('a result that comes while its lease is being taken back', () => {
     await enrol(db, { owner: owner.address, device, issuedAt: 1, expiresAt: 2 * NOW }, `0x${'00'.repeat(65)}`, NOW);
     const job = { job_id: jobId, consumer: owner.address, workload: WORKLOAD.id, version: '1.0.0' } as const;
     const rest = { image: WORKLOAD.image, lane: 'cpu', params: {}, input_hash: randomHex32(), input_bytes: 1 } as const;
-    await insertJob(db, { ...job, ...rest, price: 1n, hold: 3n, replicas: 1, priority: 0 }, 1);
+    await insertJob(db, { ...job, ...rest, price: 1n, pay: 1n, dust: 0n, hold: 3n, replicas: 1, priority: 0 }, 1);
     const lease = { lease_id: leaseId, job_id: jobId, copy: 0, device, owner: owner.address, deadline: NOW - 1 };
     await insertLeases(db, [lease], 1);
 

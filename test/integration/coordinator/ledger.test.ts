@@ -103,7 +103,7 @@ describe('the books', () => {
           const entries = {
             deposit: move('external', deposit, amount * 2n),
             hold: move(deposit, held, amount),
-            receipt: move(held, account.credited(owner(worker)), amount),
+            receipt: move(held, account.pending(owner(worker)), amount),
             refund: move(held, deposit, amount),
           }[kind];
           // An overdraft is refused and changes nothing; everything else goes through.
@@ -130,7 +130,7 @@ describe('the books', () => {
   });
 
   it('sign no epoch while receipts and ledger disagree', async () => {
-    const credit = move('external', account.credited(owner(30)), 3n);
+    const credit = move('external', account.matured(owner(30)), 3n);
     await post(db, { kind: 'receipt', key: `receipt:${ZERO_HASH}`, at: 1, entries: credit });
     await expect(closeEpoch(db, 1)).rejects.toMatchObject({ code: 'INTERNAL' });
     expect(await db.exec('UPDATE epochs SET total = total')).toBe(0);

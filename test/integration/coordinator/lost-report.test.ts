@@ -2,11 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseTokens } from '../../../core/money.ts';
 import { outcomesHash, reportHash } from '../../../core/typed-data.ts';
-import { randomHex32, sha256, type TestConsumer, type TestDevice } from '../../support/device.ts';
+import { randomHex32, type TestConsumer, type TestDevice } from '../../support/device.ts';
+import { earn as earnOne } from '../../support/earn.ts';
 import { freePort } from '../../support/free-port.ts';
 import { PRICE, TestNetwork, WORKLOAD } from '../../support/network.ts';
-
-const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('a coordinator that a power cut threw back', () => {
   let network: TestNetwork;
@@ -17,15 +16,7 @@ describe('a coordinator that a power cut threw back', () => {
   }, 60_000);
   afterAll(() => network.stop());
 
-  async function earn(device: TestDevice, text: string) {
-    const from = device.messages.length;
-    device.send({ type: 'ready', lane: 'cpu', slots: 1 });
-    await consumer.submit('echo', bytes(text));
-    const lease = await device.nextLease(from);
-    await device.finish(lease, bytes(text));
-    await device.told('verdict', ({ verdict }) => verdict.leaseId === lease.leaseId, from);
-    return { leaseId: lease.leaseId, outputHash: sha256(bytes(text)), amount: PRICE };
-  }
+  const earn = async (device: TestDevice, text: string) => (await earnOne(consumer, device, text)).item;
 
   it('credits the report that it lost once more when it is sent again, and then the one after it', async () => {
     const device = await network.device(0);

@@ -38,7 +38,7 @@ async function job(change: Partial<NewJob> = {}): Promise<Hex32> {
   at += 1;
   const job_id = randomHex32();
   const names = { job_id, consumer: alice, workload: 'echo', version: '1', image: 'here', lane: 'cpu' } as const;
-  const input = { input_hash: randomHex32(), input_bytes: 1, params: {} } as const;
+  const input = { input_hash: randomHex32(), input_bytes: 1, params: {}, pay: 1n, dust: 0n } as const;
   await insertJob(db, { ...names, ...input, price: 1n, hold: 1n, replicas: 0, priority: 0, ...change }, at);
   return job_id;
 }

@@ -54,7 +54,7 @@ export function mature(state: State, peer: Peer): void {
         continue;
       }
       const { price } = lease.job.workload;
-      state.books.post('maturity', move(simAccount.pending(peer.owner), account.credited(peer.owner), price));
+      state.books.post('maturity', move(simAccount.pending(peer.owner), account.matured(peer.owner), price));
       lease.mature = true;
       // Nobody can say anything of it that would still count.
       state.leases.delete(lease.leaseId);

@@ -183,7 +183,7 @@ export class World {
 
   #people(): readonly Person[] {
     const { books, tally } = this.#coordinator.state;
-    const earned = (owner: Address) => books.balance(account.credited(owner));
+    const earned = (owner: Address) => books.balance(account.matured(owner));
     return this.#households.map(({ group, machine, devices }) => ({
       group: group.name,
       pay: devices.reduce((sum, device) => sum + earned(device.traits.owner), 0n),

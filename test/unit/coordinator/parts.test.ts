@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Tokens } from '../../../coordinator/access.ts';
 import { Changes } from '../../../coordinator/context.ts';
 import { firstDifference } from '../../../coordinator/epochs.ts';
 import { RateLimit } from '../../../coordinator/rate-limit.ts';
+import { maturesAt, sharesOf } from '../../../coordinator/shares.ts';
 
 const account = `0x${'a'.repeat(40)}` as const;
 
@@ -56,11 +58,46 @@ describe('changes', () => {
   });
 });
 
+describe('the shares of a price', () => {
+  it('add up to it, the fee is never above its part, and the provider lacks less than one unit', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 2n ** 128n }), fc.integer({ min: 0, max: 10_000 }), (price, feeBps) => {
+        const { pay, fee, dust } = sharesOf(price, feeBps);
+        expect(pay + fee + dust).toBe(price);
+        expect(dust === 0n || dust === 1n).toBe(true);
+        expect(fee * 10_000n).toBeLessThanOrEqual(price * BigInt(feeBps));
+        const lacking = price * BigInt(10_000 - feeBps) - pay * 10_000n;
+        expect(lacking >= 0n && lacking < 10_000n).toBe(true);
+      }),
+    );
+  });
+
+  it.each([
+    [10_000n, 0, 10_000n, 0n, 0n],
+    [10_000n, 250, 9_750n, 250n, 0n],
+    [1n, 250, 0n, 0n, 1n],
+    [99n, 101, 98n, 0n, 1n],
+    [10_001n, 9_999, 1n, 9_999n, 1n],
+    [7n, 10_000, 0n, 7n, 0n],
+  ])('of %d at %d are %d, %d and %d', (price, feeBps, pay, fee, dust) => {
+    expect(sharesOf(price, feeBps)).toEqual({ pay, fee, dust });
+  });
+
+  it('wait for their time, and never for one that has been settled', () => {
+    expect(maturesAt(100, 50, 0)).toBe(150);
+    expect(maturesAt(100, 0, 100)).toBe(101);
+    expect(maturesAt(100, 0, 5_000)).toBe(5_001);
+  });
+});
+
 describe('the two calculators', () => {
   it('agree to the unit or name who differs', () => {
-    expect(firstDifference(new Map([[account, 1n]]), new Map([[account, 1n]]))).toBeNull();
-    expect(firstDifference(new Map([[account, 1n]]), new Map([[account, 2n]]))).toBe(account);
-    expect(firstDifference(new Map(), new Map([[account, 1n]]))).toBe(account);
-    expect(firstDifference(new Map([[account, 1n]]), new Map())).toBe(account);
+    const owed = (due: bigint, credited = 2n) => new Map([[account, { due, credited }]]);
+    expect(firstDifference(owed(1n), owed(1n))).toBeNull();
+    expect(firstDifference(owed(1n), owed(2n))).toBe(account);
+    expect(firstDifference(owed(1n), owed(1n, 3n))).toBe(account);
+    expect(firstDifference(new Map(), owed(1n))).toBe(account);
+    expect(firstDifference(owed(0n), new Map())).toBe(account);
+    expect(firstDifference(owed(0n, 0n), new Map())).toBeNull();
   });
 });

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { fail } from '../core/errors.ts';
+import type { Amount } from '../core/money.ts';
+import { type Address, address, amount, type Hex32, hex32 } from '../core/primitives.ts';
+import { integerColumn, type Sql } from './db.ts';
+
+/** Receipts and claw-backs looked at in one go: a receipt has up to 1,000 items. */
+const PAGE = 250;
+const HELD_PAGE = 5_000;
+
+const json = z.string().transform((text): unknown => JSON.parse(text));
+const receiptRow = z.object({
+  report_hash: hex32,
+  owner: address,
+  matures_at: integerColumn,
+  value: json.pipe(z.object({ credited: amount })),
+  /** Read by hand: there are up to 1,000 in each of a hundred thousand rows. */
+  outcomes: json.pipe(z.array(z.record(z.string(), z.unknown()))),
+});
+const clawedRow = z.object({ clawback_hash: hex32, items: json.pipe(z.array(z.object({ leaseId: hex32 }))) });
+const heldRow = z.object({ lease_id: hex32 });
+const cutRow = z.object({ value: z.string().transform(Number) });
+
+/** Every row of a table by its key, a page at a time. */
+async function* pages<T>(
+  size: number,
+  keyOf: (row: T) => string,
+  read: (after: string, most: number) => Promise<readonly T[]>,
+): AsyncGenerator<readonly T[]> {
+  let after = '';
+  for (;;) {
+    const rows = await read(after, size);
+    if (rows.length > 0) yield rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < size) return;
+    after = keyOf(last);
+  }
+}
+
+/**
+ * Calculator two of two: per owner, from the receipts and claw-backs as they were signed, with no look at the ledger or its working
+ * tables. `due` counts what matured by the time up to which credits have matured and is not held. Throws INTERNAL when a receipt's
+ * outcomes are not what its signed sum says.
+ */
+export async function owedByReceipts(
+  sql: Sql,
+): Promise<ReadonlyMap<Address, { readonly due: Amount; readonly credited: Amount }>> {
+  const [cut] = await sql.query(cutRow, `SELECT value FROM meta WHERE key = 'matured-to'`);
+  const maturedTo = cut?.value ?? 0;
+  const held = new Set<Hex32>();
+  const findHeld = (after: string, most: number) =>
+    sql.query(heldRow, 'SELECT lease_id FROM credit_holds WHERE lease_id > $1 ORDER BY lease_id LIMIT $2', [
+      after,
+      most,
+    ]);
+  for await (const rows of pages(HELD_PAGE, (row) => row.lease_id, findHeld)) {
+    for (const { lease_id } of rows) held.add(lease_id);
+  }
+  const clawed = new Set<Hex32>();
+  const findClawed = (after: string, most: number) =>
+    sql.query(
+      clawedRow,
+      'SELECT clawback_hash, items FROM clawbacks WHERE clawback_hash > $1 ORDER BY clawback_hash LIMIT $2',
+      [after, most],
+    );
+  for await (const rows of pages(PAGE, (row) => row.clawback_hash, findClawed)) {
+    for (const { items } of rows) for (const { leaseId } of items) clawed.add(leaseId);
+  }
+
+  const totals = new Map<Address, { due: Amount; credited: Amount }>();
+  const findReceipts = (after: string, most: number) =>
+    sql.query(
+      receiptRow,
+      `SELECT report_hash, owner, matures_at, value, outcomes FROM receipts WHERE report_hash > $1
+       ORDER BY report_hash LIMIT $2`,
+      [after, most],
+    );
+  for await (const rows of pages(PAGE, (row) => row.report_hash, findReceipts)) {
+    for (const row of rows) {
+      const total = totals.get(row.owner) ?? { due: 0n, credited: 0n };
+      totals.set(row.owner, total);
+      let signed = 0n;
+      for (const { kind, leaseId, amount: text } of row.outcomes) {
+        if (kind !== 'credited') continue;
+        const credited = BigInt(String(text));
+        signed += credited;
+        if (clawed.has(leaseId as Hex32)) continue;
+        total.credited += credited;
+        if (row.matures_at <= maturedTo && !held.has(leaseId as Hex32)) total.due += credited;
+      }
+      if (signed !== row.value.credited) {
+        fail('INTERNAL', `the receipt of report ${row.report_hash} does not add up`, { owner: row.owner });
+      }
+    }
+  }
+  return totals;
+}
