@@ -6,8 +6,10 @@ import { keccakText } from '../core/keccak.ts';
 import { domainOf } from '../core/typed-data.ts';
 import type { NetworkInfo } from '../core/wire.ts';
 import { Tokens } from './access.ts';
+import { addBlobRoutes } from './blob-routes.ts';
 import { openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
+import { addConsumerRoutes } from './consumer-routes.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
@@ -15,12 +17,13 @@ import { bookDeposits, readMeta, writeMeta } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
 import type { CoordinatorOptions } from './options.ts';
-import { mayRead } from './orders.ts';
+import { Consumers } from './quotas.ts';
 import { dropOldBlobs } from './retention.ts';
-import { addBlobRoutes, addRoutes, networkInfo } from './routes.ts';
+import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Signer } from './signing.ts';
 import { every } from './timer.ts';
+import { WebhookSender } from './webhook-sender.ts';
 
 export type { ChainOptions, Clock, CoordinatorOptions, Log } from './options.ts';
 
@@ -34,6 +37,7 @@ export type Coordinator = {
 
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
+const WEBHOOKS_EVERY_MS = 500;
 
 /**
  * Starts a coordinator on its folder: matches, verifies, keeps the books, publishes roots. Reads nothing from the environment.
@@ -68,13 +72,16 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
       changes: new Changes(),
+      consumers: new Consumers({ db, options }),
     };
     const sessions = new Sessions(context);
+    const webhooks = new WebhookSender(context);
 
     let broken: string | null = null;
     const app = await createApp(context, sessions);
     addRoutes(app, context, () => broken);
-    addBlobRoutes(app, context, (bearer, sha256) => mayRead(db, bearer, sha256));
+    addConsumerRoutes(app, context, (effects) => sessions.apply(effects));
+    addBlobRoutes(app, context);
     const url = await listen(app, options);
 
     const complain = (event: string) => (error: unknown) => {
@@ -84,6 +91,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     const timers = [
       every(DEPOSITS_EVERY_MS, () => bookDeposits(db, chain, clock, log), complain('deposits-not-read')),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
+      every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
       every(options.keepBlobsMs / 4, () => dropOldBlobs(context), complain('blobs-not-removed')),
       every(
         options.epochEveryMs,
@@ -110,6 +118,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       async close() {
         await Promise.all(timers.map((timer) => timer.stop()));
         context.changes.close();
+        await webhooks.close();
         await sessions.close();
         await app.close();
         chain.close();

@@ -39,7 +39,16 @@ export type JobDecision =
       readonly why: string;
       readonly rejected: readonly Hex32[];
       readonly cancelled: readonly Hex32[];
-    };
+    }
+  | Cancellation;
+
+export type Cancellation = {
+  readonly kind: 'cancelled';
+  readonly why: string;
+  readonly accepted: readonly Hex32[];
+  readonly rejected: readonly Hex32[];
+  readonly cancelled: readonly Hex32[];
+};
 
 /** Most copies a job can come to: the pair, and a third that decides when they differ. */
 export const maxCopies = (replicas: 0 | 1): number => (replicas === 0 ? 1 : 3);
@@ -81,6 +90,24 @@ export function decideJob(copies: readonly Copy[], replicas: 0 | 1, maxAttempts:
   }
   const target = finished.length < needed ? needed : finished.length + 1;
   return { kind: 'open', wanted: Math.max(0, target - finished.length - held.length) };
+}
+
+/**
+ * What becomes of a job that its consumer does not want any more. What is computed is paid: else devices could be made to work for
+ * nothing. Where outputs differ nobody will know which was right, so that none is paid and none is held against its device.
+ */
+export function decideCancel(copies: readonly Copy[]): Cancellation {
+  const idsOf = (list: readonly Copy[]) => list.map((copy) => copy.leaseId);
+  const finished = copies.filter((copy) => copy.state === 'finished');
+  const agree = new Set(finished.map((copy) => copy.outputHash)).size === 1;
+  const held = copies.filter((copy) => copy.state === 'held');
+  return {
+    kind: 'cancelled',
+    why: 'cancelled by its consumer',
+    accepted: agree ? idsOf(finished) : [],
+    rejected: [],
+    cancelled: idsOf(agree ? held : [...held, ...finished]),
+  };
 }
 
 /** Devices that are not asked for this job again: those that cannot do it, and those that failed it `maxAttempts` times. */

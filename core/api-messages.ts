@@ -19,6 +19,7 @@ export const nothing = z.strictObject({});
 export const listedJob = jobView.extend({ createdAt: unixMs });
 export type ListedJob = z.output<typeof listedJob>;
 export const JOB_FILTERS = ['open', 'done', 'failed', 'cancelled'] as const;
+export type JobFilter = (typeof JOB_FILTERS)[number];
 export const jobsQuery = z.strictObject({
   state: z.enum(JOB_FILTERS).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),

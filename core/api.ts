@@ -35,9 +35,9 @@ export type Endpoint = More & {
   readonly answer: AnswerKind;
 };
 
-const row = <M extends Method, R extends AnswerKind, X extends More>(
+const row = <M extends Method, A extends Auth, R extends AnswerKind, X extends More>(
   [method, path, status]: readonly [M, string, number],
-  auth: Auth,
+  auth: A,
   summary: string,
   answer: R,
   more: X,

@@ -10,6 +10,7 @@ import { type Db, openDb } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
+import { Consumers } from '../../../coordinator/quotas.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
 import { settle } from '../../../coordinator/settle.ts';
@@ -58,6 +59,7 @@ describe('a result that comes while its lease is being taken back', () => {
       signer: new Signer(chain.publisher.privateKey, domain),
       tokens: new Tokens(new Uint8Array(32)),
       changes: new Changes(),
+      consumers: new Consumers({ db, options }),
     };
   });
   afterAll(async () => {
