@@ -26,6 +26,7 @@ import { every } from './timer.ts';
 import { WebhookSender } from './webhook-sender.ts';
 
 export type { ChainOptions, Clock, CoordinatorOptions, Log } from './options.ts';
+export { DEFAULT_QUOTAS } from './quotas.ts';
 
 export type Coordinator = {
   /** `http://host:port` */

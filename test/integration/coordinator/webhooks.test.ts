@@ -152,6 +152,9 @@ describe('word of a job that is over', () => {
     await cancelled(consumer, receiver.url);
     await until('the first try', () => receiver.received.length === 1);
     skew += DAY + 1;
+    await until('the second try', () => receiver.received.length === 2);
+    // An access token is asked for with the consumer's own clock.
+    skew -= DAY + 1;
     await until('the endpoint to be disabled', async () => {
       await consumer.access();
       const { webhooks } = await (await call(consumer, 'GET', '/v1/webhooks')).json();
