@@ -5,8 +5,14 @@ import { plainText } from '../core/plain-text.ts';
 export async function confirmed(question: string, yes: boolean): Promise<boolean> {
   if (yes || process.stdin.isTTY !== true || process.stderr.isTTY !== true) return true;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // While it asks, the terminal hands Ctrl-C to this and not to the process.
+  const ending = new AbortController();
+  terminal.once('SIGINT', () => ending.abort());
   try {
-    return /^y(es)?$/i.test((await terminal.question(plainText(`${question} [y/N] `))).trim());
+    const answer = await terminal.question(plainText(`${question} [y/N] `), { signal: ending.signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } catch {
+    return false;
   } finally {
     terminal.close();
   }
