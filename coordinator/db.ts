@@ -5,7 +5,9 @@ import { z } from 'zod';
 import { asFailure, fail } from '../core/errors.ts';
 import { migrate } from './migrations.ts';
 
-export type Param = string | number | bigint | boolean | null;
+type Scalar = string | number | bigint | boolean | null;
+/** A list is one parameter, for `unnest`: many rows in one statement. */
+export type Param = Scalar | readonly Scalar[];
 
 /** Statements within a transaction, or each in its own. Rows are checked by a schema: the database is an edge too. */
 export type Sql = {

@@ -8,7 +8,7 @@ import { Group } from './group.ts';
 import { groupBy } from './group-by.ts';
 import { type Job, leaseMessage } from './jobs.ts';
 import { copyOf, insertLeases, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
-import { demandOf, inTurn, mayTake, type Need, needOf, type Offer } from './matching.ts';
+import { demandOf, inTurn, isSecondChoice, mayTake, type Need, needOf, type Offer } from './matching.ts';
 import { claim, release } from './queue.ts';
 import { ReadyWork, type Waiting } from './ready.ts';
 import { decideJob, workloadKey } from './verify.ts';
@@ -133,7 +133,6 @@ export class Dispatcher {
     const offers = inTurn(this.#peers.offers());
     const room = new Map(offers.map((offer) => [offer.device, { ...offer.slots }]));
     const handed: Handed[] = [];
-    // Who has lost a copy of a job is asked for it again only after everybody else.
     for (const again of [false, true]) {
       for (let took = true; took; ) {
         took = false;
@@ -158,7 +157,7 @@ export class Dispatcher {
     const kinds = kindsOf(offer, lane);
     const entry = this.#ready.take(
       kinds,
-      ({ open: { need, stale } }) => !stale && mayTake(need, offer) && (again || !need.failedDevices.has(offer.device)),
+      ({ open: { need, stale } }) => !stale && mayTake(need, offer) && (again || !isSecondChoice(need, offer)),
     );
     if (entry === null) return null;
     const { open } = entry;

@@ -63,6 +63,16 @@ export async function insertJob(sql: Sql, job: NewJob, at: UnixMs): Promise<void
 export const findJob = (sql: Sql, jobId: string): Promise<Job | null> =>
   one(sql, jobRow, 'SELECT * FROM jobs WHERE job_id = $1', [jobId]);
 
+/** What a decision about a job needs of it. */
+const decidedRow = jobRow.pick({
+  ...{ job_id: true, consumer: true, workload: true, price: true, hold: true, replicas: true, state: true },
+});
+export type DecidedJob = z.output<typeof decidedRow>;
+const DECIDED = Object.keys(decidedRow.shape).join(', ');
+
+export const jobsNamed = (sql: Sql, jobIds: readonly string[]): Promise<readonly Job[]> =>
+  sql.query(jobRow, 'SELECT * FROM jobs WHERE job_id = ANY ($1::text[])', [jobIds]);
+
 /**
  * These jobs and those of these leases, locked until the transaction ends: decisions about one job are taken one after the
  * other. In one order, so that two that lock many do not wait for each other.
@@ -70,15 +80,13 @@ export const findJob = (sql: Sql, jobId: string): Promise<Job | null> =>
 export const lockJobs = (
   sql: Sql,
   { jobIds, leaseIds }: { readonly jobIds: readonly string[]; readonly leaseIds: readonly string[] },
-): Promise<readonly Job[]> =>
+): Promise<readonly DecidedJob[]> =>
   sql.query(
-    jobRow,
-    `SELECT * FROM jobs WHERE job_id = ANY (ARRAY(
-       SELECT jsonb_array_elements_text($1::text::jsonb)
-       UNION
-       SELECT job_id FROM leases WHERE lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::text::jsonb)))
-     )) ORDER BY job_id FOR UPDATE`,
-    [JSON.stringify(jobIds), JSON.stringify(leaseIds)],
+    decidedRow,
+    `SELECT ${DECIDED} FROM jobs
+     WHERE job_id = ANY ($1::text[] || ARRAY(SELECT job_id FROM leases WHERE lease_id = ANY ($2::text[])))
+     ORDER BY job_id FOR UPDATE`,
+    [jobIds, leaseIds],
   );
 
 const listRow = jobRow.extend({ created_at: integerColumn });
@@ -127,15 +135,20 @@ export async function endJobs(sql: Sql, ends: readonly JobEnd[], at: UnixMs): Pr
   if (ends.length === 0) return;
   await sql.exec(
     `WITH ended AS MATERIALIZED (
-       SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS ended (job_id TEXT, state TEXT, charged NUMERIC,
-         output_hash TEXT, output_bytes BIGINT, failure TEXT, cancelled_at BIGINT)
+       SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])
+         AS ended (job_id, state, charged, output_hash, output_bytes, failure, cancelled_at)
      ), told AS (
-       UPDATE webhooks SET due_at = $2 FROM ended WHERE webhooks.job_id = ended.job_id AND webhooks.due_at IS NULL
+       UPDATE webhooks SET due_at = $8 FROM ended WHERE webhooks.job_id = ended.job_id AND webhooks.due_at IS NULL
      )
      UPDATE jobs SET state = ended.state, charged = ended.charged, output_hash = ended.output_hash,
        output_bytes = ended.output_bytes, failure = ended.failure, cancelled_at = ended.cancelled_at, rev = rev + 1
      FROM ended WHERE jobs.job_id = ended.job_id`,
-    [JSON.stringify(ends.map((end) => ({ ...end, charged: end.charged?.toString() ?? null }))), at],
+    [
+      ...[ends.map((end) => end.job_id), ends.map(({ state }) => state)],
+      ...[ends.map(({ charged }) => charged?.toString() ?? null), ends.map((end) => end.output_hash)],
+      ...[ends.map((end) => end.output_bytes), ends.map(({ failure }) => failure)],
+      ...[ends.map((end) => end.cancelled_at), at],
+    ],
   );
 }
 

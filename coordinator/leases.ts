@@ -27,19 +27,15 @@ const leaseRow = z.object({
 export type LeaseRow = z.output<typeof leaseRow>;
 const COLUMNS = Object.keys(leaseRow.shape).join(', ');
 
-const among = (column: string): string => `${column} = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))`;
-
 export const leasesOf = (sql: Sql, jobIds: readonly string[]): Promise<readonly LeaseRow[]> =>
-  sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE ${among('job_id')} ORDER BY job_id, copy`, [
-    JSON.stringify(jobIds),
-  ]);
+  sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE job_id = ANY ($1::text[]) ORDER BY job_id, copy`, [jobIds]);
 
 export const findLease = (sql: Sql, leaseId: string): Promise<LeaseRow | null> =>
   one(sql, leaseRow, `SELECT ${COLUMNS} FROM leases WHERE lease_id = $1`, [leaseId]);
 
 /** Leases among `leaseIds`, whosever they are. */
 export const leasesNamed = (sql: Sql, leaseIds: readonly string[]): Promise<readonly LeaseRow[]> =>
-  sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE ${among('lease_id')}`, [JSON.stringify(leaseIds)]);
+  sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE lease_id = ANY ($1::text[])`, [leaseIds]);
 
 export const heldBy = (sql: Sql, device: string): Promise<readonly LeaseRow[]> =>
   sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE device = $1 AND state = 'held'`, [device]);
@@ -61,37 +57,65 @@ export async function insertLeases(sql: Sql, leases: readonly NewLease[], at: Un
   const rows = await sql.query(
     z.object({ lease_id: hex32 }),
     `INSERT INTO leases (lease_id, job_id, copy, device, owner, issued_at, deadline, state)
-     SELECT fresh.lease_id, fresh.job_id, fresh.copy, fresh.device, fresh.owner, $2, fresh.deadline, 'held'
-     FROM jsonb_to_recordset($1::text::jsonb)
-       AS fresh (lease_id TEXT, job_id TEXT, copy INT, device TEXT, owner TEXT, deadline BIGINT)
+     SELECT fresh.lease_id, fresh.job_id, fresh.copy, fresh.device, fresh.owner, $7, fresh.deadline, 'held'
+     FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[])
+       AS fresh (lease_id, job_id, copy, device, owner, deadline)
      JOIN jobs ON jobs.job_id = fresh.job_id AND jobs.state NOT IN ('done', 'failed')
      ON CONFLICT (job_id, copy) DO NOTHING RETURNING lease_id`,
-    [JSON.stringify(leases), at],
+    [
+      ...[leases.map((lease) => lease.lease_id), leases.map((lease) => lease.job_id), leases.map(({ copy }) => copy)],
+      ...[leases.map(({ device }) => device), leases.map(({ owner }) => owner), leases.map(({ deadline }) => deadline)],
+      at,
+    ],
   );
   return new Set(rows.map((row) => row.lease_id));
 }
 
-/** A lease as it shall be from now on, and, with a result, the proof of who gave it. */
-export type LeaseChange = Pick<LeaseRow, 'lease_id' | 'state' | 'why' | 'counts_as_attempt' | 'unable' | 'progress'> &
-  Pick<LeaseRow, 'output_hash' | 'output_bytes'> & {
-    readonly result?: string;
-    readonly result_signature?: string;
-    readonly batch_hash?: string;
-  };
+/** A lease as it shall be from now on. */
+export type LeaseChange = Pick<LeaseRow, 'lease_id' | 'state' | 'why' | 'counts_as_attempt' | 'unable'>;
 
 export async function writeLeases(sql: Sql, changes: readonly LeaseChange[]): Promise<void> {
   if (changes.length === 0) return;
   await sql.exec(
-    `UPDATE leases SET state = changed.state, why = changed.why, counts_as_attempt = changed.counts_as_attempt,
-       unable = changed.unable, progress = changed.progress, output_hash = changed.output_hash,
-       output_bytes = changed.output_bytes, result = COALESCE(changed.result, leases.result),
-       result_signature = COALESCE(changed.result_signature, leases.result_signature),
-       batch_hash = COALESCE(changed.batch_hash, leases.batch_hash)
-     FROM jsonb_to_recordset($1::text::jsonb) AS changed (lease_id TEXT, state TEXT, why TEXT, counts_as_attempt BOOLEAN,
-       unable BOOLEAN, progress DOUBLE PRECISION, output_hash TEXT, output_bytes BIGINT, result TEXT, result_signature TEXT,
-       batch_hash TEXT)
+    `UPDATE leases SET state = changed.state, why = changed.why, counts_as_attempt = changed.attempt, unable = changed.unable
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[])
+       AS changed (lease_id, state, why, attempt, unable)
      WHERE leases.lease_id = changed.lease_id`,
-    [JSON.stringify(changes)],
+    [
+      ...[changes.map(({ lease_id }) => lease_id), changes.map(({ state }) => state), changes.map(({ why }) => why)],
+      ...[changes.map((one) => one.counts_as_attempt), changes.map(({ unable }) => unable)],
+    ],
+  );
+}
+
+/** A lease that has had its result, with the proof of who gave it. */
+export type LeaseResult = {
+  readonly lease_id: Hex32;
+  readonly state: 'finished' | 'accepted' | 'rejected';
+  readonly why: string | null;
+  readonly output_hash: Hex32;
+  readonly output_bytes: number;
+  /** The signed result and its signature, or the batch that it came in. */
+  readonly result: string | null;
+  readonly result_signature: string | null;
+  readonly batch_hash: Hex32 | null;
+};
+
+export async function writeResults(sql: Sql, results: readonly LeaseResult[]): Promise<void> {
+  if (results.length === 0) return;
+  await sql.exec(
+    `UPDATE leases SET state = fresh.state, why = fresh.why, progress = 1, output_hash = fresh.output_hash,
+       output_bytes = fresh.output_bytes, result = fresh.result, result_signature = fresh.signature,
+       batch_hash = fresh.batch_hash
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[])
+       AS fresh (lease_id, state, why, output_hash, output_bytes, result, signature, batch_hash)
+     WHERE leases.lease_id = fresh.lease_id`,
+    [
+      ...[results.map(({ lease_id }) => lease_id), results.map(({ state }) => state), results.map(({ why }) => why)],
+      ...[results.map((one) => one.output_hash), results.map((one) => one.output_bytes)],
+      ...[results.map(({ result }) => result), results.map((one) => one.result_signature)],
+      results.map((one) => one.batch_hash),
+    ],
   );
 }
 

@@ -14,6 +14,12 @@ export type Offer = {
   readonly machine: Machine | null;
   /** Round trip to it, as measured last; null: not yet. */
   readonly rttMs: number | null;
+  /** Its /24 or /56 (`verification/subnet.ts`); null or not there: only the owner counts. */
+  readonly network?: string | null;
+  /** Leases that its owner or its network holds now, whichever has more: many identities are served as one. */
+  readonly crowd?: number;
+  /** Kinds of work (`workloadKey`) that it is trusted with. */
+  readonly trustedWith?: ReadonlySet<string>;
 };
 
 /** What work needs of a machine, bytes. */
@@ -36,6 +42,10 @@ export type Need = {
   readonly failedDevices: ReadonlySet<Address>;
   /** Devices never asked again. */
   readonly barred: ReadonlySet<Address>;
+  /** Hold or finished a copy, as owners do. */
+  readonly networks?: ReadonlySet<string>;
+  /** The kind of work, where the copy is to judge another's result: devices that are trusted with it are asked first. */
+  readonly judges?: string | null;
 };
 
 export function needOf(
@@ -53,8 +63,9 @@ export function needOf(
 }
 
 /** Whether the device may be asked, though others may be better. */
-export function mayTake(need: Need, { owner, device, machine }: Omit<Offer, 'slots'>): boolean {
+export function mayTake(need: Need, { owner, device, machine, network = null }: Omit<Offer, 'slots'>): boolean {
   if (need.owners.has(owner) || need.barred.has(device)) return false;
+  if (network !== null && need.networks?.has(network)) return false;
   if (machine === null) return true;
   const { demand, lane, price } = need;
   return (
@@ -65,9 +76,14 @@ export function mayTake(need: Need, { owner, device, machine }: Omit<Offer, 'slo
   );
 }
 
-/** Who is asked first: who has most room, and of those the nearest. */
+/** Whether it is asked only after everybody else: who lost a copy, and who would judge without being trusted. */
+export const isSecondChoice = ({ failedDevices, judges = null }: Need, { device, trustedWith }: Offer): boolean =>
+  failedDevices.has(device) || (judges !== null && trustedWith?.has(judges) !== true);
+
+/** Who is asked first: whose owner and network have least already, of those who has most room, and of those the nearest. */
 export function inTurn(offers: readonly Offer[]): readonly Offer[] {
   const room = ({ slots }: Offer): number => Object.values(slots).reduce((sum, count) => sum + count, 0);
   const far = ({ rttMs }: Offer): number => rttMs ?? Number.MAX_SAFE_INTEGER;
-  return [...offers].sort((a, b) => room(b) - room(a) || far(a) - far(b));
+  const crowd = (offer: Offer): number => offer.crowd ?? 0;
+  return [...offers].sort((a, b) => crowd(a) - crowd(b) || room(b) - room(a) || far(a) - far(b));
 }

@@ -1,17 +1,18 @@
+import { z } from 'zod';
 import type { Hex32, UnixMs } from '../core/primitives.ts';
 import { integerColumn, type Sql } from './db.ts';
 import { type Job, jobRow } from './jobs.ts';
 
 const OPEN = `state NOT IN ('done', 'failed')`;
-/** Of one consumer in one go. */
-const OF_EACH = 500;
+/** Of one consumer in one go, at least. */
+const OF_EACH = 50;
 
 const claimedRow = jobRow.extend({ created_at: integerColumn });
 
 /**
  * Takes ready work of these kinds (`workload image lane`) for one replica until `until`: of each consumer the first few, and
- * of all of them the first `most`, the first of each before the second of any. Walks from consumer to consumer along the
- * index, so that it costs what it takes and not what waits. Rows that another replica is just taking are left to it.
+ * of all of them the first `most`, the first of each before the second of any. Rows that another
+ * replica is just taking are left to it.
  */
 export async function claim(
   sql: Sql,
@@ -21,19 +22,15 @@ export async function claim(
   until: UnixMs,
 ): Promise<readonly Job[]> {
   if (kinds.size === 0) return [];
+  const consumers = await consumersWaiting(sql);
+  if (consumers.length === 0) return [];
   const rows = await sql.query(
     claimedRow,
-    `WITH RECURSIVE consumers AS (
-       (SELECT consumer FROM jobs WHERE ${OPEN} ORDER BY consumer LIMIT 1)
-       UNION ALL
-       SELECT (SELECT jobs.consumer FROM jobs WHERE ${OPEN} AND jobs.consumer > consumers.consumer
-               ORDER BY jobs.consumer LIMIT 1)
-       FROM consumers WHERE consumers.consumer IS NOT NULL
-     ), found AS MATERIALIZED (
-       SELECT job.* FROM consumers CROSS JOIN LATERAL (
+    `WITH found AS MATERIALIZED (
+       SELECT job.* FROM unnest($6::text[]) AS consumers (consumer) CROSS JOIN LATERAL (
          SELECT job_id, consumer, priority, created_at FROM jobs
          WHERE jobs.consumer = consumers.consumer AND ${OPEN} AND claim_until <= $1
-           AND workload || ' ' || image || ' ' || lane = ANY (ARRAY(SELECT jsonb_array_elements_text($3::text::jsonb)))
+           AND workload || ' ' || image || ' ' || lane = ANY ($3::text[])
          ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
        ) AS job
      ), chosen AS MATERIALIZED (
@@ -44,16 +41,28 @@ export async function claim(
        ) AS ranked ORDER BY place, created_at, job_id LIMIT $4
      )
      UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT job_id FROM chosen)) RETURNING jobs.*`,
-    [now, until, JSON.stringify([...kinds]), most, Math.min(OF_EACH, most)],
+    [now, until, [...kinds], most, Math.max(OF_EACH, Math.ceil((2 * most) / consumers.length)), consumers],
   );
   return [...rows].sort((a, b) => a.created_at - b.created_at || (a.job_id < b.job_id ? -1 : 1));
+}
+
+/** Who has open jobs, found by walking along the index from one to the next: it costs what there are of them. */
+async function consumersWaiting(sql: Sql): Promise<readonly string[]> {
+  const rows = await sql.query(
+    z.object({ consumer: z.string() }),
+    `WITH RECURSIVE consumers AS (
+       (SELECT consumer FROM jobs WHERE ${OPEN} ORDER BY consumer LIMIT 1)
+       UNION ALL
+       SELECT (SELECT jobs.consumer FROM jobs WHERE ${OPEN} AND jobs.consumer > consumers.consumer
+               ORDER BY jobs.consumer LIMIT 1)
+       FROM consumers WHERE consumers.consumer IS NOT NULL
+     ) SELECT consumer FROM consumers WHERE consumer IS NOT NULL`,
+  );
+  return rows.map(({ consumer }) => consumer);
 }
 
 /** Lets go of what was claimed; somebody may claim it again from `from` on. */
 export async function release(sql: Sql, jobIds: readonly Hex32[], from: UnixMs): Promise<void> {
   if (jobIds.length === 0) return;
-  await sql.exec(
-    `UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))`,
-    [JSON.stringify(jobIds), from],
-  );
+  await sql.exec(`UPDATE jobs SET claim_until = $2 WHERE job_id = ANY ($1::text[])`, [jobIds, from]);
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
 import { plainText } from '../core/plain-text.ts';
 import { type Address, type Hex32, type Lane, perLane, type Signature, sameAddress } from '../core/primitives.ts';
-import { digestOf, type ResultItem, reportHash, resultsHash, type Struct } from '../core/typed-data.ts';
+import { type ResultItem, reportHash, resultsHash, type Struct } from '../core/typed-data.ts';
 import {
   type CoordinatorMessage,
   type DeviceMessage,
@@ -264,8 +264,8 @@ export class Session {
   ): Promise<void> {
     const { domain } = this.#context;
     if (!sameAddress(value.device, peer.device)) fail('NOT_FOUND', 'the device has no such lease');
-    requireSigned(domain, name, value, signature, peer.device);
-    const batch = name === 'Results' ? digestOf(domain, name, value) : null;
+    const digest = requireSigned(domain, name, value, signature, peer.device);
+    const batch = name === 'Results' ? digest : null;
     const effects = await this.#host.deliver({ device: peer.device, results, signature, batch });
     for (const { leaseId } of results) this.#sent.delete(leaseId);
     this.#host.apply(effects);

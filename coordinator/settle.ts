@@ -5,8 +5,16 @@ import type { ResultItem } from '../core/typed-data.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import type { Sql } from './db.ts';
 import { groupBy } from './group-by.ts';
-import { endJobs, isOver, type Job, type JobEnd, lockJobs } from './jobs.ts';
-import { copyOf, type LeaseChange, type LeaseRow, leasesOf, writeLeases } from './leases.ts';
+import { type DecidedJob, endJobs, isOver, type Job, type JobEnd, jobsNamed, lockJobs } from './jobs.ts';
+import {
+  copyOf,
+  type LeaseChange,
+  type LeaseResult,
+  type LeaseRow,
+  leasesOf,
+  writeLeases,
+  writeResults,
+} from './leases.ts';
 import { account, move, postAll, type Transfer } from './ledger.ts';
 import { decideCancel, decideJob, type JobDecision, type Loss } from './verify.ts';
 
@@ -59,7 +67,7 @@ export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, p
   return null;
 };
 
-type Open = { readonly job: Job; leases: readonly LeaseRow[]; over: boolean; touched: boolean };
+type Open = { readonly job: DecidedJob; leases: readonly LeaseRow[]; over: boolean; touched: boolean };
 
 /** The jobs of one transaction as they become, and what is to be written and told of them. */
 class Settlement {
@@ -67,12 +75,14 @@ class Settlement {
   readonly #jobs: ReadonlyMap<Hex32, Open>;
   readonly #jobOf: ReadonlyMap<Hex32, Open>;
   readonly #changes = new Map<Hex32, LeaseChange>();
+  readonly #results = new Map<Hex32, LeaseResult>();
+  readonly #wanted = new Map<Hex32, number>();
   readonly #ends: JobEnd[] = [];
   readonly #transfers: Transfer[] = [];
   readonly #rules: SettleRules;
   readonly #at: UnixMs;
 
-  constructor(jobs: readonly Job[], leases: readonly LeaseRow[], rules: SettleRules, at: UnixMs) {
+  constructor(jobs: readonly DecidedJob[], leases: readonly LeaseRow[], rules: SettleRules, at: UnixMs) {
     this.#rules = rules;
     this.#at = at;
     const byJob = groupBy(leases, ({ job_id }) => job_id);
@@ -111,7 +121,7 @@ class Settlement {
     this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } });
   }
 
-  #known(job: Job, lease: LeaseRow, { leaseId, outputHash }: ResultItem): void {
+  #known(job: DecidedJob, lease: LeaseRow, { leaseId, outputHash }: ResultItem): void {
     const { device } = lease;
     if (lease.output_hash !== outputHash) {
       this.#refuse(device, 'CONFLICT', 'another result of this lease is stored', leaseId);
@@ -122,7 +132,10 @@ class Settlement {
     if (verdict !== null) this.#tell(device, { type: 'verdict', verdict });
   }
 
-  #fault(job: Job, { value, stored }: Extract<Happening, { kind: 'result' }>): readonly [ErrorCode, string] | null {
+  #fault(
+    job: DecidedJob,
+    { value, stored }: Extract<Happening, { kind: 'result' }>,
+  ): readonly [ErrorCode, string] | null {
     if (value.finishedAt < value.startedAt) return ['BAD_INPUT', 'the result ends before it starts'];
     const limit = this.#rules.outputLimit(job.workload);
     if (value.outputBytes > limit) return ['REFUSED', `the output may have at most ${limit} bytes`];
@@ -132,15 +145,13 @@ class Settlement {
 
   #take(open: Open, lease: LeaseRow, { device, value, evidence }: Extract<Happening, { kind: 'result' }>): void {
     const { leaseId } = value;
+    const output = { output_hash: value.outputHash, output_bytes: value.outputBytes };
     const proof =
       'batch' in evidence
-        ? { batch_hash: evidence.batch }
-        : { result: canonicalJson({ ...value, device }), result_signature: evidence.signature };
-    this.#change(
-      open,
-      { ...lease, state: 'finished', progress: 1, output_hash: value.outputHash, output_bytes: value.outputBytes },
-      proof,
-    );
+        ? { result: null, result_signature: null, batch_hash: evidence.batch }
+        : { result: canonicalJson({ ...value, device }), result_signature: evidence.signature, batch_hash: null };
+    this.#results.set(leaseId, { lease_id: leaseId, state: 'finished', why: null, ...output, ...proof });
+    this.#change(open, { ...lease, state: 'finished', progress: 1, ...output });
     open.touched = true;
     this.#tell(device, { type: 'result-stored', leaseId });
   }
@@ -170,9 +181,15 @@ class Settlement {
   /** Takes the decisions that the jobs' leases now call for, and writes everything. */
   async write(sql: Sql): Promise<Effects> {
     for (const open of this.#jobs.values()) if (open.touched && !open.over) this.#decide(open);
+    await writeResults(sql, [...this.#results.values()]);
     await writeLeases(sql, [...this.#changes.values()]);
     await endJobs(sql, this.#ends, this.#at);
     await postAll(sql, this.#transfers);
+    if (this.#wanted.size === 0) return this.effects;
+    for (const job of await jobsNamed(sql, [...this.#wanted.keys()])) {
+      const leases = this.#jobs.get(job.job_id)?.leases ?? [];
+      this.effects.reopened.push({ job, leases, wanted: this.#wanted.get(job.job_id) ?? 0 });
+    }
     return this.effects;
   }
 
@@ -181,7 +198,7 @@ class Settlement {
     this.effects.jobs.add(job.job_id);
     const decision = decideJob(open.leases.map(copyOf), job.replicas, this.#rules.maxAttempts);
     if (decision.kind !== 'open') this.#conclude(open, decision);
-    else if (decision.wanted > 0) this.effects.reopened.push({ job, leases: open.leases, wanted: decision.wanted });
+    else if (decision.wanted > 0) this.#wanted.set(job.job_id, decision.wanted);
   }
 
   /** Judges every copy, books what the job cost, and shows its end. */
@@ -201,6 +218,10 @@ class Settlement {
       } else if (decision.rejected.includes(leaseId)) {
         this.#change(open, { ...lease, state: 'rejected', why: rejection });
         this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason: rejection } });
+      } else if (decision.kind === 'settled' && decision.unclear.includes(leaseId)) {
+        const reason = 'nobody can say whether the output is right';
+        this.#change(open, { ...lease, state: 'rejected', why: reason });
+        this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } });
       } else if (decision.cancelled.includes(leaseId)) {
         this.#change(open, { ...lease, state: 'gone', why: ending });
         this.#tell(device, { type: 'cancel', leaseId, reason: ending });
@@ -228,19 +249,13 @@ class Settlement {
     );
   }
 
-  #change(
-    open: Open,
-    next: LeaseRow,
-    proof: Pick<LeaseChange, 'result' | 'result_signature' | 'batch_hash'> = {},
-  ): void {
+  #change(open: Open, next: LeaseRow): void {
     open.leases = open.leases.map((lease) => (lease.lease_id === next.lease_id ? next : lease));
-    const { lease_id, state, why, counts_as_attempt, unable, progress, output_hash, output_bytes } = next;
-    const earlier = this.#changes.get(lease_id);
-    this.#changes.set(lease_id, {
-      ...earlier,
-      ...{ lease_id, state, why, counts_as_attempt, unable, progress, output_hash, output_bytes },
-      ...proof,
-    });
+    const { lease_id, state, why, counts_as_attempt, unable } = next;
+    const fresh = this.#results.get(lease_id);
+    // One that has its result in this very transaction is written once.
+    if (fresh === undefined) this.#changes.set(lease_id, { lease_id, state, why, counts_as_attempt, unable });
+    else if (state !== 'held' && state !== 'gone') this.#results.set(lease_id, { ...fresh, state, why });
   }
 
   #refuse(device: Address, code: ErrorCode, message: string, about: Hex32): void {

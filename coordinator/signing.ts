@@ -1,6 +1,6 @@
 import { Wallet } from 'ethers';
 import { fail } from '../core/errors.ts';
-import { type Address, type Signature, sameAddress } from '../core/primitives.ts';
+import { type Address, type Hex32, type Signature, sameAddress } from '../core/primitives.ts';
 import { type Domain, digestOf, fieldsOf, type Struct, type StructName } from '../core/typed-data.ts';
 import { signerOf } from './recover.ts';
 
@@ -21,16 +21,18 @@ export class Signer {
   }
 }
 
-/** Throws UNAUTHORISED when `account` did not sign `value`. */
+/** Answers the digest that was signed. Throws UNAUTHORISED when `account` did not sign `value`. */
 export function requireSigned<N extends StructName>(
   domain: Domain,
   name: N,
   value: Struct<N>,
   signature: Signature,
   account: Address,
-): void {
-  const signer = signerOf(digestOf(domain, name, value), signature);
+): Hex32 {
+  const digest = digestOf(domain, name, value);
+  const signer = signerOf(digest, signature);
   if (signer === null || !sameAddress(signer, account)) {
     fail('UNAUTHORISED', `the signature over ${name} is not by ${account} for this network`, { account });
   }
+  return digest;
 }

@@ -1,6 +1,7 @@
 import type { Amount } from '../core/money.ts';
-import type { Address, Hex32, Lane } from '../core/primitives.ts';
+import type { Address, Hex32 } from '../core/primitives.ts';
 import type { ItemOutcome, ReportItem } from '../core/typed-data.ts';
+import { exactly, type Likenesses } from './verification/comparison.ts';
 
 /**
  * A lease's life.
@@ -32,11 +33,14 @@ export type JobDecision =
       readonly outputHash: Hex32;
       readonly accepted: readonly Hex32[];
       readonly rejected: readonly Hex32[];
+      /** Neither right nor wrong as far as can be said: not paid, and nobody's fault. */
+      readonly unclear: readonly Hex32[];
       readonly cancelled: readonly Hex32[];
     }
   | {
       readonly kind: 'failed';
       readonly why: string;
+      /** Not paid; who of them was wrong nobody knows. */
       readonly rejected: readonly Hex32[];
       readonly cancelled: readonly Hex32[];
     }
@@ -50,32 +54,65 @@ export type Cancellation = {
   readonly cancelled: readonly Hex32[];
 };
 
+/** What decides a dispute; the defaults are the rule of jobs that are always done twice. */
+export type DisputeRules = {
+  readonly likenesses?: Likenesses;
+  /** The best answer leads the next best by so many copies. */
+  readonly lead?: number;
+  /** After so many results without such a lead the job has failed. */
+  readonly mostResults?: number;
+};
+
 /** Most copies a job can come to: the pair, and a third that decides when they differ. */
 export const maxCopies = (replicas: 0 | 1): number => (replicas === 0 ? 1 : 3);
 
+type Finished = Copy & { readonly outputHash: Hex32 };
+
+/**
+ * The copies that agree with each one. Where likeness is not exact "the same" does not carry over from one pair to the next, so each copy
+ * has its own group; the larger one counts, and of equals the earlier.
+ */
+function bestGroup(finished: readonly Finished[], likenesses: Likenesses) {
+  const like = (a: Finished, b: Finished) => likenesses(a.outputHash, b.outputHash);
+  const groups = finished.map((centre) => finished.filter((copy) => like(centre, copy) === 'same'));
+  const [best = []] = [...groups].sort((a, b) => b.length - a.length);
+  // Who is in the best group is no rival of it, however many agree with that one copy.
+  const rivals = finished.flatMap((centre, index) => (best.includes(centre) ? [] : [groups[index] ?? []]));
+  const against = Math.max(0, ...rivals.map((group) => group.filter((copy) => !best.includes(copy)).length));
+  const rest = finished.filter((copy) => !best.includes(copy));
+  const isWrong = (copy: Finished) => best.every((right) => like(copy, right) === 'different');
+  return { best, against, wrong: rest.filter(isWrong), unclear: rest.filter((copy) => !isWrong(copy)) };
+}
+
 /**
  * What becomes of a job, by its leases alone. Without replicas the first result stands. With one replica two equal outputs
- * are accepted; when the first two differ a third decides, and whoever stands alone is rejected.
+ * are accepted; when the first two differ more are asked for until one answer leads by `lead`, and whoever differs from it is rejected.
  */
-export function decideJob(copies: readonly Copy[], replicas: 0 | 1, maxAttempts: number): JobDecision {
+export function decideJob(
+  copies: readonly Copy[],
+  replicas: 0 | 1,
+  maxAttempts: number,
+  { likenesses = exactly, lead = 1, mostResults = maxCopies(replicas) }: DisputeRules = {},
+): JobDecision {
   const idsOf = (list: readonly Copy[]) => list.map((copy) => copy.leaseId);
   const held = copies.filter((copy) => copy.state === 'held');
-  const finished = copies.filter((copy) => copy.state === 'finished' && copy.outputHash !== null);
+  const finished = copies.filter((copy): copy is Finished => copy.state === 'finished' && copy.outputHash !== null);
   const needed = replicas + 1;
 
-  for (const { outputHash } of finished) {
-    const agreeing = finished.filter((copy) => copy.outputHash === outputHash);
-    if (outputHash === null || agreeing.length < needed) continue;
-    const rejected = finished.filter((copy) => copy.outputHash !== outputHash);
+  const { best, against, wrong, unclear } = bestGroup(finished, likenesses);
+  const right = best[0];
+  const leads = replicas === 0 || best.length - against >= lead;
+  if (right !== undefined && best.length >= needed && leads) {
     return {
       kind: 'settled',
-      outputHash,
-      accepted: idsOf(agreeing),
-      rejected: idsOf(rejected),
+      outputHash: right.outputHash,
+      accepted: idsOf(best),
+      rejected: idsOf(wrong),
+      unclear: idsOf(unclear),
       cancelled: idsOf(held),
     };
   }
-  if (finished.length >= maxCopies(replicas)) {
+  if (finished.length >= mostResults) {
     return {
       kind: 'failed',
       why: 'no two devices agree on the output',
@@ -88,7 +125,8 @@ export function decideJob(copies: readonly Copy[], replicas: 0 | 1, maxAttempts:
     const why = `given up after ${maxAttempts} devices failed`;
     return { kind: 'failed', why, rejected: idsOf(finished), cancelled: idsOf(held) };
   }
-  const target = finished.length < needed ? needed : finished.length + 1;
+  const missing = Math.max(needed - best.length, replicas === 0 ? 0 : lead - (best.length - against));
+  const target = Math.min(mostResults, finished.length + missing);
   return { kind: 'open', wanted: Math.max(0, target - finished.length - held.length) };
 }
 
@@ -122,57 +160,7 @@ export function barredFrom(copies: readonly Copy[], maxAttempts: number): Readon
   return barred;
 }
 
-/** A job that wants leases. `owners` hold or finished a copy: the next goes to someone else. */
-export type Need = {
-  readonly jobId: Hex32;
-  readonly workload: string;
-  readonly image: string;
-  readonly lane: Lane;
-  readonly wanted: number;
-  readonly owners: ReadonlySet<Address>;
-  /** Devices whose lease of this job is gone: asked again only when nobody else is free. */
-  readonly failedDevices: ReadonlySet<Address>;
-  /** Devices never asked again. */
-  readonly barred: ReadonlySet<Address>;
-};
-
-export type Offer = {
-  readonly device: Address;
-  readonly owner: Address;
-  readonly workloads: ReadonlySet<string>;
-  readonly slots: Readonly<Record<Lane, number>>;
-};
-
-export type Assignment = { readonly jobId: Hex32; readonly device: Address; readonly owner: Address };
-
 export const workloadKey = (id: string, image: string): string => `${id} ${image}`;
-
-/** Gives each need to different owners among the offers, oldest need first; each assignment takes a slot. */
-export function match(needs: readonly Need[], offers: readonly Offer[]): readonly Assignment[] {
-  const assignments: Assignment[] = [];
-  const taken = new Map<string, number>();
-  for (const need of needs) {
-    const owners = new Set(need.owners);
-    const slotOf = (device: Address) => `${device} ${need.lane}`;
-    const free = (offer: Offer) => offer.slots[need.lane] - (taken.get(slotOf(offer.device)) ?? 0);
-    const fit = offers
-      .filter((offer) => offer.workloads.has(workloadKey(need.workload, need.image)) && free(offer) > 0)
-      .sort(
-        (a, b) =>
-          Number(need.failedDevices.has(a.device)) - Number(need.failedDevices.has(b.device)) || free(b) - free(a),
-      );
-    let wanted = need.wanted;
-    for (const offer of fit) {
-      if (wanted === 0) break;
-      if (owners.has(offer.owner) || need.barred.has(offer.device)) continue;
-      owners.add(offer.owner);
-      taken.set(slotOf(offer.device), (taken.get(slotOf(offer.device)) ?? 0) + 1);
-      assignments.push({ jobId: need.jobId, device: offer.device, owner: offer.owner });
-      wanted -= 1;
-    }
-  }
-  return assignments;
-}
 
 /** What the books know of a lease that a report names. */
 export type ReportedLease = {

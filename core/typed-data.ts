@@ -1,5 +1,5 @@
-import { TypedDataEncoder } from 'ethers/hash';
-import { canonicalJson, concat, fromHex, keccakHex, keccakText } from './keccak.ts';
+import { structHash, typedDigest } from './eip712.ts';
+import { canonicalJson, concat, fromHex, keccakHex, keccakText, toHex } from './keccak.ts';
 import type { Amount } from './money.ts';
 import type { Address, Hex32 } from './primitives.ts';
 
@@ -151,11 +151,10 @@ export const fieldsOf = (name: StructName): Record<string, Field[]> => ({ [name]
 
 /** EIP-712 digest that is signed. */
 export const digestOf = <N extends StructName>(domain: Domain, name: N, value: Struct<N>): Hex32 =>
-  TypedDataEncoder.hash(domain, fieldsOf(name), value) as Hex32;
+  typedDigest(domain, name, TYPES[name], value);
 
 /** Hash of a report, by which the next one and its receipt name it: its EIP-712 struct hash, free of the domain. */
-export const reportHash = (report: Struct<'Report'>): Hex32 =>
-  TypedDataEncoder.hashStruct('Report', fieldsOf('Report'), report) as Hex32;
+export const reportHash = (report: Struct<'Report'>): Hex32 => toHex(structHash('Report', TYPES.Report, report));
 
 export const paramsHash = (params: Readonly<Record<string, string>>): Hex32 => keccakText(canonicalJson(params));
 

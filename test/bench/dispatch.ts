@@ -68,7 +68,7 @@ const devices = Array.from(
   { length: DEVICES },
   () =>
     new BenchDevice({
-      ...{ domain, networkId: network.networkId, tally, workload: WORKLOAD, slots: SLOTS },
+      ...{ domain, networkId: network.networkId, tally, workload: WORKLOAD },
       urls: () => replicas.map(({ url }) => url),
       output: { outputHash, outputBytes: output.length },
     }),
@@ -85,12 +85,13 @@ for (const { address } of devices) {
 const count = z.object({ count: z.coerce.number() });
 const ask = async (text: string): Promise<number> => (await db.query(count, text))[0]?.count ?? Number.NaN;
 
-async function dispatchRound(round: number): Promise<number> {
+async function dispatchRound(): Promise<number> {
+  for (const device of devices) device.takes(0);
   await insertJobs(db, newAccount().address, TASKS);
   await db.exec('ANALYZE');
   const before = tally.stored.size;
   const begun = performance.now();
-  if (round === 0) for (const device of devices) device.join();
+  for (const device of devices) device.takes(SLOTS);
   let killed = false;
   let last = performance.now();
   for (let seen = before; tally.stored.size < before + TASKS; ) {
@@ -141,10 +142,11 @@ async function graphileRound(): Promise<number> {
   return rate;
 }
 
+for (const device of devices) device.join();
 const [ours, theirs]: [number[], number[]] = [[], []];
 try {
   for (let round = 0; round < ROUNDS; round++) {
-    ours.push(await dispatchRound(round));
+    ours.push(await dispatchRound());
     say(`round ${round + 1}: ${Math.round(ours.at(-1) ?? 0)} tasks/s`);
     theirs.push(await graphileRound());
     say(`round ${round + 1}: graphile-worker ${Math.round(theirs.at(-1) ?? 0)} tasks/s`);

@@ -45,7 +45,7 @@ export class BenchDevice {
   readonly #tally: Tally;
   readonly #output: Output;
   readonly #workload: { readonly id: string; readonly image: string };
-  readonly #slots: number;
+  #slots = 0;
   readonly #waiting: Hex32[] = [];
   readonly #sent = new Map<Hex32, number>();
   #socket: WebSocket | null = null;
@@ -60,7 +60,6 @@ export class BenchDevice {
     readonly tally: Tally;
     readonly output: Output;
     readonly workload: { readonly id: string; readonly image: string };
-    readonly slots: number;
   }) {
     this.#domain = options.domain;
     this.#networkId = options.networkId;
@@ -68,7 +67,6 @@ export class BenchDevice {
     this.#tally = options.tally;
     this.#output = options.output;
     this.#workload = options.workload;
-    this.#slots = options.slots;
     this.address = new Wallet(toHex(this.#key)).address.toLowerCase() as Address;
   }
 
@@ -85,6 +83,12 @@ export class BenchDevice {
       this.#tally.rejoined += 1;
       setTimeout(() => this.join(), REJOIN_MS);
     });
+  }
+
+  /** How many leases it takes from now on. */
+  takes(slots: number): void {
+    this.#slots = slots;
+    this.#ready(this.#sent.size + this.#waiting.length);
   }
 
   leave(): void {
@@ -117,8 +121,12 @@ export class BenchDevice {
     const again = [...new Set([...this.#sent.keys(), ...this.#waiting])].filter((id) => held.has(id));
     this.#sent.clear();
     this.#waiting.splice(0, this.#waiting.length, ...again);
-    this.#send({ type: 'ready', lane: 'cpu', slots: Math.max(0, this.#slots - again.length) });
+    this.#ready(again.length);
     this.#flush();
+  }
+
+  #ready(held: number): void {
+    this.#send({ type: 'ready', lane: 'cpu', slots: Math.max(0, this.#slots - held) });
   }
 
   #take(leases: readonly LeaseTold[]): void {

@@ -6,14 +6,10 @@ import {
   decideJob,
   judgeItems,
   type LeaseState,
-  match,
   maxCopies,
-  type Need,
-  type Offer,
   type ReportedLease,
-  workloadKey,
 } from '../../../coordinator/verify.ts';
-import { type Address, type Hex32, perLane } from '../../../core/primitives.ts';
+import type { Address, Hex32 } from '../../../core/primitives.ts';
 
 const id = (n: number): Hex32 => `0x${n.toString(16).padStart(64, '0')}`;
 const account = (n: number): Address => `0x${n.toString(16).padStart(40, '0')}`;
@@ -117,41 +113,60 @@ describe('what becomes of a job', () => {
   });
 });
 
-describe('matching', () => {
-  const need = (n: number, change: Partial<Need> = {}): Need => ({
-    jobId: id(n),
-    workload: 'echo',
-    image: 'i',
-    lane: 'cpu',
-    wanted: 1,
-    owners: new Set(),
-    failedDevices: new Set(),
-    barred: new Set(),
-    ...change,
-  });
-  const offer = (device: number, owner: number, cpu = 1): Offer => ({
-    device: account(device),
-    owner: account(owner),
-    workloads: new Set([workloadKey('echo', 'i')]),
-    slots: { ...perLane(() => 0), cpu },
+describe('a dispute', () => {
+  const outputs = (...given: readonly number[]) => given.map((output, n) => copy(n + 1, 'finished', output));
+
+  it('is settled once one answer leads by two', () => {
+    const rules = { lead: 2, mostResults: 7 };
+    expect(decideJob(outputs(7, 7), 1, 3, rules).kind).toBe('settled');
+    expect(decideJob(outputs(7, 8), 1, 3, rules)).toEqual({ kind: 'open', wanted: 2 });
+    expect(decideJob(outputs(7, 8, 7), 1, 3, rules)).toEqual({ kind: 'open', wanted: 1 });
+    expect(decideJob(outputs(7, 8, 7, 7), 1, 3, rules)).toMatchObject({ kind: 'settled', rejected: [id(2)] });
+    expect(decideJob(outputs(7, 8, 7, 8), 1, 3, rules)).toEqual({ kind: 'open', wanted: 2 });
+    expect(decideJob(outputs(7, 8, 7, 8, 7, 8, 7), 1, 3, rules).kind).toBe('failed');
   });
 
-  it('gives the copies of one job to different owners', () => {
-    const given = match([need(1, { wanted: 2 })], [offer(1, 9), offer(2, 9), offer(3, 8)]);
-    expect(new Set(given.map((one) => one.owner))).toEqual(new Set([account(9), account(8)]));
+  it('leaves without blame whom nobody can judge', () => {
+    const likenesses = (a: Hex32, b: Hex32) => {
+      if (a === b) return 'same';
+      return [a, b].includes(id(9)) ? 'unclear' : 'different';
+    };
+    expect(decideJob(outputs(7, 9), 1, 3, { likenesses, mostResults: 7 })).toEqual({ kind: 'open', wanted: 1 });
+    expect(decideJob(outputs(7, 9, 8, 7), 1, 3, { likenesses, mostResults: 7 })).toMatchObject({
+      ...{ kind: 'settled', accepted: [id(1), id(4)], rejected: [id(3)], unclear: [id(2)] },
+    });
   });
 
-  it('leaves out owners that have a copy, other images, other lanes and full devices', () => {
-    expect(match([need(1, { owners: new Set([account(9)]) })], [offer(1, 9)])).toEqual([]);
-    expect(match([need(1, { image: 'other' })], [offer(1, 9)])).toEqual([]);
-    expect(match([need(1, { lane: 'gpu' })], [offer(1, 9)])).toEqual([]);
-    expect(match([need(1), need(2)], [offer(1, 9, 1)])).toHaveLength(1);
+  it('blames nobody who agrees with one of those that are right', () => {
+    // 10, 11 and 12 in a row: neighbours are alike, the ends are not.
+    const likenesses = (a: Hex32, b: Hex32) => (Math.abs(Number(a) - Number(b)) <= 1 ? 'same' : 'different');
+    const rules = { likenesses, lead: 2, mostResults: 7 };
+    expect(decideJob(outputs(10, 12), 1, 3, rules)).toEqual({ kind: 'open', wanted: 2 });
+    expect(decideJob(outputs(10, 12, 11), 1, 3, rules)).toMatchObject({ kind: 'settled', rejected: [] });
+    expect(decideJob(outputs(10, 30, 11, 11), 1, 3, rules)).toMatchObject({ kind: 'settled', rejected: [id(2)] });
   });
 
-  it('asks a device that failed the job only when nobody else is free', () => {
-    const failed = { failedDevices: new Set([account(1)]) };
-    expect(match([need(1, failed)], [offer(1, 9, 5), offer(2, 8, 1)])[0]?.device).toBe(account(2));
-    expect(match([need(1, failed)], [offer(1, 9)])[0]?.device).toBe(account(1));
+  it('never rejects a copy that agrees with the majority, nor asks for more than it may, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 7 }),
+        fc.integer({ min: 1, max: 3 }),
+        (given, lead) => {
+          const decision = decideJob(outputs(...given), 1, 3, { lead, mostResults: 7 });
+          const count = (output: number) => given.filter((one) => one === output).length;
+          if (decision.kind === 'open') {
+            expect(decision.wanted).toBeGreaterThan(0);
+            expect(given.length + decision.wanted).toBeLessThanOrEqual(7);
+          } else if (decision.kind === 'settled') {
+            const best = count(Number(decision.outputHash));
+            expect(decision.accepted).toHaveLength(best);
+            for (const other of new Set(given)) {
+              if (id(other) !== decision.outputHash) expect(best - count(other)).toBeGreaterThanOrEqual(lead);
+            }
+          } else expect(given).toHaveLength(7);
+        },
+      ),
+    );
   });
 });
 
@@ -166,14 +181,6 @@ describe('devices not asked again', () => {
     const failed = { countsAsAttempt: true };
     const copies = [lost(1, 1, failed), lost(2, 1, failed), lost(3, 2, failed), lost(4, 3, { unable: true })];
     expect(barredFrom([...copies, lost(5, 4, {}), lost(6, 4, {})], 2)).toEqual(new Set([account(1), account(3)]));
-  });
-
-  it('get nothing, even when nobody else is free', () => {
-    const need = { jobId: id(1), workload: 'echo', image: 'i', lane: 'cpu', wanted: 1 } as const;
-    const none = { owners: new Set<Address>(), failedDevices: new Set<Address>() };
-    const workloads = new Set([workloadKey('echo', 'i')]);
-    const offer = { device: account(1), owner: account(9), workloads, slots: { ...perLane(() => 0), cpu: 1 } };
-    expect(match([{ ...need, ...none, barred: new Set([account(1)]) }], [offer])).toEqual([]);
   });
 });
 
