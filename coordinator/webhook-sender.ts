@@ -40,8 +40,7 @@ export class WebhookSender {
   async begin(): Promise<void> {
     const { db, options } = this.#context;
     const now = options.clock.now();
-    const busy = [...this.#underWay].filter(([, count]) => count >= AT_ONCE).map(([account]) => account);
-    for (const due of await db.tx((sql) => claimDue(sql, now, now + CLAIM_MS, AT_ONCE, busy))) {
+    for (const due of await db.tx((sql) => claimDue(sql, now, now + CLAIM_MS, AT_ONCE, this.#underWay))) {
       this.#count(due.account, 1);
       const delivery = this.#deliver(due)
         .catch((error: unknown) => options.log('error', 'webhook-lost', { message: asFailure(error).message }))

@@ -100,7 +100,7 @@ const dueRow = z.object({
 export type Due = z.output<typeof dueRow>;
 
 /**
- * Takes what is due until `until`, after which somebody else may: of each account the first `ofEach`, of those in `busy` none.
+ * Takes what is due until `until`, after which somebody else may: of each account the first `ofEach`, less those of it under way here.
  * Rows that another replica is just taking are left to it.
  */
 export const claimDue = (
@@ -108,21 +108,25 @@ export const claimDue = (
   now: UnixMs,
   until: UnixMs,
   ofEach: number,
-  busy: readonly Address[],
+  underWay: ReadonlyMap<Address, number>,
 ): Promise<readonly Due[]> =>
   sql.query(
     dueRow,
     `WITH ranked AS (
-       SELECT job_id, due_at, row_number() OVER (PARTITION BY account ORDER BY due_at) AS place FROM webhooks
-       WHERE due_at <= $1 AND account NOT IN (SELECT jsonb_array_elements_text($4::text::jsonb))
+       SELECT job_id, account, due_at, row_number() OVER (PARTITION BY account ORDER BY due_at) AS place FROM webhooks
+       WHERE due_at <= $1
+     ), room AS MATERIALIZED (
+       SELECT ranked.job_id FROM ranked LEFT JOIN jsonb_each_text($4::text::jsonb) AS busy (account, count)
+         ON busy.account = ranked.account
+       WHERE ranked.place + COALESCE(busy.count::int, 0) <= $3 ORDER BY ranked.due_at LIMIT 200
      ), free AS MATERIALIZED (
        SELECT job_id FROM webhooks WHERE due_at <= $1
-         AND job_id IN (SELECT job_id FROM ranked WHERE place <= $3 ORDER BY due_at LIMIT 200) FOR UPDATE SKIP LOCKED
+         AND job_id IN (SELECT job_id FROM room) FOR UPDATE SKIP LOCKED
      )
      UPDATE webhooks SET due_at = $2, attempts = attempts + 1, first_at = COALESCE(first_at, $1) FROM free
      WHERE webhooks.job_id = free.job_id
      RETURNING webhooks.job_id, webhooks.account, webhooks.url, webhooks.attempts, webhooks.first_at`,
-    [now, until, ofEach, JSON.stringify(busy)],
+    [now, until, ofEach, JSON.stringify(Object.fromEntries(underWay))],
   );
 
 export async function delivered(sql: Sql, { job_id, account, url }: Due): Promise<void> {

@@ -17,7 +17,6 @@ export const nothing = z.strictObject({});
 
 /** A job in a list: with when it was ordered. */
 export const listedJob = jobView.extend({ createdAt: unixMs });
-export type ListedJob = z.output<typeof listedJob>;
 export const JOB_FILTERS = ['open', 'done', 'failed', 'cancelled'] as const;
 export type JobFilter = (typeof JOB_FILTERS)[number];
 export const jobsQuery = z.strictObject({
