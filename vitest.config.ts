@@ -19,9 +19,23 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: ['test/integration/postgres/**'],
           testTimeout: minutes(1),
           hookTimeout: minutes(2),
           ...serial,
+        },
+      },
+      {
+        // The coordinator's tests once more, on PostgreSQL, and what only a shared database can show.
+        test: {
+          name: 'postgres',
+          include: ['test/integration/{coordinator,postgres}/**/*.test.ts'],
+          exclude: ['test/integration/coordinator/lock.test.ts'],
+          env: { IDLEMESH_TEST_STORE: 'postgres' },
+          testTimeout: minutes(1),
+          hookTimeout: minutes(2),
+          fileParallelism: false,
+          globalSetup: ['test/setup/postgres.ts'],
         },
       },
       {

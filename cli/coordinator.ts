@@ -10,6 +10,7 @@ const config = z.strictObject({
   name: z.string().min(1).max(64),
   host: z.string().default('127.0.0.1'),
   port: z.number().int().min(0).max(65_535).default(7350),
+  trustedProxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).default([]),
   tokenSymbol: z.string().min(1).max(16),
   chain: z.strictObject({
     rpcUrl: z.url({ protocol: /^https?$/ }),
@@ -19,6 +20,14 @@ const config = z.strictObject({
     /** The key that signs receipts, publishes roots and relays claims. */
     keyFile: z.string(),
   }),
+  /** A bucket of an S3-compatible store; its keys are in the environment. */
+  blobs: z
+    .strictObject({
+      endpoint: z.url({ protocol: /^https?$/ }),
+      bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+      region: z.string().default('us-east-1'),
+    })
+    .optional(),
   replicas: z.union([z.literal(0), z.literal(1)]).default(1),
   reportEveryMs: z.number().int().min(1000).default(600_000),
   epochEveryMs: z.number().int().min(1000).default(3_600_000),
@@ -53,6 +62,9 @@ export async function runCoordinator(options: {
   readonly configText: string;
   readonly dataDir: string;
   readonly catalogue: SignedCatalogue;
+  /** Where secrets are that no file should hold: DATABASE_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
   readonly log: Logger;
 }): Promise<Coordinator> {
   const parsed = config.safeParse(readJson(options.configText));
@@ -60,16 +72,25 @@ export async function runCoordinator(options: {
     const issue = parsed.error.issues[0];
     return fail('BAD_INPUT', `coordinator configuration: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { chain, ...rest } = parsed.data;
+  const { chain, blobs, ...rest } = parsed.data;
   const { keyFile, ...contracts } = chain;
   return startCoordinator({
     ...rest,
     dataDir: options.dataDir,
+    signal: options.signal,
+    ...(options.env['DATABASE_URL'] ? { databaseUrl: options.env['DATABASE_URL'] } : {}),
+    ...(blobs === undefined ? {} : { s3: { ...blobs, ...keysOf(options.env) } }),
     ...offering(options.catalogue),
     chain: { ...contracts, privateKey: await readKeyFile(keyFile, false) },
     clock: { now: () => Date.now() },
     log: options.log,
   });
+}
+
+function keysOf(env: Readonly<Record<string, string | undefined>>) {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  if (accessKeyId && secretAccessKey) return { accessKeyId, secretAccessKey };
+  return fail('BAD_INPUT', 'blobs in a bucket need AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment');
 }
 
 function readJson(text: string): unknown {

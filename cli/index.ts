@@ -109,6 +109,8 @@ program
       configText: await readFile(options.config, 'utf8'),
       dataDir: options.data,
       catalogue: await signedCatalogue(options),
+      env: process.env,
+      signal,
       log: stderrLog(options.log),
     });
     answer({ ready: true, coordinatorUrl: coordinator.url });

@@ -20,11 +20,18 @@ export type Blobs = {
   readonly write: (sha256: Hex32, content: AsyncIterable<Uint8Array>, most: number) => Promise<void>;
 };
 
-/** A folder of blobs. What an earlier process left half-written is removed. */
+/** Another replica may just be writing into the same folder; nobody writes one blob for so long. */
+const HALF_WRITTEN_MS = 6 * 3_600_000;
+
+/** A folder of blobs. What an earlier process left half-written is removed after a while. */
 export async function openBlobs(folder: string, maxBytes: number, now: () => UnixMs): Promise<Blobs> {
   const incoming = join(folder, 'incoming');
   await mkdir(incoming, { recursive: true });
-  for (const name of await readdir(incoming)) await rm(join(incoming, name), { force: true });
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name);
+    const info = await stat(path).catch(() => null);
+    if (info !== null && Date.now() - info.mtimeMs > HALF_WRITTEN_MS) await rm(path, { force: true });
+  }
   const pathOf = (sha256: Hex32): string => join(folder, sha256.slice(2, 4), sha256.slice(2));
   const renew = async (path: string): Promise<void> => utimes(path, now() / 1000, now() / 1000);
 
@@ -49,35 +56,49 @@ export async function openBlobs(folder: string, maxBytes: number, now: () => Uni
       return dropped;
     },
     async write(sha256, content, most) {
-      const temporary = join(incoming, randomUUID());
-      try {
-        const file = await open(temporary, 'wx');
-        try {
-          const hash = createHash('sha256');
-          let bytes = 0;
-          for await (const chunk of content) {
-            bytes += chunk.byteLength;
-            if (bytes > most) fail('REFUSED', `this blob may hold at most ${most} bytes`, { most });
-            hash.update(chunk);
-            await file.writeFile(chunk);
-          }
-          const actual = `0x${hash.digest('hex')}`;
-          if (actual !== sha256) fail('REFUSED', `the content has the hash ${actual}`, { expected: sha256, actual });
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        const path = pathOf(sha256);
-        await mkdir(join(path, '..'), { recursive: true });
-        await renew(temporary);
-        await rename(temporary, path);
-      } catch (error) {
-        await rm(temporary, { force: true });
-        if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
-          fail('DISK_FULL', 'the coordinator has no space left for blobs', {}, error);
-        }
-        throw error;
-      }
+      const temporary = await receiveBlob(incoming, sha256, content, most);
+      const path = pathOf(sha256);
+      await mkdir(join(path, '..'), { recursive: true });
+      await renew(temporary);
+      await rename(temporary, path);
     },
   };
+}
+
+/**
+ * Writes what comes to a file of its own in `folder`, and answers its path once the hash is right. Throws REFUSED when the
+ * content has another hash or is larger than `most`, DISK_FULL; then nothing is kept.
+ */
+export async function receiveBlob(
+  folder: string,
+  sha256: Hex32,
+  content: AsyncIterable<Uint8Array>,
+  most: number,
+): Promise<string> {
+  const temporary = join(folder, randomUUID());
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      const hash = createHash('sha256');
+      let bytes = 0;
+      for await (const chunk of content) {
+        bytes += chunk.byteLength;
+        if (bytes > most) fail('REFUSED', `this blob may hold at most ${most} bytes`, { most });
+        hash.update(chunk);
+        await file.writeFile(chunk);
+      }
+      const actual = `0x${hash.digest('hex')}`;
+      if (actual !== sha256) fail('REFUSED', `the content has the hash ${actual}`, { expected: sha256, actual });
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return temporary;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+      fail('DISK_FULL', 'the coordinator has no space left for blobs', {}, error);
+    }
+    throw error;
+  }
 }

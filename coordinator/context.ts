@@ -6,6 +6,7 @@ import type { Chain } from './chain.ts';
 import type { Db } from './db.ts';
 import type { CoordinatorOptions } from './options.ts';
 import type { Consumers } from './quotas.ts';
+import type { Replica } from './replica.ts';
 import type { Signer } from './signing.ts';
 
 /** What every part of a running coordinator shares. */
@@ -20,27 +21,45 @@ export type Context = {
   readonly tokens: Tokens;
   readonly consumers: Consumers;
   readonly changes: Changes;
+  readonly replica: Replica;
 };
 
-/** Wakes who waits for a job to change, or for work. */
+/** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */
+export const shortName = (jobId: string): string => jobId.slice(0, 18);
+
+/** Wakes who waits for a job to change, or for work, here and at the other replicas. */
 export class Changes {
+  readonly #replica: Pick<Replica, 'work' | 'job'> | null;
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #hands = new Set<() => void>();
+
+  constructor(replica: Pick<Replica, 'work' | 'job'> | null = null) {
+    this.#replica = replica;
+  }
 
   onWork(listener: () => void): void {
     this.#hands.add(listener);
   }
   /** There is work that was not there before. */
   work(): void {
+    this.heardOfWork();
+    this.#replica?.work();
+  }
+  heardOfWork(): void {
     for (const listener of this.#hands) listener();
   }
 
   notify(jobId: string): void {
-    for (const wake of this.#waiting.get(jobId) ?? []) wake();
+    this.heardOf(shortName(jobId));
+    this.#replica?.job(jobId);
+  }
+  heardOf(short: string): void {
+    for (const wake of this.#waiting.get(short) ?? []) wake();
   }
 
   /** Resolves at the next change or after `ms`. Start waiting before looking, or a change in between is missed. */
-  wait(jobId: string, ms: number): { readonly changed: Promise<void>; readonly cancel: () => void } {
+  wait(job: string, ms: number): { readonly changed: Promise<void>; readonly cancel: () => void } {
+    const jobId = shortName(job);
     let resolve = (): void => undefined;
     const changed = new Promise<void>((done) => {
       resolve = done;
@@ -58,8 +77,8 @@ export class Changes {
     return { changed, cancel: done };
   }
 
-  /** Ends every wait, so that a closing server does not hang on them. */
-  close(): void {
-    for (const jobId of [...this.#waiting.keys()]) this.notify(jobId);
+  /** Ends every wait: something may have been missed, or the server closes. */
+  wakeAll(): void {
+    for (const short of [...this.#waiting.keys()]) this.heardOf(short);
   }
 }

@@ -16,9 +16,29 @@ export type Sql = {
   readonly exec: (text: string, params?: readonly Param[]) => Promise<number>;
 };
 
+export type TxOptions = {
+  /** Every statement sees the books as they were at the first one; for sums that are compared with each other. */
+  readonly snapshot?: boolean;
+};
+
+/** Short texts between the replicas that share a database. What is told may be lost: it wakes, it does not inform. */
+export type Notes = {
+  readonly tell: (texts: readonly string[]) => Promise<void>;
+  /** `mended` is called when texts can be heard, the first time, too: what was told before was missed. Resolves when it ends. */
+  readonly listen: (heard: (text: string) => void, mended: () => void, signal: AbortSignal) => Promise<void>;
+};
+
 export type Db = Sql & {
-  /** All of `work` or none of it. `work` must use the `sql` it is given: the outer one waits for it to end. */
-  readonly tx: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>;
+  /**
+   * All of `work` or none of it. `work` must use the `sql` it is given: the outer one may wait for it to end. Where it meets
+   * another transaction it is rolled back and run again, so it does nothing but through `sql` that may not happen twice. It
+   * sees what others have committed at each statement; who reads before it writes locks the rows, or asks for a `snapshot`.
+   */
+  readonly tx: <T>(work: (sql: Sql) => Promise<T>, options?: TxOptions) => Promise<T>;
+  /** Runs `work` unless another replica is at something of that name. It may be broken off with the connection: no fence. */
+  readonly alone: (name: string, work: () => Promise<void>) => Promise<void>;
+  /** null: nobody else uses this database. */
+  readonly notes: Notes | null;
   readonly close: () => Promise<void>;
 };
 
@@ -36,17 +56,23 @@ export async function one<T>(
   return (await sql.query(row, text, params))[0] ?? null;
 }
 
-type Driver = Pick<PGlite, 'query'>;
+/** How a library runs one statement. */
+export type Driver = (
+  text: string,
+  params: readonly Param[],
+) => Promise<{ readonly rows: readonly unknown[]; readonly touched: number }>;
 
-const sqlOver = (driver: () => Driver): Sql => ({
-  async query(row, text, params = []) {
-    const { rows } = await driver().query(text, [...params]);
-    return z.array(row).parse(rows);
-  },
-  async exec(text, params = []) {
-    return (await driver().query(text, [...params])).affectedRows ?? 0;
-  },
+export const sqlOver = (run: Driver): Sql => ({
+  query: async (row, text, params = []) => z.array(row).parse((await run(text, params)).rows),
+  exec: async (text, params = []) => (await run(text, params)).touched,
 });
+
+const pgliteDriver =
+  (pg: Pick<PGlite, 'query'>): Driver =>
+  async (text, params) => {
+    const { rows, affectedRows } = await pg.query(text, [...params]);
+    return { rows, touched: affectedRows ?? 0 };
+  };
 
 /**
  * Opens the embedded database in `dataDir` and brings its tables up to date. PGlite has one connection and does not lock
@@ -58,9 +84,11 @@ export async function openDb(dataDir: string): Promise<Db> {
   try {
     const pg = await PGlite.create(join(dataDir, 'db'));
     const db: Db = {
-      ...sqlOver(() => pg),
+      ...sqlOver(pgliteDriver(pg)),
       // PGlite runs one transaction at a time and rolls back before it rethrows.
-      tx: async (work) => await pg.transaction((inner) => work(sqlOver(() => inner))),
+      tx: async (work) => await pg.transaction((inner) => work(sqlOver(pgliteDriver(inner)))),
+      alone: async (_name, work) => await work(),
+      notes: null,
       async close() {
         await pg.close();
         await unlock();

@@ -21,8 +21,11 @@ const PER_SECOND = 200;
 
 /** The HTTP server with its edges (limits, errors, WebSocket) and without a route but the session's. */
 export async function createApp(context: Context, sessions: Sessions): Promise<App> {
-  const { clock, log } = context.options;
-  const app = fastify({ bodyLimit: JSON_LIMIT, forceCloseConnections: true, logger: false, return503OnClosing: true });
+  const { clock, log, trustedProxies = [] } = context.options;
+  const app = fastify({
+    ...{ bodyLimit: JSON_LIMIT, forceCloseConnections: true, logger: false, return503OnClosing: true },
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+  });
   const limit = new RateLimit(BURST, PER_SECOND);
 
   // A blob's body is a stream, whatever it calls itself; blobs.ts bounds and checks it.

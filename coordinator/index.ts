@@ -1,23 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { workIn } from '../core/catalogue.ts';
-import { asFailure, fail, isFailure } from '../core/errors.ts';
+import { asFailure, type ErrorCode, fail } from '../core/errors.ts';
 import { keccakText } from '../core/keccak.ts';
 import { domainOf } from '../core/typed-data.ts';
 import type { NetworkInfo } from '../core/wire.ts';
 import { Tokens } from './access.ts';
 import { addBlobRoutes } from './blob-routes.ts';
-import { openBlobs } from './blobs.ts';
+import { type Blobs, openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
 import { addConsumerRoutes } from './consumer-routes.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
-import { bookDeposits, readMeta, writeMeta } from './deposits.ts';
+import { bookDeposits, firstMeta, readMeta } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { Consumers } from './quotas.ts';
+import { Replica } from './replica.ts';
 import { dropOldBlobs } from './retention.ts';
 import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
@@ -39,6 +40,10 @@ export type Coordinator = {
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
 const WEBHOOKS_EVERY_MS = 500;
+/** How often it is looked for what another replica should have told. */
+const LOOK_AGAIN_MS = 30_000;
+/** They pass by themselves, and say nothing of the books. */
+const TRANSIENT: ReadonlySet<ErrorCode> = new Set(['CHAIN_AWAY', 'DATABASE_AWAY', 'TIMEOUT']);
 
 /**
  * Starts a coordinator on its folder: matches, verifies, keeps the books, publishes roots. Reads nothing from the environment.
@@ -48,12 +53,9 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const { chain: chainOptions, clock, log } = options;
   const domain = domainOf(chainOptions.chainId, chainOptions.distributor);
   const signer = new Signer(chainOptions.privateKey, domain);
-  const { databaseUrl } = options;
-  const db =
-    databaseUrl === undefined
-      ? await openDb(options.dataDir)
-      : await openPostgres(databaseUrl, (message) => log('warn', 'database-connection-lost', { message }));
+  const db = await openBooks(options);
   const chain = openChain(chainOptions);
+  const replica = new Replica(db, log);
   try {
     const secret = await keptSecret(db, 'token-secret');
     const salt = await keptSecret(db, 'network-salt');
@@ -68,11 +70,12 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       ),
       domain,
       db,
-      blobs: await openBlobs(join(options.dataDir, 'blobs'), Math.max(0, ...limits), clock.now),
+      blobs: await openStore(options, Math.max(0, ...limits)),
       chain,
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
-      changes: new Changes(),
+      changes: new Changes(replica),
+      replica,
       consumers: new Consumers({ db, options }),
     };
     const sessions = new Sessions(context);
@@ -80,34 +83,48 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
 
     let broken: string | null = null;
     const app = await createApp(context, sessions);
-    addRoutes(app, context, () => broken);
+    addRoutes(app, context, () => replica.away ?? broken);
     addConsumerRoutes(app, context, (effects) => sessions.apply(effects));
     addBlobRoutes(app, context);
     const url = await listen(app, options);
+    replica.listen(sessions.ears());
 
     const complain = (event: string) => (error: unknown) => {
       const { code, message } = asFailure(error);
-      log(code === 'CHAIN_AWAY' || code === 'TIMEOUT' ? 'warn' : 'error', event, { code, message });
+      log(TRANSIENT.has(code) ? 'warn' : 'error', event, { code, message });
+    };
+    const closeAndPublish = async () => {
+      try {
+        await closeEpoch(db, clock.now());
+        await publishEpochs(db, chain, clock, log, (epoch, root) => {
+          sessions.broadcast({ type: 'epoch', epoch, root });
+          replica.epoch(epoch, root);
+        });
+        broken = null;
+      } catch (error) {
+        if (!TRANSIENT.has(asFailure(error).code)) broken = asFailure(error).message;
+        throw error;
+      }
     };
     const timers = [
-      every(DEPOSITS_EVERY_MS, () => bookDeposits(db, chain, clock, log), complain('deposits-not-read')),
+      every(LOOK_AGAIN_MS, () => sessions.lookAgain(), complain('not-looked-again')),
+      every(
+        DEPOSITS_EVERY_MS,
+        () => db.alone('deposits', () => bookDeposits(db, chain, clock, log)),
+        complain('deposits-not-read'),
+      ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
       every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
-      every(options.keepBlobsMs / 4, () => dropOldBlobs(context), complain('blobs-not-removed')),
+      every(
+        options.keepBlobsMs / 4,
+        () => db.alone('blobs', () => dropOldBlobs(context)),
+        complain('blobs-not-removed'),
+      ),
       every(
         options.epochEveryMs,
-        async () => {
-          try {
-            await closeEpoch(db, clock.now());
-            await publishEpochs(db, chain, clock, log, (epoch, root) =>
-              sessions.broadcast({ type: 'epoch', epoch, root }),
-            );
-            broken = null;
-          } catch (error) {
-            if (!isFailure(error, 'CHAIN_AWAY') && !isFailure(error, 'TIMEOUT')) broken = asFailure(error).message;
-            throw error;
-          }
-        },
+        // Alone: two replicas must not both sign a root. Should the lock be lost on the way, the books and the contract refuse
+        // the second one.
+        () => db.alone('epochs', closeAndPublish),
         complain('epoch-not-published'),
       ),
     ];
@@ -118,10 +135,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       network: networkInfo(context),
       async close() {
         await Promise.all(timers.map((timer) => timer.stop()));
-        context.changes.close();
+        context.changes.wakeAll();
         await webhooks.close();
         await sessions.close();
         await app.close();
+        await replica.close();
         chain.close();
         await db.close();
         log('info', 'coordinator-stopped', {});
@@ -129,9 +147,32 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     };
   } catch (error) {
     chain.close();
+    await replica.close();
     await db.close();
     throw error;
   }
+}
+
+/** The library for buckets is loaded only where there is one. */
+async function openStore({ s3, dataDir, clock }: CoordinatorOptions, maxBytes: number): Promise<Blobs> {
+  if (s3 === undefined) return await openBlobs(join(dataDir, 'blobs'), maxBytes, clock.now);
+  const { openS3Blobs } = await import('./s3.ts');
+  return await openS3Blobs(s3, join(dataDir, 'incoming'), maxBytes);
+}
+
+/** Chains that live on one machine and are worth nothing: anvil's, Hardhat's and Ganache's. */
+const PRACTICE_CHAINS: ReadonlySet<number> = new Set([31_337, 1_337]);
+
+async function openBooks({ databaseUrl, dataDir, chain, log, signal }: CoordinatorOptions): Promise<Db> {
+  if (databaseUrl !== undefined) return await openPostgres(databaseUrl, log, signal);
+  if (!PRACTICE_CHAINS.has(chain.chainId)) {
+    fail(
+      'REFUSED',
+      `chain ${chain.chainId} carries real money, and the embedded database may lose the last of it in a power cut; set DATABASE_URL to a PostgreSQL database`,
+      { chainId: chain.chainId },
+    );
+  }
+  return await openDb(dataDir);
 }
 
 async function listen(app: App, { host, port }: CoordinatorOptions): Promise<string> {
@@ -143,13 +184,8 @@ async function listen(app: App, { host, port }: CoordinatorOptions): Promise<str
   }
 }
 
-/** A random secret made once for these books: 32 bytes in hex. */
+/** A random secret made once for these books, whoever comes first: 32 bytes in hex. */
 async function keptSecret(db: Db, key: string): Promise<string> {
-  return await db.tx(async (sql) => {
-    const kept = await readMeta(sql, key);
-    if (kept !== null) return kept;
-    const fresh = randomBytes(32).toString('hex');
-    await writeMeta(sql, key, fresh);
-    return fresh;
-  });
+  await firstMeta(db, key, randomBytes(32).toString('hex'));
+  return (await readMeta(db, key)) ?? fail('INTERNAL', `${key} was written and is not there`);
 }

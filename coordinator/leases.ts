@@ -40,6 +40,16 @@ export const leasesNamed = (sql: Sql, leaseIds: readonly string[]): Promise<read
 export const heldBy = (sql: Sql, device: string): Promise<readonly LeaseRow[]> =>
   sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE device = $1 AND state = 'held'`, [device]);
 
+/** Leases that these devices hold since before a time. */
+export async function heldByAny(sql: Sql, devices: readonly string[], before: UnixMs): Promise<readonly Hex32[]> {
+  const rows = await sql.query(
+    z.object({ lease_id: hex32 }),
+    `SELECT lease_id FROM leases WHERE device = ANY ($1) AND state = 'held' AND issued_at < $2`,
+    [devices, before],
+  );
+  return rows.map((row) => row.lease_id);
+}
+
 export const overdue = (sql: Sql, now: UnixMs): Promise<readonly LeaseRow[]> =>
   sql.query(
     leaseRow,

@@ -162,6 +162,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'ALTER TABLE leases ADD COLUMN batch_hash TEXT',
   ],
   [
+    // A device has one session: the one with the highest number.
+    'CREATE SEQUENCE session_numbers',
+    'ALTER TABLE devices ADD COLUMN session BIGINT NOT NULL DEFAULT 0',
+  ],
+  [
     // A cancelled job is a failed one that its consumer ended.
     'ALTER TABLE jobs ADD COLUMN cancelled_at BIGINT',
     'CREATE INDEX jobs_newest ON jobs (consumer, created_at, job_id)',
@@ -207,8 +212,14 @@ const MIGRATIONS: readonly (readonly string[])[] = [
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */
 export async function migrate(db: Db): Promise<void> {
-  await db.exec('CREATE TABLE IF NOT EXISTS schema_version (id INT PRIMARY KEY CHECK (id = 1), version INT NOT NULL)');
-  await db.exec('INSERT INTO schema_version (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING');
+  await db.tx(async (sql) => {
+    // There is no row to lock yet, and two that make a table at once trip over each other.
+    await sql.exec("SELECT pg_advisory_xact_lock(hashtextextended('schema', 0))");
+    await sql.exec(
+      'CREATE TABLE IF NOT EXISTS schema_version (id INT PRIMARY KEY CHECK (id = 1), version INT NOT NULL)',
+    );
+    await sql.exec('INSERT INTO schema_version (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING');
+  });
   for (;;) {
     const done = await db.tx(applyNext);
     if (done) return;
@@ -218,6 +229,7 @@ export async function migrate(db: Db): Promise<void> {
 const versionRow = z.object({ version: z.number() });
 
 async function applyNext(sql: Sql): Promise<boolean> {
+  await sql.exec('SET LOCAL statement_timeout = 0');
   const [row] = await sql.query(versionRow, 'SELECT version FROM schema_version WHERE id = 1 FOR UPDATE');
   const version = row?.version ?? 0;
   const statements = MIGRATIONS[version];

@@ -1,6 +1,7 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import type { Address, UnixMs } from '../core/primitives.ts';
 import type { Quotas } from './quotas.ts';
+import type { S3Options } from './s3.ts';
 
 export type Clock = { readonly now: () => UnixMs };
 
@@ -23,11 +24,17 @@ export type ChainOptions = {
 export type CoordinatorOptions = {
   /** Its own folder: blobs, and with no `databaseUrl` the database with its lock file. */
   readonly dataDir: string;
-  /** Of a PostgreSQL database, which any number of coordinators share; it may hold a password. */
+  /** `postgres://…`: the books are there, and other replicas may share them. Never logged. Without: they are in the folder. */
   readonly databaseUrl?: string;
+  /** Blobs are in this bucket; without: in the folder, which replicas then have to share. */
+  readonly s3?: S3Options;
+  /** Ends the waiting for a database that is away; what runs is ended with `close`. */
+  readonly signal?: AbortSignal;
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Addresses or networks of proxies that say whose request it is; of others that word counts for nothing. */
+  readonly trustedProxies?: readonly string[];
   readonly name: string;
   readonly tokenSymbol: string;
   /** What may be ordered; its signatures were checked by who starts the coordinator. */

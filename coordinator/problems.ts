@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { asFailure, type ErrorCode, Failure } from '../core/errors.ts';
+import { asFailure, type ErrorCode, Failure, isFailure } from '../core/errors.ts';
 
 /** HTTP errors as problem documents (RFC 9457). */
 
@@ -18,6 +18,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   ENGINE_AWAY: 503,
   COORDINATOR_AWAY: 503,
   CHAIN_AWAY: 503,
+  DATABASE_AWAY: 503,
   REGISTRY_AWAY: 503,
   TIMEOUT: 504,
   DISK_FULL: 507,
@@ -39,6 +40,11 @@ export const detailOf = ({ code, message }: Failure): string =>
 const httpError = z.object({ statusCode: z.number().int(), message: z.string() });
 
 export function translate(error: unknown): Failure {
+  // To who asks, a coordinator without its books is away; where they are is not theirs to know.
+  if (isFailure(error, 'DATABASE_AWAY')) {
+    const message = 'the books are away for a moment; nothing was changed, try again';
+    return new Failure('COORDINATOR_AWAY', message, {}, error);
+  }
   if (error instanceof Failure) return error;
   if (error instanceof z.ZodError) return new Failure('BAD_INPUT', z.prettifyError(error), {}, error);
   const known = httpError.safeParse(error);

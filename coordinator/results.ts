@@ -1,11 +1,12 @@
 import { findWorkload } from '../core/catalogue.ts';
 import type { Address, Hex32, Signature } from '../core/primitives.ts';
 import type { ResultItem } from '../core/typed-data.ts';
-import { encodeWire } from '../core/wire.ts';
+import { type CoordinatorMessage, encodeWire } from '../core/wire.ts';
 import type { Context } from './context.ts';
+import type { Sql } from './db.ts';
 import { Group } from './group.ts';
 import { findJob } from './jobs.ts';
-import { heldBy, keepBatches, leasesNamed } from './leases.ts';
+import { heldBy, keepBatches, type LeaseRow, leasesNamed } from './leases.ts';
 import { lastReport } from './reports.ts';
 import {
   type Effects,
@@ -102,21 +103,23 @@ export async function resume(context: Context, device: Address, named: readonly 
   }
   const leases = (await leasesNamed(db, named)).filter((lease) => lease.device === device);
   for (const lease of leases) {
-    const { lease_id: leaseId } = lease;
-    if (lease.state === 'held') continue;
-    if (lease.state === 'gone') {
-      const reason = (lease.why ?? 'the lease is over').slice(0, 200);
-      effects.messages.push({ device, message: { type: 'cancel', leaseId, reason } });
-      continue;
-    }
-    effects.messages.push({ device, message: { type: 'result-stored', leaseId } });
-    const job = await findJob(db, lease.job_id);
-    const verdict = job === null ? null : verdictOf(lease, job.price);
-    if (verdict !== null) effects.messages.push({ device, message: { type: 'verdict', verdict } });
+    for (const message of await newsOf(db, lease)) effects.messages.push({ device, message });
   }
   return {
     held: leases.filter((lease) => lease.state === 'held').map((lease) => lease.lease_id),
     lastReport: await lastReport(db, device),
     effects,
   };
+}
+
+/** What its device is told of a lease that it holds no more. */
+export async function newsOf(sql: Sql, lease: LeaseRow): Promise<readonly CoordinatorMessage[]> {
+  const { lease_id: leaseId } = lease;
+  if (lease.state === 'held') return [];
+  if (lease.state === 'gone') {
+    return [{ type: 'cancel', leaseId, reason: (lease.why ?? 'the lease is over').slice(0, 200) }];
+  }
+  const job = await findJob(sql, lease.job_id);
+  const verdict = job === null ? null : verdictOf(lease, job.price);
+  return [{ type: 'result-stored', leaseId }, ...(verdict === null ? [] : [{ type: 'verdict', verdict } as const])];
 }

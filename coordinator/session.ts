@@ -2,16 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
 import { plainText } from '../core/plain-text.ts';
 import { type Address, type Hex32, type Lane, perLane, type Signature, sameAddress } from '../core/primitives.ts';
-import { type ResultItem, reportHash, resultsHash, type Struct } from '../core/typed-data.ts';
-import {
-  type CoordinatorMessage,
-  type DeviceMessage,
-  deviceMessage,
-  encodeWire,
-  type Lease,
-  type Machine,
-} from '../core/wire.ts';
+import { type ResultItem, resultsHash, type Struct } from '../core/typed-data.ts';
+import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease, type Machine } from '../core/wire.ts';
+import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
+import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
 import { block, findDevice } from './devices.ts';
 import { Intake } from './intake.ts';
 import { findLease, type LeaseRow, raiseProgress } from './leases.ts';
@@ -20,7 +15,6 @@ import { acceptReport } from './reports.ts';
 import { type Delivery, resume, rulesOf } from './results.ts';
 import { type Effects, settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
-import { type Loss, workloadKey } from './verify.ts';
 
 /** A WebSocket in our words. */
 export type Socket = {
@@ -53,9 +47,8 @@ const POLICY_VIOLATION = 1008;
 const MAX_MALFORMED = 20;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
-/** What a decline says of the device; the rest tell of an owner who came back. */
-const UNABLE: ReadonlySet<string> = new Set(['too-large', 'unknown-workload', 'image-missing']);
-const lossOf = (reason: string): Loss => (reason === 'failed' ? 'attempt' : UNABLE.has(reason) ? 'unable' : 'excused');
+/** Also what an older session hears that ends because of one at another replica. */
+export const REPLACED = 'replaced by a newer session';
 
 /** One device's connection. Messages are handled one after the other, in the order they came. */
 export class Session {
@@ -73,6 +66,9 @@ export class Session {
   /** What concerns a device between its hello and its welcome waits here: nothing may overtake the welcome. */
   #waiting: CoordinatorMessage[] | null = null;
   #malformed = 0;
+  /** Of the sessions of its device, here and at other replicas, the one with the highest number is its newest. */
+  #number: number | null = null;
+  readonly awaited = new Awaited();
   readonly #intake: Intake;
 
   constructor(context: Context, host: SessionHost, socket: Socket) {
@@ -90,7 +86,17 @@ export class Session {
     return this.#peer !== null;
   }
 
+  /** Whether the device knows where it stands. */
+  get welcomed(): boolean {
+    return this.#open && this.#number !== null && this.#waiting === null;
+  }
+
+  endIfOlderThan(number: number): void {
+    if (this.#number !== null && this.#number < number) this.close(REPLACED);
+  }
+
   send(message: CoordinatorMessage): void {
+    this.awaited.told(message, this.#context.options.clock.now());
     if (this.#waiting !== null) this.#waiting.push(message);
     else if (this.#open) this.#socket.send(encodeWire(message));
   }
@@ -162,6 +168,8 @@ export class Session {
     } catch (error) {
       const failure = asFailure(error);
       const internal = failure.code === 'INTERNAL';
+      // Nothing was acknowledged, so the device sends it again when it is back.
+      if (failure.code === 'DATABASE_AWAY') return this.close('the database is away; come back in a moment');
       const fields = { type: message.type, code: failure.code, message: failure.message };
       this.#context.options.log(internal ? 'error' : 'warn', 'session-refused', fields);
       this.#refuse(failure.code, internal ? 'internal error; try again later' : failure.message, about);
@@ -192,6 +200,8 @@ export class Session {
     const waiting: CoordinatorMessage[] = [];
     this.#waiting = waiting;
     this.#host.joined(this, device);
+    this.awaited.expect(message.leases, now);
+    this.#number = await this.#context.replica.arrived(device);
     const resumed = await resume(this.#context, device, message.leases);
     this.#waiting = null;
     this.send({
@@ -225,6 +235,7 @@ export class Session {
         const sent = this.#sent.get(lease.lease_id);
         if (sent !== undefined) this.#restUntil[sent.lane] = now + REST_AFTER_DECLINE_MS;
         this.#sent.delete(lease.lease_id);
+        this.awaited.over(lease.lease_id);
         // A stranger's words, for the consumer's terminal; a database may refuse some characters, too.
         const detail = plainText(message.detail);
         const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
@@ -298,21 +309,4 @@ export class Session {
     if (lease === null || lease.device !== peer.device) fail('NOT_FOUND', 'the device has no such lease', { leaseId });
     return lease;
   }
-}
-
-const keysOf = (workloads: Hello['workloads']): ReadonlySet<string> =>
-  new Set(workloads.map(({ id, image }) => workloadKey(id, image)));
-
-function parse(text: string): DeviceMessage | null {
-  try {
-    return deviceMessage.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
-
-function subjectOf(message: DeviceMessage): Hex32 | null {
-  if (message.type === 'result') return message.value.leaseId;
-  if (message.type === 'report') return reportHash(message.value);
-  return 'leaseId' in message ? message.leaseId : null;
 }

@@ -1,12 +1,15 @@
-import type { Address, Hex32 } from '../core/primitives.ts';
+import { asFailure } from '../core/errors.ts';
+import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
+import { catchUp, lookAgain } from './catch-up.ts';
 import type { Context } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
 import { overdue } from './leases.ts';
+import type { Ears } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
-import { Session, type Socket } from './session.ts';
+import { REPLACED, Session, type Socket } from './session.ts';
 import { type Effects, type Happening, settle } from './settle.ts';
 
 const HELLO_WITHIN_MS = 10_000;
@@ -29,7 +32,12 @@ export class Sessions {
       offers: () => this.#offers(),
       reserve: (device, leaseId, lane) => this.#byDevice.get(device)?.reserve(leaseId, lane),
       unreserve: (device, leaseId) => this.#byDevice.get(device)?.unreserve(leaseId),
-      send: (device, leases) => this.#byDevice.get(device)?.lease(leases),
+      send: (device, leases) => {
+        const session = this.#byDevice.get(device);
+        // It has gone to another replica meanwhile.
+        if (session === undefined) for (const { leaseId } of leases) context.replica.lease(leaseId);
+        else session.lease(leases);
+      },
       changed: (jobIds) => this.#changed(jobIds),
     });
     context.changes.onWork(() => this.#dispatcher.woken());
@@ -74,10 +82,42 @@ export class Sessions {
     };
   }
 
+  /** What other replicas tell. */
+  ears(): Ears {
+    const { changes } = this.#context;
+    return {
+      work: () => changes.heardOfWork(),
+      jobs: (names) => {
+        for (const name of names) changes.heardOf(name);
+      },
+      leases: (leaseIds) => {
+        catchUp(this.#context, (device) => this.#byDevice.get(device), leaseIds).catch((error) => this.#unseen(error));
+      },
+      session: (device, number) => this.#byDevice.get(device)?.endIfOlderThan(number),
+      epoch: (epoch, root) => this.broadcast({ type: 'epoch', epoch, root }),
+      mended: () => {
+        changes.heardOfWork();
+        changes.wakeAll();
+        this.lookAgain().catch((error) => this.#unseen(error));
+      },
+    };
+  }
+
+  /** For what another replica had to tell and was not heard of. */
+  async lookAgain(): Promise<void> {
+    const { db, options } = this.#context;
+    if (db.notes !== null) await lookAgain(this.#context, this.#byDevice, options.clock.now());
+  }
+
+  #unseen(error: unknown): void {
+    this.#context.options.log('warn', 'not-looked-again', { message: asFailure(error).message });
+  }
+
   /** Tells what a committed transaction changed, then hands out what became free. */
   apply(effects: Effects): void {
     for (const [device, messages] of groupBy(effects.messages, (one) => one.device)) {
       const session = this.#byDevice.get(device);
+      if (session === undefined) this.#elsewhere(messages.map((one) => one.message));
       for (const message of together(messages.map((one) => one.message))) session?.send(message);
       if (session !== undefined) this.#roomy.add(session);
     }
@@ -86,14 +126,30 @@ export class Sessions {
     this.#dispatcher.soon();
   }
 
+  /** The device may be connected to another replica. */
+  #elsewhere(messages: readonly CoordinatorMessage[]): void {
+    for (const message of messages) {
+      if (message.type === 'verdict') this.#context.replica.lease(message.verdict.leaseId);
+      else if (message.type === 'cancel' || message.type === 'result-stored')
+        this.#context.replica.lease(message.leaseId);
+    }
+  }
+
   broadcast(message: CoordinatorMessage): void {
     for (const session of this.#byDevice.values()) session.send(message);
   }
 
   /** Takes back every lease whose deadline has passed, and gives up jobs that nobody did for too long. */
   async expire(): Promise<void> {
-    const { options } = this.#context;
+    const { db, options } = this.#context;
     const now = options.clock.now();
+    await db.alone('expiry', () => this.#takeBack(now));
+    await this.#dispatcher.letGo(now);
+    this.#dispatcher.woken();
+  }
+
+  async #takeBack(now: UnixMs): Promise<void> {
+    const { options } = this.#context;
     for (const { lease_id: leaseId, device } of await overdue(this.#context.db, now)) {
       const lost = { kind: 'loss', leaseId, why: 'the deadline passed', loss: 'attempt' } as const;
       const effects = await this.#settle(lost, now);
@@ -108,8 +164,6 @@ export class Sessions {
       if (effects.jobs.size > 0) options.log('info', 'job-given-up', { jobId });
       this.apply(effects);
     }
-    await this.#dispatcher.letGo(now);
-    this.#dispatcher.woken();
   }
 
   /** Ends all sessions and resolves when nothing is being handled any more. */
@@ -141,7 +195,7 @@ export class Sessions {
 
   #join(session: Session, device: Address): void {
     const older = this.#byDevice.get(device);
-    if (older !== undefined && older !== session) older.close('replaced by a newer session');
+    if (older !== undefined && older !== session) older.close(REPLACED);
     this.#byDevice.set(device, session);
   }
 }

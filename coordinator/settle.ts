@@ -16,6 +16,7 @@ import {
   writeResults,
 } from './leases.ts';
 import { account, move, postAll, type Transfer } from './ledger.ts';
+import { release } from './queue.ts';
 import { decideCancel, decideJob, type JobDecision, type Loss } from './verify.ts';
 
 /** A job that wants more leases. */
@@ -66,6 +67,8 @@ export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, p
   if (lease.state === 'rejected') return { leaseId: lease.lease_id, kind: 'rejected', reason: lease.why ?? 'rejected' };
   return null;
 };
+
+const REOPENED_MS = 10_000;
 
 type Open = { readonly job: DecidedJob; leases: readonly LeaseRow[]; over: boolean; touched: boolean };
 
@@ -186,6 +189,8 @@ class Settlement {
     await endJobs(sql, this.#ends, this.#at);
     await postAll(sql, this.#transfers);
     if (this.#wanted.size === 0) return this.effects;
+    // They are in this replica's hands now; should it die, others may claim them before long.
+    await release(sql, [...this.#wanted.keys()], this.#at + REOPENED_MS);
     for (const job of await jobsNamed(sql, [...this.#wanted.keys()])) {
       const leases = this.#jobs.get(job.job_id)?.leases ?? [];
       this.effects.reopened.push({ job, leases, wanted: this.#wanted.get(job.job_id) ?? 0 });

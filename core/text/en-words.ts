@@ -27,6 +27,7 @@ function failure(code: ErrorCode): string {
     case 'ENGINE_AWAY':
       return 'Docker does not answer. Start it, then try again.';
     case 'COORDINATOR_AWAY':
+    case 'DATABASE_AWAY':
       return 'The network cannot be reached. Your earnings are safe; try again later.';
     case 'CHAIN_AWAY':
       return 'The chain cannot be reached. Your earnings are safe; try again later.';

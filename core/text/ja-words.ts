@@ -24,6 +24,7 @@ function failure(code: ErrorCode): string {
     case 'ENGINE_AWAY':
       return 'Dockerが応答しません。起動してから、もう一度お試しください。';
     case 'COORDINATOR_AWAY':
+    case 'DATABASE_AWAY':
       return 'ネットワークに接続できません。収益は安全です。後でもう一度お試しください。';
     case 'CHAIN_AWAY':
       return 'チェーンに接続できません。収益は安全です。後でもう一度お試しください。';

@@ -62,7 +62,7 @@ async function kill(replica: Replica): Promise<void> {
 for (let count = 0; count < REPLICAS; count++) replicas.push(await start(join(folder, `replica-${count}`)));
 const network = networkInfo.parse(await (await fetch(`${replicas[0]?.url}/v1/network`)).json());
 const domain = domainOf(network.chainId, network.distributor);
-const db = await openPostgres(databaseUrl, say);
+const db = await openPostgres(databaseUrl, (_level, event) => say(event));
 const tally = new Tally();
 const devices = Array.from(
   { length: DEVICES },

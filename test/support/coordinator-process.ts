@@ -4,10 +4,11 @@ import { coordinatorOptions } from './network.ts';
 
 /** A coordinator in a process of its own, so that a test can kill it: the argument is JSON, the first line out its address. */
 const text = z.string().transform((value) => value as `0x${string}`);
-const { dataDir, port, ...chain } = z
+const { dataDir, port, databaseUrl, ...chain } = z
   .object({
     dataDir: z.string(),
     port: z.number(),
+    databaseUrl: z.string().optional(),
     rpcUrl: z.string(),
     chainId: z.number(),
     token: text,
@@ -17,6 +18,9 @@ const { dataDir, port, ...chain } = z
   .parse(JSON.parse(process.argv[2] ?? ''));
 
 const coordinator = await startCoordinator(
-  coordinatorOptions(dataDir, chain, { port, replicas: 0, epochEveryMs: 100 }),
+  coordinatorOptions(dataDir, chain, {
+    ...{ port, replicas: 0, epochEveryMs: 100 },
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+  }),
 );
 process.stdout.write(`${coordinator.url}\n`);

@@ -77,6 +77,7 @@ export class TestDevice {
   readonly messages: CoordinatorMessage[] = [];
   token = '';
   lastReport: Stored | null = null;
+  readonly deviceAccount: Account;
   #socket: WebSocket | null = null;
   #closed: Promise<void> = Promise.resolve();
 
@@ -85,6 +86,7 @@ export class TestDevice {
     this.network = network;
     this.ownerAccount = owner;
     this.owner = new Signatory(owner, network);
+    this.deviceAccount = device;
     this.key = new Signatory(device, network);
   }
 

@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Chain, openChain } from '../../coordinator/chain.ts';
-import { type Db, openDb } from '../../coordinator/db.ts';
+import type { Db } from '../../coordinator/db.ts';
 import { newAccount, startTestChain, type TestChain } from './chain.ts';
+import { openTestDb } from './store.ts';
 
 /** A real chain whose distributor holds 1,000 units, and a coordinator's books, without the coordinator around them. */
 export type EpochStage = {
@@ -19,7 +20,7 @@ export async function epochStage(): Promise<EpochStage> {
   const { rpcUrl, chainId, token, distributor, publisher } = network;
   const chain = openChain({ rpcUrl, chainId, token, distributor, privateKey: publisher.privateKey });
   const dir = await mkdtemp(join(tmpdir(), 'idlemesh-epochs-'));
-  const db = await openDb(dir);
+  const db = await openTestDb(dir);
   return {
     network,
     chain,

@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Db } from '../../coordinator/db.ts';
 import { type Coordinator, type CoordinatorOptions, startCoordinator } from '../../coordinator/index.ts';
 import { catalogue } from '../../core/catalogue.ts';
 import { parseTokens } from '../../core/money.ts';
 import { type OwnerBooks, ownerBooks } from '../../core/wire.ts';
 import { startTestChain, type TestChain } from './chain.ts';
 import { TestConsumer, TestDevice } from './device.ts';
+import { keepBooks, newStore, openStore, type Store } from './store.ts';
 import { until } from './wait.ts';
 
 export const PRICE = parseTokens('0.5');
@@ -76,10 +78,18 @@ export class TestNetwork {
   readonly dataDir: string;
   coordinator: Coordinator;
   readonly #options: CoordinatorOptions;
+  readonly #store: Store;
   readonly #devices: TestDevice[] = [];
   #halted = false;
 
-  private constructor(chain: TestChain, dataDir: string, coordinator: Coordinator, options: CoordinatorOptions) {
+  private constructor(
+    chain: TestChain,
+    dataDir: string,
+    coordinator: Coordinator,
+    options: CoordinatorOptions,
+    store: Store,
+  ) {
+    this.#store = store;
     this.chain = chain;
     this.dataDir = dataDir;
     this.coordinator = coordinator;
@@ -89,8 +99,10 @@ export class TestNetwork {
   static async start(change: Partial<CoordinatorOptions> = {}): Promise<TestNetwork> {
     const chain = await startTestChain();
     const dataDir = await mkdtemp(join(tmpdir(), 'idlemesh-coordinator-'));
-    const options = coordinatorOptions(dataDir, chain, change);
-    return new TestNetwork(chain, dataDir, await startCoordinator(options), options);
+    const store = await newStore();
+    const { drop: _drop, ...database } = store;
+    const options = coordinatorOptions(dataDir, chain, { ...database, ...change });
+    return new TestNetwork(chain, dataDir, await startCoordinator(options), options, store);
   }
 
   get url(): string {
@@ -108,6 +120,16 @@ export class TestNetwork {
     await this.halt();
     this.#halted = false;
     this.coordinator = await startCoordinator(this.#options);
+  }
+
+  /** The books of a coordinator that is halted; close them before it starts again. */
+  openBooks(): Promise<Db> {
+    return openStore(this.#store, this.dataDir);
+  }
+
+  /** Keeps the books of a coordinator that is halted; what it answers brings them back. */
+  keepBooks(): Promise<() => Promise<void>> {
+    return keepBooks(this.#store, this.dataDir);
   }
 
   /** An enrolled, connected device that would take `slots` leases. */
@@ -139,6 +161,7 @@ export class TestNetwork {
     for (const device of this.#devices) await device.hangUp();
     await this.halt();
     await this.chain.stop();
+    await this.#store.drop();
     await rm(this.dataDir, { recursive: true, force: true });
   }
 }

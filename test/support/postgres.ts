@@ -16,7 +16,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import { Client } from 'pg';
 import { until } from './wait.ts';
 
 const run = promisify(execFile);
@@ -80,7 +80,7 @@ export class TestPostgres {
       ...{ cwd: this.#folder, stdio: ['ignore', 'ignore', 'ignore'] },
     });
     await until('PostgreSQL answers', () =>
-      this.#ask('postgres', 'SELECT 1').then(
+      ask(this.urlOf('postgres'), 'SELECT 1').then(
         () => true,
         () => false,
       ),
@@ -89,24 +89,11 @@ export class TestPostgres {
 
   /** A new, empty database. */
   async database(): Promise<string> {
-    const name = `test_${randomBytes(6).toString('hex')}`;
-    await this.#ask('postgres', `CREATE DATABASE ${name}`);
-    return this.urlOf(name);
+    return (await freshDatabase(this.urlOf('postgres'))).url;
   }
 
   urlOf(database: string): string {
-    return `postgresql://idlemesh@/${database}?host=${encodeURIComponent(this.#folder)}`;
-  }
-
-  async #ask(database: string, text: string): Promise<void> {
-    const client = new pg.Client({ connectionString: this.urlOf(database) });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      await client.query(text);
-    } finally {
-      await client.end();
-    }
+    return `postgresql:///${database}?host=${encodeURIComponent(this.#folder)}&user=idlemesh`;
   }
 
   /** As a power cut does, but that what the system was told to write it will. */
@@ -127,4 +114,54 @@ export class TestPostgres {
     child.kill(signal);
     await ended;
   }
+}
+
+async function ask(url: string, text: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await client.query(text);
+  } finally {
+    await client.end();
+  }
+}
+
+/** An empty database of its own; `clusterUrl` is any address of the cluster. */
+export async function freshDatabase(
+  clusterUrl: string,
+): Promise<{ readonly url: string; readonly drop: () => Promise<void> }> {
+  const name = `t${randomBytes(8).toString('hex')}`;
+  await ask(clusterUrl, `CREATE DATABASE ${name}`);
+  const url = new URL(clusterUrl);
+  url.pathname = `/${name}`;
+  return {
+    url: url.toString(),
+    drop: async () => {
+      await ask(clusterUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+/** Keeps a database as it is now; what it answers brings it back to that. Nobody may be connected at either time. */
+export async function keepDatabase(url: string): Promise<() => Promise<void>> {
+  const name = new URL(url).pathname.slice(1);
+  const other = new URL(url);
+  other.pathname = '/postgres';
+  const copy = (from: string, to: string) => ask(other.toString(), `CREATE DATABASE ${to} TEMPLATE ${from}`);
+  const drop = (gone: string) => ask(other.toString(), `DROP DATABASE ${gone}`);
+  await copy(name, `${name}_kept`);
+  return async () => {
+    await drop(name);
+    await copy(`${name}_kept`, name);
+    await drop(`${name}_kept`);
+  };
+}
+
+/** Cuts every connection to a database, as a network would. */
+export async function cutConnections(url: string): Promise<void> {
+  await ask(
+    url,
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+  );
 }

@@ -11,6 +11,7 @@ import { epoch, type Lease, networkInfo, ownerBooks, ownerProof } from '../../..
 import { newAccount, startTestChain, type TestChain } from '../../support/chain.ts';
 import { sha256, TestConsumer, TestDevice } from '../../support/device.ts';
 import { PRICE, WORKLOAD } from '../../support/network.ts';
+import { newStore, type Store } from '../../support/store.ts';
 import { until } from '../../support/wait.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../support/coordinator-process.ts');
@@ -19,13 +20,15 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 describe('kill -9 of a coordinator', () => {
   let chain: TestChain;
   let dataDir: string;
+  let store: Store;
   let child: ChildProcess | null = null;
   let url = '';
 
   async function start(): Promise<void> {
     const port = url === '' ? 0 : Number(new URL(url).port);
     const { rpcUrl, chainId, token, distributor, publisher } = chain;
-    const options = JSON.stringify({ dataDir, port, rpcUrl, chainId, token, distributor, publisher });
+    const { databaseUrl } = store;
+    const options = JSON.stringify({ dataDir, databaseUrl, port, rpcUrl, chainId, token, distributor, publisher });
     child = spawn(process.execPath, [SCRIPT, options], { stdio: ['ignore', 'pipe', 'inherit'] });
     const output = child.stdout ?? expect.unreachable();
     const [line] = await once(createInterface(output), 'line');
@@ -42,11 +45,13 @@ describe('kill -9 of a coordinator', () => {
   beforeAll(async () => {
     chain = await startTestChain();
     dataDir = await mkdtemp(join(tmpdir(), 'idlemesh-crash-'));
+    store = await newStore();
     await start();
   }, 60_000);
   afterAll(async () => {
     await kill();
     await chain.stop();
+    await store.drop();
     await rm(dataDir, { recursive: true, force: true });
   });
 

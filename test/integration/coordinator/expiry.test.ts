@@ -6,11 +6,12 @@ import { Tokens } from '../../../coordinator/access.ts';
 import { openBlobs } from '../../../coordinator/blobs.ts';
 import { openChain } from '../../../coordinator/chain.ts';
 import { Changes, type Context } from '../../../coordinator/context.ts';
-import { type Db, openDb } from '../../../coordinator/db.ts';
+import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
 import { Consumers } from '../../../coordinator/quotas.ts';
+import { Replica } from '../../../coordinator/replica.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
 import { settle } from '../../../coordinator/settle.ts';
@@ -20,6 +21,7 @@ import { type CoordinatorMessage, coordinatorMessage, encodeWire } from '../../.
 import { newAccount } from '../../support/chain.ts';
 import { randomHex32, Signatory } from '../../support/device.ts';
 import { coordinatorOptions, WORKLOAD } from '../../support/network.ts';
+import { openTestDb } from '../../support/store.ts';
 import { until } from '../../support/wait.ts';
 
 const NOW = 1_000_000;
@@ -41,7 +43,7 @@ describe('a result that comes while its lease is being taken back', () => {
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'idlemesh-expiry-'));
-    db = await openDb(dir);
+    db = await openTestDb(dir);
     const options = coordinatorOptions(dir, chain, { clock: { now: () => NOW } });
     const domain = domainOf(chain.chainId, chain.distributor);
     context = {
@@ -60,6 +62,7 @@ describe('a result that comes while its lease is being taken back', () => {
       tokens: new Tokens(new Uint8Array(32)),
       changes: new Changes(),
       consumers: new Consumers({ db, options }),
+      replica: new Replica(db, () => undefined),
     };
   });
   afterAll(async () => {

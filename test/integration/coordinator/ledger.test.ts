@@ -1,12 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Db, openDb } from '../../../coordinator/db.ts';
+import type { Db } from '../../../coordinator/db.ts';
 import { closeEpoch } from '../../../coordinator/epochs.ts';
 import { account, balanceOf, booksBalance, booksOf, hold, move, post } from '../../../coordinator/ledger.ts';
 import { type Address, type Hex32, ZERO_HASH } from '../../../core/primitives.ts';
+import { openTestDb } from '../../support/store.ts';
 
 const owner = (n: number): Address => `0x${n.toString(16).padStart(40, '0')}`;
 const job = (n: number): Hex32 => `0x${n.toString(16).padStart(64, '0')}`;
@@ -16,20 +17,12 @@ describe('the books', () => {
   let db: Db;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'idlemesh-books-'));
-    db = await openDb(dir);
+    db = await openTestDb(dir);
   }, 60_000);
   afterAll(async () => {
     await db.close();
     await rm(dir, { recursive: true, force: true });
   });
-
-  it('refuse a second opener while one is there, and not after a process that died', async () => {
-    await expect(openDb(dir)).rejects.toMatchObject({ code: 'CONFLICT' });
-    const dead = await mkdtemp(join(tmpdir(), 'idlemesh-books-'));
-    await writeFile(join(dead, 'lock'), '999999999');
-    await (await openDb(dead)).close();
-    await rm(dead, { recursive: true, force: true });
-  }, 60_000);
 
   it('write a transfer once per key', async () => {
     const deposit = {
@@ -41,6 +34,28 @@ describe('the books', () => {
     expect(await post(db, deposit)).toBe(true);
     expect(await post(db, deposit)).toBe(false);
     expect(await balanceOf(db, account.deposit(owner(1)))).toBe(10n);
+  });
+
+  it('write a transfer once, however many write it at once', async () => {
+    const entries = move('external', account.deposit(owner(3)), 5n);
+    const written = Array.from({ length: 8 }, () => post(db, { kind: 'deposit', key: 'at once', at: 1, entries }));
+    expect((await Promise.all(written)).filter(Boolean)).toHaveLength(1);
+    expect(await balanceOf(db, account.deposit(owner(3)))).toBe(5n);
+  });
+
+  it('take movements between the same accounts at once, whatever their direction', async () => {
+    const [left, right] = [account.deposit(owner(4)), account.deposit(owner(5))];
+    for (const name of [left, right]) {
+      await post(db, { kind: 'deposit', key: `start ${name}`, at: 1, entries: move('external', name, 20n) });
+    }
+    const swaps = Array.from({ length: 20 }, (_, n) => {
+      const [from, to] = n % 2 === 0 ? [left, right] : [right, left];
+      const entries = move(from, to, 1n);
+      return db.tx((sql) => post(sql, { kind: 'hold', key: `swap ${n}`, at: n, entries }));
+    });
+    await Promise.all(swaps);
+    expect([await balanceOf(db, left), await balanceOf(db, right)]).toEqual([20n, 20n]);
+    expect(await booksBalance(db)).toBe(true);
   });
 
   it('refuse what is unbalanced, overdrawn, or changes what was written', async () => {

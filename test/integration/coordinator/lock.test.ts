@@ -15,4 +15,11 @@ describe('a lock left behind', () => {
     await db.close();
     await rm(dir, { recursive: true, force: true });
   });
+
+  it('by a process that died does not keep the folder', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'idlemesh-lock-'));
+    await writeFile(join(dir, 'lock'), '999999999');
+    await (await openDb(dir)).close();
+    await rm(dir, { recursive: true, force: true });
+  });
 });

@@ -1,8 +1,5 @@
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openDb } from '../../../coordinator/db.ts';
 import { parseTokens } from '../../../core/money.ts';
 import { outcomesHash, reportHash } from '../../../core/typed-data.ts';
 import { randomHex32, sha256, type TestConsumer, type TestDevice } from '../../support/device.ts';
@@ -37,16 +34,14 @@ describe('a coordinator that a power cut threw back', () => {
     if (first === undefined || second === undefined || third === undefined) expect.unreachable();
     const { value: kept } = await device.report([first]);
 
-    const [db, copy] = [join(network.dataDir, 'db'), join(network.dataDir, 'earlier')];
     await network.halt();
-    await cp(db, copy, { recursive: true });
+    const goBack = await network.keepBooks();
     await network.restart();
     await device.connect([WORKLOAD]);
     await device.report([second]);
     const lost = device.lastReport ?? expect.unreachable();
     await network.halt();
-    await rm(db, { recursive: true });
-    await cp(copy, db, { recursive: true });
+    await goBack();
     await network.restart();
 
     const from = device.messages.length;
@@ -86,7 +81,7 @@ describe('a coordinator that a power cut threw back', () => {
     await device.hangUp();
 
     await network.halt();
-    const db = await openDb(network.dataDir);
+    const db = await network.openBooks();
     const [row] = await db.query(
       z.object({ bytes: z.number() }),
       `SELECT (length(reports.items) + length(receipts.outcomes))::int AS bytes

@@ -2,13 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Db, openDb } from '../../../coordinator/db.ts';
+import type { Db } from '../../../coordinator/db.ts';
 import { endJobs, insertJob, type NewJob } from '../../../coordinator/jobs.ts';
 import { insertLeases, leasesOf, type NewLease } from '../../../coordinator/leases.ts';
 import { claim, release } from '../../../coordinator/queue.ts';
 import type { Hex32 } from '../../../core/primitives.ts';
 import { newAccount } from '../../support/chain.ts';
 import { randomHex32 } from '../../support/device.ts';
+import { openTestDb } from '../../support/store.ts';
 
 const [alice, bob] = [newAccount().address, newAccount().address];
 const HERE = 'echo here cpu';
@@ -17,7 +18,7 @@ let db: Db;
 let at = 0;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'idlemesh-queue-'));
-  db = await openDb(dir);
+  db = await openTestDb(dir);
 }, 60_000);
 beforeEach(async () => {
   const open = await claim(db, new Set([HERE, 'echo elsewhere cpu']), 10_000, 0, 1);

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Chain, openChain } from '../../../coordinator/chain.ts';
-import { type Db, openDb } from '../../../coordinator/db.ts';
+import type { Db } from '../../../coordinator/db.ts';
 import { closeEpoch, publishEpochs } from '../../../coordinator/epochs.ts';
 import { Roots } from '../../../coordinator/roots.ts';
 import { newAccount, startTestChain, type TestChain, transact } from '../../support/chain.ts';
 import { credit } from '../../support/credit.ts';
+import { openTestDb } from '../../support/store.ts';
 
 const DELAY_S = 3_600;
 
@@ -37,7 +38,7 @@ describe('roots that pay', () => {
     const { rpcUrl, chainId, token, distributor, publisher } = network;
     chain = openChain({ rpcUrl, chainId, token, distributor, privateKey: publisher.privateKey });
     dir = await mkdtemp(join(tmpdir(), 'idlemesh-roots-'));
-    db = await openDb(dir);
+    db = await openTestDb(dir);
   }, 60_000);
   afterAll(async () => {
     chain.close();

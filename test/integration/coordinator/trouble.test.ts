@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openDb } from '../../../coordinator/db.ts';
 import { startCoordinator } from '../../../coordinator/index.ts';
 import { newAccount } from '../../support/chain.ts';
 import { credit } from '../../support/credit.ts';
@@ -26,7 +25,7 @@ describe('a coordinator in trouble', () => {
   /** Owes an owner more, in the books of a coordinator that is down meanwhile. */
   async function owe(amount: bigint): Promise<void> {
     await network.halt();
-    const db = await openDb(network.dataDir);
+    const db = await network.openBooks();
     await credit(db, owner, amount);
     await db.close();
     await network.restart();

@@ -52,7 +52,7 @@ describe('changes', () => {
     const [one, other] = [changes.wait('1', 60_000), changes.wait('2', 60_000)];
     changes.notify('1');
     await one.changed;
-    changes.close();
+    changes.wakeAll();
     await other.changed;
   });
 });
