@@ -1,30 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { Wallet } from 'ethers';
-import type { z } from 'zod';
-import { fail, isFailure } from '../core/errors.ts';
+import { type Answer, API } from '../core/api.ts';
+import type { ApiKey, JobFilter, Right } from '../core/api-messages.ts';
+import { fail } from '../core/errors.ts';
+import type { Amount } from '../core/money.ts';
 import type { Address, Hex32, Signature } from '../core/primitives.ts';
 import { domainOf, fieldsOf, paramsHash, type Struct, type StructName } from '../core/typed-data.ts';
-import {
-  accessGrant,
-  encodeWire,
-  type JobView,
-  jobView,
-  type NetworkInfo,
-  networkInfo,
-  type OwnerBooks,
-  ownerBooks,
-  problemDetails,
-  type Quote,
-  quote,
-} from '../core/wire.ts';
+import type { JobView, NetworkInfo, OwnerBooks, Quote } from '../core/wire.ts';
+import { Client, type FileIdentity, type Progress } from './client.ts';
 import { type Patience, patiently } from './patience.ts';
-
-/** Of a file as it is on disk. */
-export type FileIdentity = { readonly hash: Hex32; readonly bytes: number };
 
 export async function identify(path: string): Promise<FileIdentity> {
   const info = await stat(path).catch((error: unknown) =>
@@ -37,191 +24,159 @@ export async function identify(path: string): Promise<FileIdentity> {
 }
 
 const randomHex32 = (): Hex32 => `0x${randomBytes(32).toString('hex')}`;
+const ORDER_LIVES_MS = 10 * 60_000;
 
-/** A consumer's view of one coordinator. Requests are signed; the private key stays in this object. */
+export const isOver = ({ state }: JobView): boolean => state === 'done' || state === 'failed' || state === 'cancelled';
+
+/** What an order is made of, before it is sent. */
+export type Draft = {
+  readonly workload: string;
+  readonly path: string;
+  readonly input: FileIdentity;
+  readonly quote: Quote;
+  readonly now: number;
+  readonly webhook?: string;
+  readonly uploading?: Progress;
+};
+
+/** With the account's own key, or with an API key of it. */
+export type Credentials = { readonly privateKey: string } | { readonly apiKey: string };
+
+/** A consumer's view of one coordinator. Private and API keys stay in this object. */
 export class Consumer {
   readonly url: string;
   readonly network: NetworkInfo;
-  readonly #wallet: Wallet;
+  readonly address: Address;
+  readonly client: Client;
+  readonly #wallet: Wallet | null;
   #token: { readonly text: string; readonly expiresAt: number } | null = null;
 
-  private constructor(url: string, network: NetworkInfo, wallet: Wallet) {
+  private constructor(
+    url: string,
+    network: NetworkInfo,
+    wallet: Wallet | null,
+    address: Address,
+    client: Client | null,
+  ) {
     this.url = url;
     this.network = network;
     this.#wallet = wallet;
+    this.address = address;
+    this.client = client ?? new Client(url, (anew) => this.#authorised(anew));
   }
 
-  /** Throws COORDINATOR_AWAY when nobody answers at `url`. */
-  static async connect(url: string, privateKey: string): Promise<Consumer> {
-    const network = await request(`${url}/v1/network`, {}, networkInfo);
-    return new Consumer(url, network, new Wallet(privateKey));
-  }
-
-  get address(): Address {
-    return this.#wallet.address.toLowerCase() as Address;
+  /** Throws COORDINATOR_AWAY when nobody answers at `url`, UNAUTHORISED. */
+  static async connect(url: string, credentials: string | Credentials): Promise<Consumer> {
+    const network = await new Client(url, null).call(API.network);
+    if (typeof credentials === 'string' || 'privateKey' in credentials) {
+      const wallet = new Wallet(typeof credentials === 'string' ? credentials : credentials.privateKey);
+      return new Consumer(url, network, wallet, wallet.address.toLowerCase() as Address, null);
+    }
+    const headers = { authorization: `Bearer ${credentials.apiKey}` };
+    const client = new Client(url, async () => headers);
+    const { account } = await client.call(API.account);
+    return new Consumer(url, network, null, account, client);
   }
 
   /** Its books at the coordinator; `deposit` is what it can still spend. */
   books(): Promise<OwnerBooks> {
-    return request(`${this.url}/v1/owners/${this.address}`, {}, ownerBooks);
+    return this.client.call(API.books, { params: { owner: this.address } });
+  }
+  account(): Promise<Answer<typeof API.account>> {
+    return this.client.call(API.account);
   }
 
   quote(workload: string, inputBytes: number, params: Readonly<Record<string, string>>): Promise<Quote> {
-    return this.#post('/v1/quotes', { workload, inputBytes, params }, quote);
+    return this.client.call(API.quote, { body: { workload, inputBytes, params } });
   }
 
-  /** Uploads the input (once) and orders the job. The order is idempotent: sending it again answers the same job. */
-  async submit(options: {
-    readonly workload: string;
-    readonly path: string;
-    readonly input: FileIdentity;
-    readonly quote: Quote;
-    readonly now: number;
-  }): Promise<JobView> {
-    await this.#upload(options.path, options.input);
+  jobs(query: {
+    readonly state?: JobFilter;
+    readonly limit?: number;
+    readonly before?: string;
+  }): Promise<Answer<typeof API.jobs>> {
+    return this.client.call(API.jobs, { query });
+  }
+  job(id: Hex32): Promise<JobView> {
+    return this.client.call(API.job, { params: { id } });
+  }
+  cancel(id: Hex32): Promise<JobView> {
+    return this.client.call(API.cancel, { params: { id } });
+  }
+
+  async keys(): Promise<readonly ApiKey[]> {
+    return (await this.client.call(API.keys)).keys;
+  }
+  createKey(fresh: {
+    readonly name: string;
+    readonly rights: readonly Right[];
+    readonly cap: Amount | null;
+    readonly expiresAt: number | null;
+  }): Promise<Answer<typeof API.createKey>> {
+    return this.client.call(API.createKey, { body: fresh });
+  }
+  revokeKey(id: string): Promise<ApiKey> {
+    return this.client.call(API.revokeKey, { params: { id } });
+  }
+
+  /** Uploads the input (once) and orders the job. The order is idempotent: with `patience` it is sent again until it is answered. */
+  async submit(draft: Draft, patience: Patience | null = null): Promise<JobView> {
+    const again = <T>(work: () => Promise<T>) => (patience === null ? work() : patiently(patience, work));
+    await again(() => this.client.upload(draft.path, draft.input, draft.uploading));
     const value: Struct<'JobOrder'> = {
       consumer: this.address,
-      workload: options.workload,
-      paramsHash: paramsHash(options.quote.params),
-      inputHash: options.input.hash,
-      inputBytes: options.input.bytes,
-      maxPrice: options.quote.hold,
+      workload: draft.workload,
+      paramsHash: paramsHash(draft.quote.params),
+      inputHash: draft.input.hash,
+      inputBytes: draft.input.bytes,
+      maxPrice: draft.quote.hold,
       nonce: randomHex32(),
-      expiresAt: options.now + 10 * 60_000,
+      expiresAt: draft.now + ORDER_LIVES_MS,
     };
-    const signature = await this.#sign('JobOrder', value);
-    return this.#post('/v1/jobs', { value, signature, params: options.quote.params }, jobView);
+    const signature = this.#wallet === null ? {} : { signature: await this.#sign('JobOrder', value) };
+    const webhook = draft.webhook === undefined ? {} : { webhook: draft.webhook };
+    const body = { value, ...signature, ...webhook, params: draft.quote.params };
+    return await again(() => this.client.call(API.order, { body }));
   }
 
-  /** Yields each newer state of a job until it is done or failed. A coordinator that is away is waited for. */
+  /** Yields each newer state of a job until it is over. A coordinator that is away is waited for. */
   async *follow(job: JobView, patience: Patience): AsyncGenerator<JobView> {
     let current = job;
     yield current;
-    while (current.state !== 'done' && current.state !== 'failed') {
-      const path = `/v1/jobs/${current.jobId}?after=${current.rev}`;
-      const next: JobView = await patiently(patience, () => this.#get(path, jobView, patience.signal));
+    while (!isOver(current)) {
+      const asking = { params: { id: current.jobId }, query: { after: current.rev } };
+      const next: JobView = await patiently(patience, () => this.client.call(API.job, asking, patience.signal));
       if (next.rev === current.rev) continue;
       current = next;
       yield current;
     }
   }
 
-  /** Streams a blob to `path` through a temporary file; what arrives must hash to its name. Throws REFUSED otherwise. */
-  fetch(hash: Hex32, path: string, patience: Patience): Promise<void> {
-    return patiently(patience, () => this.#fetchOnce(hash, path));
+  /** Streams a blob to `path`; what arrives must hash to its name. */
+  fetch(
+    hash: Hex32,
+    path: string,
+    patience: Patience,
+    options: { readonly overwrite?: boolean; readonly progress?: Progress } = {},
+  ): Promise<void> {
+    return patiently(patience, () => this.client.download(hash, path, options));
   }
 
-  async #fetchOnce(hash: Hex32, path: string): Promise<void> {
-    const response = await this.#renewing(async (headers) => send(`${this.url}/v1/blobs/${hash}`, { headers }));
-    if (response.body === null) fail('COORDINATOR_AWAY', 'the coordinator sent no body');
-    const partial = `${path}.part`;
-    const digest = createHash('sha256');
-    try {
-      await pipeline(
-        arriving(Readable.fromWeb(response.body), this.url),
-        async function* tap(source: AsyncIterable<Uint8Array>) {
-          for await (const chunk of source) {
-            digest.update(chunk);
-            yield chunk;
-          }
-        },
-        createWriteStream(partial),
-      );
-      if (`0x${digest.digest('hex')}` !== hash) fail('REFUSED', 'the output differs from what was verified; try again');
-      await rename(partial, path);
-    } finally {
-      await rm(partial, { force: true });
-    }
-  }
-
-  async #upload(path: string, input: FileIdentity): Promise<void> {
-    const address = `${this.url}/v1/blobs/${input.hash}`;
-    const headers = await this.#authorised();
-    const known = await fetch(address, { method: 'HEAD', headers }).catch(away(this.url));
-    if (known.ok) return;
-    await send(address, {
-      method: 'PUT',
-      headers: { ...headers, 'content-type': 'application/octet-stream', 'content-length': String(input.bytes) },
-      body: Readable.toWeb(createReadStream(path)) as ReadableStream,
-      duplex: 'half',
-    });
-  }
-
-  async #authorised(): Promise<Record<string, string>> {
+  async #authorised(anew: boolean): Promise<Readonly<Record<string, string>>> {
     const now = Date.now();
-    if (this.#token === null || this.#token.expiresAt < now + 60_000) {
+    if (anew || this.#token === null || this.#token.expiresAt < now + 60_000) {
       const value = { account: this.address, networkId: this.network.networkId, issuedAt: now };
       const signature = await this.#sign('Access', value);
-      const grant = await request(`${this.url}/v1/access`, jsonPost({ value, signature }), accessGrant);
+      const grant = await new Client(this.url, null).call(API.access, { body: { value, signature } });
       this.#token = { text: grant.token, expiresAt: grant.expiresAt };
     }
     return { authorization: `Bearer ${this.#token.text}` };
   }
 
   async #sign<N extends StructName>(name: N, value: Struct<N>): Promise<Signature> {
+    if (this.#wallet === null)
+      return fail('UNAUTHORISED', 'this needs the key file of the account; name it with --key');
     const domain = domainOf(this.network.chainId, this.network.distributor);
     return (await this.#wallet.signTypedData(domain, fieldsOf(name), value)) as Signature;
   }
-
-  async #post<T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.output<T>> {
-    const init = jsonPost(body);
-    return request(
-      `${this.url}${path}`,
-      { ...init, headers: { ...init.headers, ...(await this.#authorised()) } },
-      schema,
-    );
-  }
-
-  #get<T extends z.ZodType>(path: string, schema: T, signal?: AbortSignal): Promise<z.output<T>> {
-    const ended = signal === undefined ? {} : { signal };
-    return this.#renewing((headers) => request(`${this.url}${path}`, { headers, ...ended }, schema));
-  }
-
-  /** A coordinator that was restarted may not know its own token any more. */
-  async #renewing<T>(use: (headers: Record<string, string>) => Promise<T>): Promise<T> {
-    try {
-      return await use(await this.#authorised());
-    } catch (error) {
-      if (!isFailure(error, 'UNAUTHORISED')) throw error;
-      this.#token = null;
-      return use(await this.#authorised());
-    }
-  }
-}
-
-const jsonPost = (body: unknown) => ({
-  method: 'POST',
-  headers: { 'content-type': 'application/json' },
-  body: encodeWire(body),
-});
-
-const away =
-  (url: string) =>
-  (error: unknown): never =>
-    fail('COORDINATOR_AWAY', `nobody answers at ${url}; is the coordinator running?`, { url }, error);
-
-/** What breaks off on the way is the coordinator's absence; what cannot be written is not. */
-async function* arriving(source: AsyncIterable<Uint8Array>, url: string): AsyncGenerator<Uint8Array> {
-  try {
-    yield* source;
-  } catch (error) {
-    away(url)(error);
-  }
-}
-
-async function send(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init).catch(away(url));
-  if (response.ok) return response;
-  const problem = problemDetails.safeParse(await response.json().catch(() => null));
-  return problem.success
-    ? fail(problem.data.code, problem.data.detail)
-    : fail('COORDINATOR_AWAY', `${url} answered ${response.status} without saying why`);
-}
-
-async function request<T extends z.ZodType>(url: string, init: RequestInit, schema: T): Promise<z.output<T>> {
-  const response = await send(url, init);
-  const parsed = schema.safeParse(await response.json().catch(away(url)));
-  return parsed.success
-    ? parsed.data
-    : fail('COORDINATOR_AWAY', `${url} answered something this version does not understand`, {}, parsed.error);
 }

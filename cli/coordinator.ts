@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Coordinator, startCoordinator } from '../coordinator/index.ts';
+import { type Coordinator, DEFAULT_QUOTAS, startCoordinator } from '../coordinator/index.ts';
 import { fail } from '../core/errors.ts';
 import { address } from '../core/primitives.ts';
 import { offering, type SignedCatalogue } from './catalogue.ts';
@@ -55,6 +55,13 @@ const config = z.strictObject({
     .int()
     .positive()
     .default(4 * 2 ** 30),
+  quotas: z
+    .strictObject({
+      maxOpenJobs: z.number().int().positive().default(DEFAULT_QUOTAS.maxOpenJobs),
+      burst: z.number().int().positive().default(DEFAULT_QUOTAS.burst),
+      perSecond: z.number().int().positive().default(DEFAULT_QUOTAS.perSecond),
+    })
+    .default(DEFAULT_QUOTAS),
 });
 
 /** Starts a coordinator from its configuration text. Throws BAD_INPUT naming the key that is wrong. */

@@ -65,7 +65,8 @@ async function order(
   const quote = await consumer.quote('transcode', input.bytes, { height });
   const job = await consumer.submit({ workload: 'transcode', path, input, quote, now: Date.now() });
   for await (const view of consumer.follow(job, patience)) {
-    if (view.state === 'failed') fail('WORKLOAD_FAILED', view.failure ?? 'no reason given');
+    if (view.state === 'failed' || view.state === 'cancelled')
+      fail('WORKLOAD_FAILED', view.failure ?? 'no reason given');
     if (view.state !== 'done' || view.outputHash === null) continue;
     await consumer.fetch(view.outputHash, output, patience);
     await rm(output, { force: true });

@@ -2,25 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { asFailure } from '../core/errors.ts';
-import { parseTokens } from '../core/money.ts';
 import { plainJson, plainText } from '../core/plain-text.ts';
 import { holds } from '../core/proof.ts';
 import { languageOf, textIn } from '../core/text/index.ts';
 import { openHeadlessAgent } from './agent.ts';
 import { loadCatalogue } from './catalogue.ts';
-import { Consumer } from './consumer.ts';
+import { addConsumerCommands } from './consumer-commands.ts';
 import { runCoordinator } from './coordinator.ts';
 import { demo } from './demo.ts';
-import { depositTokens } from './deposit.ts';
 import { doctorLines, examineHere } from './doctor.ts';
 import { feed } from './feeder.ts';
-import { readKeyFile } from './keyfile.ts';
 import { createLiveView } from './live.ts';
 import { stderrLog } from './log.ts';
 import { defaultDataDir, practiceCataloguePath, practiceKeysPath, transcodeImage } from './paths.ts';
 import { PRACTICE_DEPOSIT, PRACTICE_LEASE_MS, startPractice } from './practice.ts';
 import { proofLines, proveHere } from './prove.ts';
-import { submit } from './submit.ts';
 import { version } from './version.ts';
 
 const say = (line: string): void => void process.stderr.write(`${plainText(line)}\n`);
@@ -49,19 +45,7 @@ const wholeNumber = (text: string): number => {
   return Number(text);
 };
 
-const pair = (text: string, before: Readonly<Record<string, string>>): Record<string, string> => {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('expected NAME=VALUE');
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
-};
-
 const practiceDir = defaultDataDir('practice');
-const coordinatorOption = () =>
-  new Option('--coordinator <url>', 'the network to talk to')
-    .default('http://127.0.0.1:7350')
-    .env('IDLEMESH_COORDINATOR');
-const keyOption = () =>
-  new Option('--key <file>', "the consumer's key file").default(join(practiceDir, 'consumer.key')).env('IDLEMESH_KEY');
 const catalogueOption = () => new Option('--catalogue <file>', 'what may run, signed').default(practiceCataloguePath());
 const keysOption = () => new Option('--catalogue-keys <file>', 'who must have signed it').default(practiceKeysPath());
 const signedCatalogue = (options: { readonly catalogue: string; readonly catalogueKeys: string }) =>
@@ -180,40 +164,12 @@ program
     await feeding;
   });
 
-program
-  .command('submit <workload> <input>')
-  .description('order a job and write its output, such as: idlemesh submit transcode in.mkv -o out.mp4')
-  .requiredOption('-o, --output <file>', 'where the output goes')
-  .option('-p, --param <name=value>', 'a parameter of the workload (may be repeated)', pair, {})
-  .option('--max-price <tokens>', 'order nothing if it may cost more')
-  .addOption(coordinatorOption())
-  .addOption(keyOption())
-  .action(async (workload: string, input: string, options) => {
-    await submit({
-      workload,
-      input,
-      output: options.output,
-      params: options.param,
-      coordinator: options.coordinator,
-      privateKey: await readKeyFile(options.key, false),
-      maxPrice: options.maxPrice === undefined ? null : parseTokens(options.maxPrice),
-      say,
-      progressStream: process.stderr,
-    });
-  });
-
-program
-  .command('deposit <tokens>')
-  .description('move tokens from your address into the deposit that pays for jobs')
-  .addOption(coordinatorOption())
-  .addOption(keyOption())
-  .action(async (tokens: string, options) => {
-    const amount = parseTokens(tokens);
-    const key = await readKeyFile(options.key, false);
-    const consumer = await Consumer.connect(options.coordinator, key);
-    await depositTokens(consumer.network, key, amount);
-    say(`deposited ${tokens} ${consumer.network.tokenSymbol}; the coordinator books it within seconds`);
-  });
+addConsumerCommands(program, {
+  say,
+  answer,
+  print: (line) => void process.stdout.write(`${plainText(line)}\n`),
+  stopSignal,
+});
 
 program
   .command('doctor')

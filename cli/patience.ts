@@ -13,7 +13,7 @@ export type Patience = {
 };
 
 /**
- * Repeats what a coordinator that is away stopped: until it answers, for up to a minute, or until the signal fires. `work`
+ * Repeats what a coordinator that is away, or has too much to do, stopped: until it answers, for up to a minute, or until the signal fires. `work`
  * must be safe to repeat. Throws what `work` threw last.
  */
 export async function patiently<T>(patience: Patience, work: () => Promise<T>): Promise<T> {
@@ -22,12 +22,15 @@ export async function patiently<T>(patience: Patience, work: () => Promise<T>): 
     try {
       return await work();
     } catch (error) {
-      const over = patience.signal?.aborted || performance.now() - since + wait > LIMIT_MS;
-      if (over || !isFailure(error, 'COORDINATOR_AWAY')) throw error;
-      if (!told) patience.waiting(error.message);
+      const busy = isFailure(error, 'TOO_MANY') ? Number(error.info['retryAfter'] ?? 0) * 1000 : null;
+      if (busy === null && !isFailure(error, 'COORDINATOR_AWAY')) throw error;
+      const pause = Math.max(wait, busy ?? 0) * (1 + Math.random() / 4);
+      const over = patience.signal?.aborted || performance.now() - since + pause > LIMIT_MS;
+      if (over) throw error;
+      if (!told && error instanceof Error) patience.waiting(error.message);
       told = true;
       // Cut short by the signal: one last try says what is wrong.
-      await delay(wait, undefined, patience.signal === undefined ? {} : { signal: patience.signal }).catch(
+      await delay(pause, undefined, patience.signal === undefined ? {} : { signal: patience.signal }).catch(
         () => undefined,
       );
     }

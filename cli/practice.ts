@@ -83,6 +83,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
         keepJobsMs: 15 * 60_000,
         keepBlobsMs: 30 * 60_000,
         maxAccountBytes: 4 * 2 ** 30,
+        loopbackWebhooks: true,
         clock: { now: () => Date.now() },
         log,
       });

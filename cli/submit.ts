@@ -36,7 +36,7 @@ export async function submit(options: SubmitOptions): Promise<JobView> {
   const job = await consumer.submit({ workload: options.workload, path: options.input, input, quote, now: Date.now() });
   const patience = { waiting: (detail: string) => options.say(`${detail} Your job goes on; waiting for an answer.`) };
   const last = await followWithBar(consumer, job, patience, options.progressStream);
-  if (last.state === 'failed' || last.outputHash === null) {
+  if (last.state !== 'done' || last.outputHash === null) {
     return fail('WORKLOAD_FAILED', `the job failed: ${last.failure ?? 'no reason given'}; your hold was returned`);
   }
   await consumer.fetch(last.outputHash, options.output, patience);

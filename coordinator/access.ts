@@ -30,6 +30,11 @@ export class Tokens {
     return { account: account as Address, role: role === 'device' ? 'device' : 'consumer' };
   }
 
+  /** What the webhooks of an account are signed with, in the form of Standard Webhooks. */
+  webhookSecret(account: Address, generation: number): string {
+    return `whsec_${this.#seal(`webhook.${account}.${generation}`).toString('base64')}`;
+  }
+
   #seal(text: string): Buffer {
     return createHmac('sha256', this.#secret).update(text).digest();
   }

@@ -5,6 +5,7 @@ import type { Blobs } from './blobs.ts';
 import type { Chain } from './chain.ts';
 import type { Db } from './db.ts';
 import type { CoordinatorOptions } from './options.ts';
+import type { Consumers } from './quotas.ts';
 import type { Replica } from './replica.ts';
 import type { Signer } from './signing.ts';
 
@@ -18,6 +19,7 @@ export type Context = {
   readonly chain: Chain;
   readonly signer: Signer;
   readonly tokens: Tokens;
+  readonly consumers: Consumers;
   readonly changes: Changes;
   readonly replica: Replica;
 };

@@ -1,37 +1,16 @@
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import { asFailure, type ErrorCode, Failure, fail, isFailure } from '../core/errors.ts';
+import { API } from '../core/api.ts';
+import { fail } from '../core/errors.ts';
 import { encodeWire } from '../core/wire.ts';
-import type { Bearer } from './access.ts';
 import type { Context } from './context.ts';
+import { detailOf, problem, STATUS, translate } from './problems.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { Sessions } from './sessions.ts';
 
 export type App = FastifyInstance;
 export type Request = FastifyRequest;
 export type Reply = FastifyReply;
-
-const STATUS: Readonly<Record<ErrorCode, number>> = {
-  BAD_INPUT: 400,
-  UNAUTHORISED: 401,
-  INSUFFICIENT_FUNDS: 402,
-  NOT_FOUND: 404,
-  CONFLICT: 409,
-  REFUSED: 422,
-  CANCELLED: 409,
-  WORKLOAD_FAILED: 422,
-  SETTINGS_BROKEN: 500,
-  VAULT_UNREADABLE: 500,
-  ENGINE_AWAY: 503,
-  COORDINATOR_AWAY: 503,
-  CHAIN_AWAY: 503,
-  DATABASE_AWAY: 503,
-  REGISTRY_AWAY: 503,
-  TIMEOUT: 504,
-  DISK_FULL: 507,
-  INTERNAL: 500,
-};
 
 const JSON_LIMIT = 256 * 1024;
 const MESSAGE_LIMIT = 1024 * 1024;
@@ -52,11 +31,15 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
   // A blob's body is a stream, whatever it calls itself; blobs.ts bounds and checks it.
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   app.addHook('onRequest', async (request, reply) => {
-    if (limit.allows(request.ip, clock.now())) return;
+    const { allowed, retryAfter } = limit.take(request.ip, clock.now());
+    if (allowed) return;
     await reply
       .code(429)
-      .header('retry-after', '1')
-      .send(problem('REFUSED', 429, 'too many requests; try again in a second'));
+      .header('retry-after', retryAfter)
+      .header('ratelimit-policy', `"address";q=${BURST};w=${BURST / PER_SECOND}`)
+      .header('ratelimit', `"address";r=0;t=${retryAfter}`)
+      .type('application/problem+json')
+      .send(problem('TOO_MANY', 429, 'too many requests; try again in a second'));
   });
   app.setErrorHandler(async (error, request, reply) => {
     const failure = translate(error);
@@ -69,11 +52,12 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
       message: failure.message,
     };
     log(internal ? 'error' : 'debug', 'request-refused', fields);
-    const detail = internal ? 'internal error; try again later' : failure.message;
+    const after = failure.info['retryAfter'] ?? (status === 429 || status === 503 ? 5 : null);
+    if (after !== null) reply.header('retry-after', String(after));
     await reply
       .code(status)
       .type('application/problem+json')
-      .send(problem(failure.code, status, detail));
+      .send(problem(failure.code, status, detailOf(failure)));
   });
   app.setNotFoundHandler(async (_request, reply) => {
     await reply
@@ -83,7 +67,8 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
   });
 
   await app.register(websocket, { options: { maxPayload: MESSAGE_LIMIT } });
-  app.get('/v1/session', { websocket: true }, (socket) => {
+  onlyDocumented(app);
+  app.get(API.session.path, { exposeHeadRoute: false, websocket: true }, (socket) => {
     const session = sessions.connect({
       send: (text) => socket.send(text),
       close: (code, reason) => socket.close(code, reason),
@@ -116,41 +101,18 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
   return app;
 }
 
-const problem = (code: ErrorCode, status: number, detail: string) =>
-  JSON.stringify({ type: 'about:blank', title: code.toLowerCase().replaceAll('_', ' '), status, code, detail });
-
-const httpError = z.object({ statusCode: z.number().int(), message: z.string() });
-
-function translate(error: unknown): Failure {
-  // To who asks, a coordinator without its books is away; where they are is not theirs to know.
-  if (isFailure(error, 'DATABASE_AWAY')) {
-    return new Failure(
-      'COORDINATOR_AWAY',
-      'the books are away for a moment; nothing was changed, try again',
-      {},
-      error,
-    );
-  }
-  if (error instanceof Failure) return error;
-  if (error instanceof z.ZodError) return new Failure('BAD_INPUT', z.prettifyError(error), {}, error);
-  const known = httpError.safeParse(error);
-  if (known.success && known.data.statusCode >= 400 && known.data.statusCode < 500) {
-    return new Failure('BAD_INPUT', known.data.message, {}, error);
-  }
-  return asFailure(error);
-}
-
 /** Answers JSON with amounts as decimal strings. */
 export async function answer(reply: Reply, value: unknown, status = 200): Promise<void> {
   await reply.code(status).type('application/json; charset=utf-8').send(encodeWire(value));
 }
 
-/** Who the bearer token speaks for. Throws UNAUTHORISED. */
-export function requireBearer(context: Context, request: Request): Bearer {
-  const [scheme, token] = (request.headers.authorization ?? '').split(' ');
-  const bearer =
-    scheme?.toLowerCase() === 'bearer' && token !== undefined
-      ? context.tokens.check(token, context.options.clock.now())
-      : null;
-  return bearer ?? fail('UNAUTHORISED', 'a valid bearer token is needed; ask for one at /v1/access');
+const known: ReadonlySet<string> = new Set(Object.values(API).map(({ method, path }) => `${method} ${path}`));
+
+/** A route that the table does not name is in no document and no client: it does not start. */
+function onlyDocumented(app: App): void {
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) {
+      if (!known.has(`${one} ${url}`)) fail('INTERNAL', `${one} ${url} is missing in core/api.ts`);
+    }
+  });
 }

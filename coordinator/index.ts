@@ -6,8 +6,10 @@ import { keccakText } from '../core/keccak.ts';
 import { domainOf } from '../core/typed-data.ts';
 import type { NetworkInfo } from '../core/wire.ts';
 import { Tokens } from './access.ts';
+import { addBlobRoutes } from './blob-routes.ts';
 import { type Blobs, openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
+import { addConsumerRoutes } from './consumer-routes.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
@@ -16,15 +18,17 @@ import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
 import { firstMeta, readMeta } from './meta.ts';
 import type { CoordinatorOptions } from './options.ts';
-import { mayRead } from './orders.ts';
+import { Consumers } from './quotas.ts';
 import { Replica } from './replica.ts';
 import { dropOldBlobs } from './retention.ts';
-import { addBlobRoutes, addRoutes, networkInfo } from './routes.ts';
+import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Signer } from './signing.ts';
 import { every } from './timer.ts';
+import { WebhookSender } from './webhook-sender.ts';
 
 export type { ChainOptions, Clock, CoordinatorOptions, Log } from './options.ts';
+export { DEFAULT_QUOTAS } from './quotas.ts';
 
 export type Coordinator = {
   /** `http://host:port` */
@@ -36,6 +40,7 @@ export type Coordinator = {
 
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
+const WEBHOOKS_EVERY_MS = 500;
 /** How often it is looked for what another replica should have told. */
 const LOOK_AGAIN_MS = 30_000;
 /** They pass by themselves, and say nothing of the books. */
@@ -72,13 +77,16 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       tokens: new Tokens(Buffer.from(secret, 'hex')),
       changes: new Changes(replica),
       replica,
+      consumers: new Consumers({ db, options }),
     };
     const sessions = new Sessions(context);
+    const webhooks = new WebhookSender(context);
 
     let broken: string | null = null;
     const app = await createApp(context, sessions);
     addRoutes(app, context, () => replica.away ?? broken);
-    addBlobRoutes(app, context, (bearer, sha256) => mayRead(db, bearer, sha256));
+    addConsumerRoutes(app, context, (effects) => sessions.apply(effects));
+    addBlobRoutes(app, context);
     const url = await listen(app, options);
     replica.listen(sessions.ears());
 
@@ -107,6 +115,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         complain('chain-not-read'),
       ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
+      every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
       every(
         options.keepBlobsMs / 4,
         () => db.alone('blobs', () => dropOldBlobs(context)),
@@ -128,6 +137,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       async close() {
         await Promise.all(timers.map((timer) => timer.stop()));
         context.changes.wakeAll();
+        await webhooks.close();
         await sessions.close();
         await app.close();
         await replica.close();

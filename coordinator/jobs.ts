@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { JobFilter } from '../core/api-messages.ts';
 import { canonicalJson } from '../core/keccak.ts';
 import { address, type Hex32, hex32, lane, type UnixMs } from '../core/primitives.ts';
 import { type JobState, type JobView, type Lease, params } from '../core/wire.ts';
@@ -37,12 +38,17 @@ export const jobRow = z.object({
   output_hash: hex32.nullable(),
   output_bytes: integerColumn.nullable(),
   failure: z.string().nullable(),
+  /** By its consumer; its state is failed then. */
+  cancelled_at: integerColumn.nullable(),
 });
 export type Job = z.output<typeof jobRow>;
 
 export const isOver = ({ state }: Pick<Job, 'state'>): boolean => state !== 'queued';
 
-export type NewJob = Omit<Job, 'state' | 'rev' | 'charged' | 'output_hash' | 'output_bytes' | 'failure'>;
+export type NewJob = Omit<
+  Job,
+  'state' | 'rev' | 'charged' | 'output_hash' | 'output_bytes' | 'failure' | 'cancelled_at'
+>;
 
 export async function insertJob(sql: Sql, job: NewJob, at: UnixMs): Promise<void> {
   await sql.exec(
@@ -87,6 +93,31 @@ export const lockJobs = (
     [jobIds, leaseIds],
   );
 
+const listRow = jobRow.extend({ created_at: integerColumn });
+export type ListRow = z.output<typeof listRow>;
+
+const FILTERS: Readonly<Record<JobFilter, string>> = {
+  open: `AND state = 'queued'`,
+  done: `AND state = 'done'`,
+  failed: `AND state = 'failed' AND cancelled_at IS NULL`,
+  cancelled: 'AND cancelled_at IS NOT NULL',
+};
+
+/** The consumer's jobs, newest first, from behind one of them on. */
+export const jobsBefore = (
+  sql: Sql,
+  consumer: string,
+  filter: JobFilter | null,
+  before: { readonly createdAt: UnixMs; readonly jobId: string } | null,
+  most: number,
+): Promise<readonly ListRow[]> =>
+  sql.query(
+    listRow,
+    `SELECT * FROM jobs WHERE consumer = $1 ${filter === null ? '' : FILTERS[filter]}
+       AND (created_at, job_id) < ($2::bigint, $3::text) ORDER BY created_at DESC, job_id DESC LIMIT $4`,
+    [consumer, before?.createdAt ?? Number.MAX_SAFE_INTEGER, before?.jobId ?? '', most],
+  );
+
 /** Open jobs from before `before` of which no copy is under way, or waits for another to agree and its deadline was after `before`. */
 export async function agedJobs(sql: Sql, before: UnixMs): Promise<readonly Hex32[]> {
   const rows = await sql.query(
@@ -100,22 +131,28 @@ export async function agedJobs(sql: Sql, before: UnixMs): Promise<readonly Hex32
   return rows.map((row) => row.job_id);
 }
 
-export type JobEnd = Pick<Job, 'job_id' | 'charged' | 'output_hash' | 'output_bytes' | 'failure'> & {
+export type JobEnd = Pick<Job, 'job_id' | 'charged' | 'output_hash' | 'output_bytes' | 'failure' | 'cancelled_at'> & {
   readonly state: 'done' | 'failed';
 };
 
-export async function endJobs(sql: Sql, ends: readonly JobEnd[]): Promise<void> {
+/** What was to be told at their end is due from then on. */
+export async function endJobs(sql: Sql, ends: readonly JobEnd[], at: UnixMs): Promise<void> {
   if (ends.length === 0) return;
   await sql.exec(
-    `UPDATE jobs SET state = ended.state, charged = ended.charged, output_hash = ended.output_hash,
-       output_bytes = ended.output_bytes, failure = ended.failure, rev = rev + 1
-     FROM unnest($1::text[], $2::text[], $3::numeric[], $4::text[], $5::bigint[], $6::text[])
-       AS ended (job_id, state, charged, output_hash, output_bytes, failure)
-     WHERE jobs.job_id = ended.job_id`,
+    `WITH ended AS MATERIALIZED (
+       SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])
+         AS ended (job_id, state, charged, output_hash, output_bytes, failure, cancelled_at)
+     ), told AS (
+       UPDATE webhooks SET due_at = $8 FROM ended WHERE webhooks.job_id = ended.job_id AND webhooks.due_at IS NULL
+     )
+     UPDATE jobs SET state = ended.state, charged = ended.charged, output_hash = ended.output_hash,
+       output_bytes = ended.output_bytes, failure = ended.failure, cancelled_at = ended.cancelled_at, rev = rev + 1
+     FROM ended WHERE jobs.job_id = ended.job_id`,
     [
       ...[ends.map((end) => end.job_id), ends.map(({ state }) => state)],
       ...[ends.map(({ charged }) => charged?.toString() ?? null), ends.map((end) => end.output_hash)],
       ...[ends.map((end) => end.output_bytes), ends.map(({ failure }) => failure)],
+      ...[ends.map((end) => end.cancelled_at), at],
     ],
   );
 }
@@ -147,6 +184,7 @@ export function viewOf(job: Job, leases: readonly LeaseRow[]): JobView {
 const JUDGED: ReadonlySet<string> = new Set(['accepted', 'rejected']);
 
 function shownState(job: Job, live: readonly LeaseRow[]): JobState {
+  if (job.cancelled_at !== null) return 'cancelled';
   if (job.state !== 'queued') return job.state;
   if (live.some(({ state }) => state === 'finished')) return 'verifying';
   return live.length > 0 ? 'running' : 'queued';

@@ -168,6 +168,48 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'ALTER TABLE devices ADD COLUMN session BIGINT NOT NULL DEFAULT 0',
   ],
   BOOKS,
+  [
+    // A cancelled job is a failed one that its consumer ended.
+    'ALTER TABLE jobs ADD COLUMN cancelled_at BIGINT',
+    'CREATE INDEX jobs_newest ON jobs (consumer, created_at, job_id)',
+    'DROP INDEX jobs_by_consumer',
+    `CREATE TABLE api_keys (
+       key_id TEXT PRIMARY KEY,
+       account TEXT NOT NULL,
+       name TEXT NOT NULL,
+       hash TEXT NOT NULL UNIQUE,
+       may_read BOOLEAN NOT NULL,
+       may_submit BOOLEAN NOT NULL,
+       cap NUMERIC(78,0),
+       spent NUMERIC(78,0) NOT NULL DEFAULT 0,
+       created_at BIGINT NOT NULL,
+       expires_at BIGINT,
+       revoked_at BIGINT
+     )`,
+    'CREATE INDEX api_keys_by_account ON api_keys (account)',
+    // What a key ordered and is not yet folded into what it spent.
+    'CREATE TABLE key_charges (key_id TEXT NOT NULL, job_id TEXT NOT NULL, PRIMARY KEY (key_id, job_id))',
+    `CREATE TABLE webhook_endpoints (
+       account TEXT NOT NULL,
+       url TEXT NOT NULL,
+       failing_since BIGINT,
+       disabled_at BIGINT,
+       last_error TEXT,
+       PRIMARY KEY (account, url)
+     )`,
+    // Waits for its job until due_at is set, and is removed once it is delivered or given up.
+    `CREATE TABLE webhooks (
+       job_id TEXT PRIMARY KEY,
+       account TEXT NOT NULL,
+       url TEXT NOT NULL,
+       due_at BIGINT,
+       first_at BIGINT,
+       attempts INT NOT NULL DEFAULT 0
+     )`,
+    'CREATE INDEX webhooks_due ON webhooks (due_at) WHERE due_at IS NOT NULL',
+    'CREATE INDEX webhooks_by_endpoint ON webhooks (account, url)',
+    'CREATE TABLE webhook_secrets (account TEXT PRIMARY KEY, generation INT NOT NULL)',
+  ],
 ];
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */

@@ -1,5 +1,6 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import type { Address, UnixMs } from '../core/primitives.ts';
+import type { Quotas } from './quotas.ts';
 import type { S3Options } from './s3.ts';
 
 export type Clock = { readonly now: () => UnixMs };
@@ -63,6 +64,10 @@ export type CoordinatorOptions = {
   readonly keepBlobsMs: number;
   /** Blobs that one account may have here, bytes; of a device only those that are no result of its leases count. */
   readonly maxAccountBytes: number;
+  /** What one consumer may ask; the rest is DEFAULT_QUOTAS. */
+  readonly quotas?: Partial<Quotas>;
+  /** Orders may send word to this machine, without TLS: for practice and tests. */
+  readonly loopbackWebhooks?: boolean;
   readonly clock: Clock;
   readonly log: Log;
 };

@@ -1,18 +1,23 @@
 import { z } from 'zod';
+import type { BatchAnswer } from '../core/api-messages.ts';
 import { type CatalogueEntry, completeParams, findWorkload, priceOf } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import { digestOf, paramsHash } from '../core/typed-data.ts';
 import type { JobView, jobRequest, Quote, quoteRequest } from '../core/wire.ts';
 import type { Bearer } from './access.ts';
+import { type Caller, may } from './callers.ts';
 import type { Context } from './context.ts';
 import { one, type Sql } from './db.ts';
 import { insertJob } from './jobs.ts';
+import { chargeKey } from './keys.ts';
 import { hold } from './ledger.ts';
+import { detailOf, translate } from './problems.ts';
 import { sharesOf } from './shares.ts';
 import { requireSigned } from './signing.ts';
 import { maxCopies } from './verify.ts';
 import { lookAtJob } from './views.ts';
+import { addWebhook, requireWebhookUrl } from './webhooks.ts';
 
 /** What a job would cost. Throws BAD_INPUT for a workload, input or parameter that the catalogue does not allow. */
 export function quoteFor({ options }: Context, asked: z.output<typeof quoteRequest>): Quote {
@@ -42,14 +47,38 @@ function requireEntry(options: Context['options'], id: string, inputBytes: numbe
 }
 
 /**
- * Takes a signed order: its digest is the job's id, so that the same order twice is one job. The money is held in the same
+ * An order speaks for its consumer by its own signature, or by who sends it. What the signature does not cover needs the sender in
+ * any case.
+ */
+function requireAuthority(
+  { domain }: Context,
+  { value, signature, webhook }: z.output<typeof jobRequest>,
+  caller: Caller | null,
+): void {
+  const sender = caller?.role === 'consumer' && caller.account === value.consumer && may(caller, 'submit');
+  if (signature !== undefined) requireSigned(domain, 'JobOrder', value, signature, value.consumer);
+  else if (!sender)
+    fail('UNAUTHORISED', 'sign the order, or send it with a token or key of its consumer that may submit');
+  if (webhook !== undefined && !sender) fail('UNAUTHORISED', 'a webhook needs a token or key of the order’s consumer');
+  // Else a key's cap could be passed with orders that somebody signed for it.
+  if (caller?.key && !sender) fail('UNAUTHORISED', 'the API key may not order this');
+}
+
+/**
+ * Takes an order: its digest is the job's id, so that the same order twice is one job. The money is held in the same
  * transaction. Throws UNAUTHORISED, BAD_INPUT, NOT_FOUND (input not uploaded), REFUSED (expired, too dear),
  * INSUFFICIENT_FUNDS.
  */
-export async function order(context: Context, request: z.output<typeof jobRequest>): Promise<JobView> {
+export async function order(
+  context: Context,
+  request: z.output<typeof jobRequest>,
+  caller: Caller | null = null,
+): Promise<JobView> {
   const { db, domain, blobs, options } = context;
-  const { value, signature } = request;
-  requireSigned(domain, 'JobOrder', value, signature, value.consumer);
+  const { value } = request;
+  requireAuthority(context, request, caller);
+  const webhook =
+    request.webhook === undefined ? null : requireWebhookUrl(request.webhook, options.loopbackWebhooks === true);
   const jobId = digestOf(domain, 'JobOrder', value);
   const existing = await lookAtJob(db, jobId);
   if (existing !== null) return existing;
@@ -65,6 +94,7 @@ export async function order(context: Context, request: z.output<typeof jobReques
   const stored = await blobs.size(value.inputHash);
   if (stored === null) fail('NOT_FOUND', 'upload the input before ordering', { inputHash: value.inputHash });
   if (stored !== value.inputBytes) fail('BAD_INPUT', `the input has ${stored} bytes, not ${value.inputBytes}`);
+  await context.consumers.beforeOrder(value.consumer);
 
   const job = await db.tx(async (sql) => {
     const raced = await lookAtJob(sql, jobId);
@@ -90,6 +120,8 @@ export async function order(context: Context, request: z.output<typeof jobReques
       now,
     );
     await hold(sql, value.consumer, jobId, quote.hold, now);
+    if (webhook !== null) await addWebhook(sql, jobId, value.consumer, webhook);
+    if (caller?.key) await chargeKey(sql, caller.key.id, jobId, quote.hold);
     return (await lookAtJob(sql, jobId)) ?? fail('INTERNAL', 'a job that was written is not there');
   });
   options.log('info', 'job', { jobId, workload: entry.id, hold: quote.hold.toString() });
@@ -98,6 +130,25 @@ export async function order(context: Context, request: z.output<typeof jobReques
 }
 
 const found = z.object({ found: z.number() });
+
+/** Each for itself: what is wrong with one is said in its place, and the others go on. */
+export async function orderMany(
+  context: Context,
+  requests: readonly z.output<typeof jobRequest>[],
+  caller: Caller | null,
+): Promise<BatchAnswer[]> {
+  const answers: BatchAnswer[] = [];
+  for (const request of requests) {
+    try {
+      answers.push({ ok: true, job: await order(context, request, caller) });
+    } catch (error) {
+      const failure = translate(error);
+      if (failure.code === 'INTERNAL') context.options.log('error', 'order-failed', { message: failure.message });
+      answers.push({ ok: false, code: failure.code, detail: detailOf(failure) });
+    }
+  }
+  return answers;
+}
 
 /** A consumer reads inputs and outputs of its jobs; a device the inputs of its leases and its own outputs. */
 export async function mayRead(sql: Sql, bearer: Bearer, sha256: Hex32): Promise<boolean> {

@@ -17,7 +17,7 @@ import {
 } from './leases.ts';
 import { account, move, postAll, type Transfer } from './ledger.ts';
 import { release } from './queue.ts';
-import { decideJob, type JobDecision, type Loss } from './verify.ts';
+import { decideCancel, decideJob, type JobDecision, type Loss } from './verify.ts';
 
 /** A job that wants more leases. */
 export type Reopened = { readonly job: Job; readonly leases: readonly LeaseRow[]; readonly wanted: number };
@@ -59,7 +59,9 @@ export type Happening =
   | { readonly kind: 'loss'; readonly leaseId: Hex32; readonly why: string; readonly loss: Loss }
   /** Nobody did it, or confirmed it, for too long. */
   /** What has waited since before `before` has waited too long. */
-  | { readonly kind: 'age'; readonly jobId: Hex32; readonly before: UnixMs };
+  | { readonly kind: 'age'; readonly jobId: Hex32; readonly before: UnixMs }
+  /** Its consumer does not want it any more. */
+  | { readonly kind: 'cancel'; readonly jobId: Hex32 };
 
 export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, pay: bigint): Verdict | null => {
   if (lease.state === 'accepted') return { leaseId: lease.lease_id, kind: 'accepted', amount: pay };
@@ -189,12 +191,17 @@ class Settlement {
     this.#conclude(open, { kind: 'failed', why, rejected: [], cancelled: [] });
   }
 
+  cancel({ jobId }: Extract<Happening, { kind: 'cancel' }>): void {
+    const open = this.#jobs.get(jobId);
+    if (open !== undefined && !open.over) this.#conclude(open, decideCancel(open.leases.map(copyOf)));
+  }
+
   /** Takes the decisions that the jobs' leases now call for, and writes everything. */
   async write(sql: Sql): Promise<Effects> {
     for (const open of this.#jobs.values()) if (open.touched && !open.over) this.#decide(open);
     await writeResults(sql, [...this.#results.values()]);
     await writeLeases(sql, [...this.#changes.values()]);
-    await endJobs(sql, this.#ends);
+    await endJobs(sql, this.#ends, this.#at);
     await postAll(sql, this.#transfers);
     if (this.#wanted.size === 0) return this.effects;
     // They are in this replica's hands now; should it die, others may claim them before long.
@@ -220,8 +227,9 @@ class Settlement {
     open.over = true;
     this.effects.jobs.add(job.job_id);
     const rejection =
-      decision.kind === 'failed' ? decision.why : 'the output differs from what two other devices computed';
-    const accepted: readonly Hex32[] = decision.kind === 'settled' ? decision.accepted : [];
+      decision.kind === 'settled' ? 'the output differs from what two other devices computed' : decision.why;
+    const ending = decision.kind === 'cancelled' ? decision.why : 'the job is settled';
+    const accepted: readonly Hex32[] = decision.kind === 'failed' ? [] : decision.accepted;
     for (const lease of open.leases) {
       const { lease_id: leaseId, device } = lease;
       if (accepted.includes(leaseId)) {
@@ -235,8 +243,8 @@ class Settlement {
         this.#change(open, { ...lease, state: 'rejected', why: reason });
         this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason } });
       } else if (decision.cancelled.includes(leaseId)) {
-        this.#change(open, { ...lease, state: 'gone', why: 'the job is settled' });
-        this.#tell(device, { type: 'cancel', leaseId, reason: 'the job is settled' });
+        this.#change(open, { ...lease, state: 'gone', why: ending });
+        this.#tell(device, { type: 'cancel', leaseId, reason: ending });
       }
     }
     const charged = job.price * BigInt(accepted.length);
@@ -250,12 +258,13 @@ class Settlement {
     this.#ends.push(
       decision.kind === 'settled'
         ? {
-            ...{ job_id: job.job_id, state: 'done', charged, failure: null },
+            ...{ job_id: job.job_id, state: 'done', charged, failure: null, cancelled_at: null },
             ...{ output_hash: decision.outputHash, output_bytes: output?.output_bytes ?? null },
           }
         : {
-            ...{ job_id: job.job_id, state: 'failed', charged: 0n, failure: decision.why },
+            ...{ job_id: job.job_id, state: 'failed', charged, failure: decision.why },
             ...{ output_hash: null, output_bytes: null },
+            cancelled_at: decision.kind === 'cancelled' ? this.#at : null,
           },
     );
   }
@@ -289,17 +298,18 @@ export async function settle(
   at: UnixMs,
 ): Promise<Effects> {
   const leaseIds = happenings.flatMap((one) =>
-    one.kind === 'age' ? [] : [one.kind === 'result' ? one.value.leaseId : one.leaseId],
+    'jobId' in one ? [] : [one.kind === 'result' ? one.value.leaseId : one.leaseId],
   );
-  const aged = happenings.flatMap((one) => (one.kind === 'age' ? [one.jobId] : []));
-  const jobs = await lockJobs(sql, { jobIds: aged, leaseIds });
+  const named = happenings.flatMap((one) => ('jobId' in one ? [one.jobId] : []));
+  const jobs = await lockJobs(sql, { jobIds: named, leaseIds });
   const jobIds = jobs.map(({ job_id }) => job_id);
   // Read behind the lock: what was read before it may have changed since.
   const settlement = new Settlement(jobs, await leasesOf(sql, jobIds), rules, at);
   for (const one of happenings) {
     if (one.kind === 'result') settlement.result(one);
     else if (one.kind === 'loss') settlement.loss(one);
-    else settlement.age(one);
+    else if (one.kind === 'age') settlement.age(one);
+    else settlement.cancel(one);
   }
   return await settlement.write(sql);
 }

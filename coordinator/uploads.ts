@@ -70,7 +70,7 @@ export class Uploads {
   }
 }
 
-async function keptBy(sql: Sql, account: Address): Promise<number> {
+export async function keptBy(sql: Sql, account: Address): Promise<number> {
   const row = await one(sql, kept, 'SELECT COALESCE(SUM(bytes), 0) AS bytes FROM uploads WHERE account = $1', [
     account,
   ]);

@@ -43,7 +43,16 @@ export type JobDecision =
       /** Not paid; who of them was wrong nobody knows. */
       readonly rejected: readonly Hex32[];
       readonly cancelled: readonly Hex32[];
-    };
+    }
+  | Cancellation;
+
+export type Cancellation = {
+  readonly kind: 'cancelled';
+  readonly why: string;
+  readonly accepted: readonly Hex32[];
+  readonly rejected: readonly Hex32[];
+  readonly cancelled: readonly Hex32[];
+};
 
 /** What decides a dispute; the defaults are the rule of jobs that are always done twice. */
 export type DisputeRules = {
@@ -119,6 +128,24 @@ export function decideJob(
   const missing = Math.max(needed - best.length, replicas === 0 ? 0 : lead - (best.length - against));
   const target = Math.min(mostResults, finished.length + missing);
   return { kind: 'open', wanted: Math.max(0, target - finished.length - held.length) };
+}
+
+/**
+ * What becomes of a job that its consumer does not want any more. What is computed is paid: else devices could be made to work for
+ * nothing. Where outputs differ nobody will know which was right, so that none is paid and none is held against its device.
+ */
+export function decideCancel(copies: readonly Copy[]): Cancellation {
+  const idsOf = (list: readonly Copy[]) => list.map((copy) => copy.leaseId);
+  const finished = copies.filter((copy) => copy.state === 'finished');
+  const agree = new Set(finished.map((copy) => copy.outputHash)).size === 1;
+  const held = copies.filter((copy) => copy.state === 'held');
+  return {
+    kind: 'cancelled',
+    why: 'cancelled by its consumer',
+    accepted: agree ? idsOf(finished) : [],
+    rejected: [],
+    cancelled: idsOf(agree ? held : [...held, ...finished]),
+  };
 }
 
 /** Devices that are not asked for this job again: those that cannot do it, and those that failed it `maxAttempts` times. */

@@ -66,17 +66,28 @@ export const jobOrder = z.strictObject({
   nonce: hex32,
   expiresAt: unixMs,
 });
-/** POST /v1/jobs; idempotent by the order's digest. The input blob must have been uploaded. */
-export const jobRequest = z.strictObject({ value: jobOrder, signature, params });
+/**
+ * POST /v1/jobs; idempotent by the order's digest. The input blob must have been uploaded. Without a signature the bearer speaks
+ * for the consumer. `webhook` needs the bearer in any case: it is not signed.
+ */
+export const jobRequest = z.strictObject({
+  value: jobOrder,
+  signature: signature.optional(),
+  params,
+  webhook: z
+    .url({ protocol: /^https?$/ })
+    .max(1024)
+    .optional(),
+});
 
-export const JOB_STATES = ['queued', 'running', 'verifying', 'done', 'failed'] as const;
+export const JOB_STATES = ['queued', 'running', 'verifying', 'done', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 /**
  * GET /v1/jobs/:id?after=REV waits up to 25 s for a newer revision.
  *
  *   queued ──► running ──► verifying ──► done
  *      ▲          │             │
- *      └──────────┴─ reissued   └──► failed (after the last attempt)
+ *      └──────────┴─ reissued   └──► failed (after the last attempt) | cancelled (by the consumer, from any but done)
  */
 export const jobView = z.strictObject({
   jobId: id,
@@ -307,6 +318,7 @@ export const claimAccepted = z.strictObject({ txHash: hex32 });
 
 /** Body of every HTTP error (RFC 9457, application/problem+json). */
 export const problemDetails = z.object({
+  type: z.string().optional(),
   title: z.string(),
   status: z.number().int(),
   code: z.enum(ERROR_CODES),

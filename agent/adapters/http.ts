@@ -10,7 +10,13 @@ const SILENCE_MS = 30_000;
 const NOT_MODIFIED = 304;
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
 /** Answers that say "not now" rather than "no". */
-const LATER: ReadonlySet<string> = new Set<ErrorCode>(['INTERNAL', 'COORDINATOR_AWAY', 'TIMEOUT', 'DISK_FULL']);
+const LATER: ReadonlySet<string> = new Set<ErrorCode>([
+  'INTERNAL',
+  'COORDINATOR_AWAY',
+  'TIMEOUT',
+  'DISK_FULL',
+  'TOO_MANY',
+]);
 
 export type Request = {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';

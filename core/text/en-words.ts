@@ -20,6 +20,8 @@ function failure(code: ErrorCode): string {
       return 'Something else is still in progress. Wait for it to finish, then try again.';
     case 'REFUSED':
       return 'It was refused, and nothing was changed.';
+    case 'TOO_MANY':
+      return 'Too much was asked at once. It goes on by itself.';
     case 'INSUFFICIENT_FUNDS':
       return 'There is nothing to withdraw right now.';
     case 'ENGINE_AWAY':

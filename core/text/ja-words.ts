@@ -17,6 +17,8 @@ function failure(code: ErrorCode): string {
       return '別の処理が進行中です。終わるのを待ってから、もう一度お試しください。';
     case 'REFUSED':
       return '拒否されました。何も変更していません。';
+    case 'TOO_MANY':
+      return '一度に多くの要求がありました。自動的に再開します。';
     case 'INSUFFICIENT_FUNDS':
       return '今は引き出せるトークンがありません。';
     case 'ENGINE_AWAY':

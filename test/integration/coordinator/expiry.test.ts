@@ -10,6 +10,7 @@ import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
+import { Consumers } from '../../../coordinator/quotas.ts';
 import { Replica } from '../../../coordinator/replica.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
@@ -60,6 +61,7 @@ describe('a result that comes while its lease is being taken back', () => {
       signer: new Signer(chain.publisher.privateKey, domain),
       tokens: new Tokens(new Uint8Array(32)),
       changes: new Changes(),
+      consumers: new Consumers({ db, options }),
       replica: new Replica(db, () => undefined),
     };
   });

@@ -25,8 +25,17 @@ beforeEach(async () => {
   await endJobs(
     db,
     open.map(({ job_id }) => ({
-      ...{ job_id, state: 'failed', charged: 0n, failure: 'over', output_hash: null, output_bytes: null },
+      ...{
+        job_id,
+        state: 'failed',
+        charged: 0n,
+        failure: 'over',
+        cancelled_at: null,
+        output_hash: null,
+        output_bytes: null,
+      },
     })),
+    1,
   );
 });
 afterAll(async () => {
@@ -95,8 +104,8 @@ describe('a lease', () => {
   });
   test('is not written for a job that is over, or is none', async () => {
     const jobId = await job();
-    const end = { charged: 0n, failure: 'over', output_hash: null, output_bytes: null };
-    await endJobs(db, [{ job_id: jobId, state: 'failed', ...end }]);
+    const end = { charged: 0n, failure: 'over', cancelled_at: null, output_hash: null, output_bytes: null };
+    await endJobs(db, [{ job_id: jobId, state: 'failed', ...end }], 1);
     expect((await insertLeases(db, [lease(jobId), lease(randomHex32())], 1)).size).toBe(0);
   });
 });

@@ -5,6 +5,7 @@ import { Changes } from '../../../coordinator/context.ts';
 import { firstDifference } from '../../../coordinator/epochs.ts';
 import { RateLimit } from '../../../coordinator/rate-limit.ts';
 import { maturesAt, sharesOf } from '../../../coordinator/shares.ts';
+import { retryAt } from '../../../coordinator/webhooks.ts';
 
 const account = `0x${'a'.repeat(40)}` as const;
 
@@ -100,4 +101,18 @@ describe('the two calculators', () => {
     expect(firstDifference(owed(0n), new Map())).toBe(account);
     expect(firstDifference(owed(0n, 0n), new Map())).toBeNull();
   });
+});
+
+it('a webhook that fails is tried again after ever longer pauses, and a spread keeps those that failed together apart', () => {
+  const pauses = Array.from({ length: 12 }, (_one, at) => retryAt(at + 1, 0, 0));
+  expect(pauses.every((pause, at) => at === 0 || pause >= (pauses[at - 1] ?? 0))).toBe(true);
+  expect([pauses[0], pauses.at(-1)]).toEqual([5_000, 14_400_000]);
+  expect(retryAt(1, 1_000, 1)).toBe(8_500);
+});
+
+it('a request that is refused says when the next one passes', () => {
+  const limit = new RateLimit(1, 0.5);
+  expect(limit.take('a', 0)).toMatchObject({ allowed: true, remaining: 0 });
+  expect(limit.take('a', 0)).toMatchObject({ allowed: false, retryAfter: 2 });
+  expect(limit.take('a', 1_500)).toMatchObject({ allowed: false, retryAfter: 1 });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   barredFrom,
   type Copy,
+  decideCancel,
   decideJob,
   judgeItems,
   type LeaseState,
@@ -212,5 +213,25 @@ describe('items of a report', () => {
     { name: 'too much', leases: [lease(1)], items: [item(1, 6n)], expected: ['amount-differs'] },
   ])('$name', ({ leases, items, expected }) => {
     expect(judge(items, leases)).toEqual(expected);
+  });
+});
+
+describe('a job that is cancelled', () => {
+  it.each([
+    {
+      name: 'pays what is computed and agrees',
+      list: [copy(1, 'finished', 7), copy(2, 'held')],
+      paid: [1],
+      ended: [2],
+    },
+    {
+      name: 'pays nothing where outputs differ',
+      list: [copy(1, 'finished', 7), copy(2, 'finished', 8)],
+      paid: [],
+      ended: [1, 2],
+    },
+    { name: 'ends what is held', list: [copy(1, 'held'), copy(2, 'gone')], paid: [], ended: [1] },
+  ])('$name', ({ list, paid, ended }) => {
+    expect(decideCancel(list)).toMatchObject({ accepted: paid.map(id), rejected: [], cancelled: ended.map(id) });
   });
 });

@@ -1,0 +1,197 @@
+import type { z } from 'zod';
+import * as say from './api-messages.ts';
+import { envelope } from './dsse.ts';
+import * as wire from './wire.ts';
+
+/**
+ * What the coordinator answers over HTTP, as one table: its router, its OpenAPI document and the client are made of it, so that
+ * none of them can say something else. Session messages are in wire.ts.
+ */
+
+/**
+ * Who may ask. `read` and `submit`: the consumer with an access token, or a key with this right; `account`: with an access token
+ * alone; `bearer`: also a device; `optional`: what the caller may do is judged by what is asked.
+ */
+export type Auth = 'none' | 'optional' | 'bearer' | 'read' | 'submit' | 'account';
+
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+/** `bytes`: a blob; `none`: no body; `document`: JSON that another standard describes. */
+type AnswerKind = z.ZodType | 'bytes' | 'none' | 'document';
+type More = {
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** The body that is sent is a blob. */
+  readonly upload?: true;
+};
+
+export type Endpoint = More & {
+  readonly method: Method;
+  /** `:name` stands for one of `params`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly auth: Auth;
+  readonly status: number;
+  readonly answer: AnswerKind;
+};
+
+const row = <M extends Method, A extends Auth, R extends AnswerKind, X extends More>(
+  [method, path, status]: readonly [M, string, number],
+  auth: A,
+  summary: string,
+  answer: R,
+  more: X,
+) => ({ method, path, summary, auth, status, answer, ...more });
+
+const job = { params: say.jobParam };
+const blob = { params: say.blobParam };
+
+export const API = {
+  health: row(['GET', '/healthz', 200], 'none', 'Whether the process answers', say.healthAnswer, {}),
+  ready: row(['GET', '/readyz', 200], 'none', 'Whether it should get traffic; 503 when not', say.readyAnswer, {}),
+  openapi: row(['GET', '/v1/openapi.json', 200], 'none', 'This document', 'document', {}),
+  network: row(['GET', '/v1/network', 200], 'none', 'What a newcomer must know', wire.networkInfo, {}),
+  catalogue: row(['GET', '/v1/catalogue', 200], 'none', 'What may run, signed; 304 when it is known', envelope, {}),
+  workloads: row(
+    ['GET', '/v1/workloads', 200],
+    'none',
+    'What can be ordered: parameters, limits, prices',
+    say.workloadList,
+    {},
+  ),
+  enrol: row(['POST', '/v1/enrollments', 201], 'none', 'Lets a device work for an owner', say.nothing, {
+    body: wire.enrollmentRequest,
+  }),
+  access: row(['POST', '/v1/access', 200], 'none', 'A token for a signed request', wire.accessGrant, {
+    body: wire.accessRequest,
+  }),
+  quote: row(['POST', '/v1/quotes', 200], 'none', 'What a job would cost', wire.quote, { body: wire.quoteRequest }),
+  order: row(
+    ['POST', '/v1/jobs', 201],
+    'optional',
+    'Orders a job; the same order again answers the same job',
+    wire.jobView,
+    { body: wire.jobRequest },
+  ),
+  orderMany: row(
+    ['POST', '/v1/jobs/batch', 200],
+    'optional',
+    'Orders up to 100 jobs; each has its own answer, in order',
+    say.batchAnswers,
+    { body: say.orderBatch },
+  ),
+  jobs: row(['GET', '/v1/jobs', 200], 'read', 'Your jobs, newest first, in pages', say.jobPage, {
+    query: say.jobsQuery,
+  }),
+  job: row(
+    ['GET', '/v1/jobs/:id', 200],
+    'none',
+    'One job; with `after` waits up to 25 s for a newer revision',
+    wire.jobView,
+    { ...job, query: say.jobWait },
+  ),
+  cancel: row(
+    ['POST', '/v1/jobs/:id/cancel', 200],
+    'submit',
+    'Ends a job: what was computed is paid, the rest of the hold comes back. One that is over stays as it is',
+    wire.jobView,
+    job,
+  ),
+  account: row(
+    ['GET', '/v1/account', 200],
+    'read',
+    'Your deposit, what is held of it, and your limits',
+    say.accountView,
+    {},
+  ),
+  keys: row(['GET', '/v1/keys', 200], 'account', 'Your API keys', say.keyList, {}),
+  createKey: row(['POST', '/v1/keys', 201], 'account', 'A new API key; its secret is told this once', say.createdKey, {
+    body: say.newApiKey,
+  }),
+  revokeKey: row(['DELETE', '/v1/keys/:id', 200], 'account', 'Ends an API key at once', say.apiKey, {
+    params: say.keyParam,
+  }),
+  webhooks: row(
+    ['GET', '/v1/webhooks', 200],
+    'account',
+    'Where your orders send word, and how that goes',
+    say.webhookList,
+    {},
+  ),
+  enableWebhook: row(
+    ['POST', '/v1/webhooks/enable', 200],
+    'account',
+    'Lets a webhook that was disabled be used again',
+    say.webhookView,
+    { body: say.webhookName },
+  ),
+  webhookSecret: row(
+    ['GET', '/v1/webhooks/secret', 200],
+    'account',
+    'What your webhooks are signed with',
+    say.secretAnswer,
+    {},
+  ),
+  renewWebhookSecret: row(
+    ['POST', '/v1/webhooks/secret', 200],
+    'account',
+    'A new secret in place of the old one',
+    say.secretAnswer,
+    {},
+  ),
+  books: row(['GET', '/v1/owners/:owner', 200], 'none', 'The books of one account', wire.ownerBooks, {
+    params: say.ownerParam,
+  }),
+  clawBacks: row(
+    ['GET', '/v1/owners/:owner/clawbacks', 200],
+    'none',
+    'What was clawed back from one owner, and why',
+    wire.clawBacks,
+    { params: say.ownerParam },
+  ),
+  latestEpoch: row(
+    ['GET', '/v1/epochs/latest', 200],
+    'none',
+    'The newest epoch on chain with its full data set',
+    wire.epoch,
+    {},
+  ),
+  epoch: row(['GET', '/v1/epochs/:number', 200], 'none', 'One epoch with its full data set', wire.epoch, {
+    params: say.epochParam,
+  }),
+  proof: row(
+    ['GET', '/v1/proofs/:owner', 200],
+    'none',
+    'What the newest root owes an owner, with its proof',
+    wire.ownerProof,
+    { params: say.ownerParam },
+  ),
+  claim: row(['POST', '/v1/claims', 200], 'none', 'Relays a signed claim', wire.claimAccepted, {
+    body: wire.claimRequest,
+  }),
+  knowsBlob: row(['HEAD', '/v1/blobs/:sha256', 200], 'bearer', 'Whether a file is here', 'none', blob),
+  blob: row(['GET', '/v1/blobs/:sha256', 200], 'bearer', 'A file of one of your jobs', 'bytes', blob),
+  putBlob: row(['PUT', '/v1/blobs/:sha256', 204], 'bearer', 'Stores a file under its SHA-256', 'none', {
+    ...blob,
+    upload: true as const,
+  }),
+  session: row(['GET', '/v1/session', 101], 'none', 'The WebSocket of a device', 'none', {}),
+} satisfies Readonly<Record<string, Endpoint>>;
+
+type Part<E, K extends string> = K extends keyof E ? E[K] : undefined;
+type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
+type Given<S> = S extends z.ZodType ? z.input<S> : undefined;
+
+/** What a handler gets of a request that fits its endpoint. */
+export type Asked<E extends Endpoint> = {
+  readonly params: Parsed<Part<E, 'params'>>;
+  readonly query: Parsed<Part<E, 'query'>>;
+  readonly body: Parsed<Part<E, 'body'>>;
+};
+/** What a client sends; amounts in a body are encoded on the way. */
+export type Asking<E extends Endpoint> = {
+  readonly params?: Given<Part<E, 'params'>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+};
+export type Answer<E extends Endpoint> = E['answer'] extends z.ZodType ? z.output<E['answer']> : unknown;
