@@ -1,5 +1,6 @@
 import { asFailure } from '../core/errors.ts';
-import type { CoordinatorMessage, Lease } from '../core/wire.ts';
+import type { Hex32 } from '../core/primitives.ts';
+import type { CoordinatorMessage, Lease, Verdict } from '../core/wire.ts';
 import type { Books } from './books.ts';
 import type { Jobs } from './jobs.ts';
 import type { Ports } from './ports.ts';
@@ -41,29 +42,25 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         return;
       }
       case 'lease':
-        jobs.offer(message.lease, options.mayRun(message.lease));
+        offered(message.lease);
         return;
       case 'leases':
-        for (const lease of message.leases) jobs.offer(lease, options.mayRun(lease));
+        for (const lease of message.leases) offered(lease);
         return;
       case 'cancel':
         jobs.cancel(message.leaseId, message.reason);
         return;
       case 'result-stored':
-        later(books.durably((ledger) => ledger.resultStored(message.leaseId, clock.now())));
+        stored(message.leaseId);
         return;
       case 'results-stored':
-        for (const leaseId of message.leaseIds) {
-          later(books.durably((ledger) => ledger.resultStored(leaseId, clock.now())));
-        }
+        for (const leaseId of message.leaseIds) stored(leaseId);
         return;
       case 'verdict':
-        later(books.durably((ledger) => ledger.settle(message.verdict, clock.now())));
+        settled(message.verdict);
         return;
       case 'verdicts':
-        for (const verdict of message.verdicts) {
-          later(books.durably((ledger) => ledger.settle(verdict, clock.now())));
-        }
+        for (const verdict of message.verdicts) settled(verdict);
         return;
       case 'receipt':
         reporting.receipt(message);
@@ -77,6 +74,10 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         return;
     }
   }
+
+  const offered = (lease: Lease): void => jobs.offer(lease, options.mayRun(lease));
+  const stored = (leaseId: Hex32): void => later(books.durably((ledger) => ledger.resultStored(leaseId, clock.now())));
+  const settled = (verdict: Verdict): void => later(books.durably((ledger) => ledger.settle(verdict, clock.now())));
 
   function later(written: Promise<void>): void {
     written

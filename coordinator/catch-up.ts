@@ -48,8 +48,8 @@ export async function lookAgain(here: Here, sessions: ReadonlyMap<Address, Sessi
   for (const devices of piecesOf([...sessions.keys()], AT_ONCE)) {
     const rows = await db.query(
       z.object({ device: address, session: integerColumn }),
-      'SELECT device, session FROM devices WHERE device = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))',
-      [JSON.stringify(devices)],
+      'SELECT device, session FROM devices WHERE device = ANY ($1::text[])',
+      [devices],
     );
     for (const { device, session } of rows) sessions.get(device)?.endIfOlderThan(session);
     const held = await heldByAny(db, devices, now - SETTLED_MS);

@@ -29,7 +29,7 @@ const takenRow = z.object({
 });
 type Taken = z.output<typeof takenRow>;
 
-const CHOSEN = 'lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))';
+const CHOSEN = 'lease_id = ANY ($1::text[])';
 
 /**
  * Takes back what is not mature of these leases, credited or still to be reported, and gives its whole price to the consumers.
@@ -43,27 +43,26 @@ export async function clawBack(
   why: string,
   at: UnixMs,
 ): Promise<readonly ClawBack[]> {
-  const ids = JSON.stringify(leaseIds);
   const reason = why.slice(0, 200);
   await lockCredits(sql);
   await sql.exec(
     `SELECT 1 FROM jobs WHERE job_id IN (SELECT job_id FROM leases WHERE ${CHOSEN}) ORDER BY job_id FOR UPDATE`,
-    [ids],
+    [leaseIds],
   );
   const credited = await sql.query(
     takenRow,
     `UPDATE credits SET state = 'clawed' WHERE state = 'pending' AND ${CHOSEN}
      RETURNING lease_id, job_id, owner, consumer, amount::text, (fee + dust)::text AS held, amount::text AS pending`,
-    [ids],
+    [leaseIds],
   );
-  await sql.exec(`DELETE FROM credit_holds WHERE ${CHOSEN}`, [ids]);
+  await sql.exec(`DELETE FROM credit_holds WHERE ${CHOSEN}`, [leaseIds]);
   // Its report comes too late: the verdict is another one now.
   const unreported = await sql.query(
     takenRow,
     `UPDATE leases SET state = 'rejected', why = $2 FROM jobs
      WHERE jobs.job_id = leases.job_id AND leases.state = 'accepted' AND report_hash IS NULL AND leases.${CHOSEN}
      RETURNING lease_id, leases.job_id, owner, consumer, pay::text AS amount, price::text AS held, '0' AS pending`,
-    [ids, reason],
+    [leaseIds, reason],
   );
   const taken = [...credited, ...unreported];
   if (taken.length === 0) return [];

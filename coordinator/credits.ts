@@ -88,22 +88,18 @@ export type Chosen = { readonly leaseIds: readonly Hex32[] } | { readonly device
 /** Holds pending credits: they do not mature until they are released, and can still be clawed back. */
 export async function holdCredits(sql: Sql, chosen: Chosen, why: string, at: UnixMs): Promise<void> {
   await lockCredits(sql);
-  const which =
-    'device' in chosen ? 'device = $1' : 'lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))';
+  const which = 'device' in chosen ? 'device = $1' : 'lease_id = ANY ($1::text[])';
   await sql.exec(
     `INSERT INTO credit_holds (lease_id, why, at)
      SELECT lease_id, $2, $3::bigint FROM credits WHERE state = 'pending' AND ${which} ON CONFLICT DO NOTHING`,
-    ['device' in chosen ? chosen.device : JSON.stringify(chosen.leaseIds), why.slice(0, 500), at],
+    ['device' in chosen ? chosen.device : chosen.leaseIds, why.slice(0, 500), at],
   );
 }
 
 /** They mature as if they had never been held. */
 export async function releaseCredits(sql: Sql, leaseIds: readonly Hex32[], at: UnixMs): Promise<void> {
   const to = await lockCredits(sql);
-  await sql.exec(
-    'DELETE FROM credit_holds WHERE lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))',
-    [JSON.stringify(leaseIds)],
-  );
+  await sql.exec('DELETE FROM credit_holds WHERE lease_id = ANY ($1::text[])', [leaseIds]);
   // Whoever looks at the time up to which all has matured must find it so.
   await matureTo(sql, to, at);
 }

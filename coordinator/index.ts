@@ -104,7 +104,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         broken = null;
       } catch (error) {
         if (!TRANSIENT.has(asFailure(error).code)) broken = asFailure(error).message;
-        throw error;
+        // Here, and not after the lock is given back: who sees that it is not ready finds the reason.
+        complain('epoch-not-published')(error);
       }
     };
     const timers = [

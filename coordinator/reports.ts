@@ -167,10 +167,7 @@ export async function acceptReport(
   entries.push({ account: account.pending(owner), amount: credited });
   await post(sql, { kind: 'receipt', key: `receipt:${hash}`, at, entries });
   const creditedIds = outcomes.filter((outcome) => outcome.kind === 'credited').map((outcome) => outcome.leaseId);
-  await sql.exec(
-    'UPDATE leases SET report_hash = $2 WHERE lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))',
-    [JSON.stringify(creditedIds), hash],
-  );
+  await sql.exec('UPDATE leases SET report_hash = $2 WHERE lease_id = ANY ($1::text[])', [creditedIds, hash]);
 
   const answer: Struct<'Receipt'> = {
     reportHash: hash,
@@ -212,8 +209,8 @@ async function reportedLeases(
     reportedRow,
     `SELECT lease_id, leases.job_id, device, leases.state, leases.output_hash, report_hash, consumer, price, pay, dust
      FROM leases JOIN jobs ON jobs.job_id = leases.job_id
-     WHERE lease_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb))) FOR UPDATE OF leases`,
-    [JSON.stringify(items.map((item) => item.leaseId))],
+     WHERE lease_id = ANY ($1::text[]) FOR UPDATE OF leases`,
+    [items.map((item) => item.leaseId)],
   );
   return new Map(
     rows.map((row) => [

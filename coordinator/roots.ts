@@ -88,7 +88,7 @@ export class Roots {
     const key = keyOf(row);
     if (this.#newest?.key === key) return this.#newest;
     const { epoch, root, ...data } = (await findEpoch(this.#db, row.epoch)) ?? fail('INTERNAL', 'an epoch is gone');
-    const tree = treeOf({ epoch, root, ...data });
+    const tree = await treeOf({ epoch, root, ...data });
     const cumulative = new Map(tree.entitlements.map((leaf) => [leaf.owner, leaf.cumulative]));
     this.#newest = { key, epoch, root, tree, cumulative };
     return this.#newest;

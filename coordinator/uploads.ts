@@ -90,7 +90,5 @@ async function keptByDevice(sql: Sql, device: Address): Promise<number> {
 }
 
 export async function forgetUploads(sql: Sql, removed: readonly Hex32[]): Promise<void> {
-  await sql.exec('DELETE FROM uploads WHERE sha256 = ANY (ARRAY(SELECT jsonb_array_elements_text($1::text::jsonb)))', [
-    JSON.stringify(removed),
-  ]);
+  await sql.exec('DELETE FROM uploads WHERE sha256 = ANY ($1::text[])', [removed]);
 }

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { SigningKey } from 'ethers/crypto';
-import { TypedDataEncoder } from 'ethers/hash';
 import { z } from 'zod';
 import { asFailure, fail } from '../../core/errors.ts';
 import { type Address, address, type Signature } from '../../core/primitives.ts';
-import { domainOf, fieldsOf, type Struct, type StructName } from '../../core/typed-data.ts';
+import { digestOf, domainOf, type Struct, type StructName } from '../../core/typed-data.ts';
 import type { NetworkInfo } from '../../core/wire.ts';
 import type { DeviceKey, SecretBox, Vault } from '../ports.ts';
 import { decrypt, encrypt } from './file-secret-box.ts';
@@ -36,7 +35,7 @@ const wallets = () => import('ethers/wallet');
 
 function signWith<N extends StructName>(key: SigningKey, network: NetworkInfo, name: N, value: Struct<N>): Signature {
   const domain = domainOf(network.chainId, network.distributor);
-  return key.sign(TypedDataEncoder.hash(domain, fieldsOf(name), value)).serialized as Signature;
+  return key.sign(digestOf(domain, name, value)).serialized as Signature;
 }
 
 class FileVault implements Vault {

@@ -90,7 +90,7 @@ describe('epochs', () => {
     const claim = async () => {
       const row = (await latestPublished(db)) ?? expect.unreachable();
       const amount = row.entitlements.find((leaf) => leaf.owner === owner.address)?.cumulative ?? 0n;
-      const proof = treeOf(row).proofOf(owner.address) ?? [];
+      const proof = (await treeOf(row)).proofOf(owner.address) ?? [];
       const [at, recipient] = [network.distributorAs(relay), newAccount().address];
       const request = { owner: owner.address, recipient, amount, fee: 0n, deadline: 4_000_000_000 };
       const domain = domainOf(network.chainId, network.distributor);
