@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Coordinator, DEFAULT_QUOTAS, startCoordinator } from '../coordinator/index.ts';
+import { DEFAULT_POLICY } from '../coordinator/verification/policy.ts';
 import { fail } from '../core/errors.ts';
 import { address } from '../core/primitives.ts';
 import { offering, type SignedCatalogue } from './catalogue.ts';
@@ -35,7 +36,12 @@ const config = z.strictObject({
   /** Ten-thousandths of each price. */
   feeBps: z.number().int().min(0).max(5_000).default(0),
   maturityMs: z.number().int().nonnegative().default(0),
-  replicas: z.union([z.literal(0), z.literal(1)]).default(1),
+  /** Adaptive: by the record of each device, and paid by the network (decision 0026). Ordered: `replicas` for every job. */
+  verification: z.enum(['adaptive', 'ordered']).default('ordered'),
+  /** Ten-thousandths of each price, for the checks of an adaptive network. */
+  checksBps: z.number().int().min(0).max(5_000).default(500),
+  /** 1 where nothing is said and nothing is adaptive. */
+  replicas: z.union([z.literal(0), z.literal(1)]).optional(),
   reportEveryMs: z.number().int().min(1000).default(600_000),
   epochEveryMs: z.number().int().min(1000).default(3_600_000),
   leaseMs: z.number().int().min(10_000).default(3_600_000),
@@ -79,10 +85,13 @@ export async function runCoordinator(options: {
     const issue = parsed.error.issues[0];
     return fail('BAD_INPUT', `coordinator configuration: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { chain, blobs, ...rest } = parsed.data;
+  const { chain, blobs, verification, replicas, ...rest } = parsed.data;
   const { keyFile, ...contracts } = chain;
+  const adaptive = verification === 'adaptive';
   return startCoordinator({
     ...rest,
+    verification: adaptive ? DEFAULT_POLICY : null,
+    replicas: replicas ?? (adaptive ? 0 : 1),
     dataDir: options.dataDir,
     signal: options.signal,
     ...(options.env['DATABASE_URL'] ? { databaseUrl: options.env['DATABASE_URL'] } : {}),

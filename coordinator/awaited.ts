@@ -40,6 +40,12 @@ export class Awaited {
   isStored(leaseId: Hex32): boolean {
     return this.#leases.get(leaseId)?.stored ?? false;
   }
+  /** Those that are at work, as far as is known here. */
+  get held(): number {
+    let held = 0;
+    for (const { stored } of this.#leases.values()) held += Number(!stored);
+    return held;
+  }
   since(before: UnixMs): readonly Hex32[] {
     return [...this.#leases].flatMap(([leaseId, { since }]) => (since < before ? [leaseId] : []));
   }

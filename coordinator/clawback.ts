@@ -26,13 +26,14 @@ const takenRow = z.object({
   held: amountColumn,
   /** What the account of pending credits has of it. */
   pending: amountColumn,
+  by_checks: z.boolean(),
 });
 type Taken = z.output<typeof takenRow>;
 
 const CHOSEN = 'lease_id = ANY ($1::text[])';
 
 /**
- * Takes back what is not mature of these leases, credited or still to be reported, and gives its whole price to the consumers.
+ * Takes back what is not mature of these leases, credited or still to be reported, and gives its whole price to who paid it.
  * Each owner gets a signed record of what and why. What is mature, was clawed back before or was never accepted stays as it is, so
  * the same call again changes nothing. Answers the new records.
  */
@@ -52,7 +53,7 @@ export async function clawBack(
   const credited = await sql.query(
     takenRow,
     `UPDATE credits SET state = 'clawed' WHERE state = 'pending' AND ${CHOSEN}
-     RETURNING lease_id, job_id, owner, consumer, amount::text, (fee + dust)::text AS held, amount::text AS pending`,
+     RETURNING lease_id, job_id, owner, consumer, amount::text, (fee + dust)::text AS held, amount::text AS pending, by_checks`,
     [leaseIds],
   );
   await sql.exec(`DELETE FROM credit_holds WHERE ${CHOSEN}`, [leaseIds]);
@@ -61,7 +62,8 @@ export async function clawBack(
     takenRow,
     `UPDATE leases SET state = 'rejected', why = $2 FROM jobs
      WHERE jobs.job_id = leases.job_id AND leases.state = 'accepted' AND report_hash IS NULL AND leases.${CHOSEN}
-     RETURNING lease_id, leases.job_id, owner, consumer, pay::text AS amount, price::text AS held, '0' AS pending`,
+     RETURNING lease_id, leases.job_id, owner, consumer, pay::text AS amount, price::text AS held, '0' AS pending,
+       COALESCE((SELECT by_checks FROM accruals WHERE accruals.lease_id = leases.lease_id), FALSE) AS by_checks`,
     [leaseIds, reason],
   );
   const taken = [...credited, ...unreported];
@@ -90,6 +92,13 @@ export async function clawBack(
   }
   await postAll(sql, transfers);
   await uncharge(sql, taken);
+  await sql.exec(
+    `WITH gone AS (DELETE FROM accruals WHERE ${CHOSEN} RETURNING device, lane, amount)
+     INSERT INTO lane_cuts (device, lane, counted, released)
+     SELECT device, lane, 0, SUM(amount) FROM gone GROUP BY device, lane
+     ON CONFLICT (device, lane) DO UPDATE SET released = lane_cuts.released + EXCLUDED.released`,
+    [taken.map(({ lease_id }) => lease_id)],
+  );
   return records;
 }
 
@@ -99,15 +108,16 @@ function refund(owner: Address, taken: readonly Taken[]): readonly Entry[] {
   for (const one of taken) {
     add(account.pending(owner), -one.pending);
     add(account.hold(one.job_id), -one.held);
-    add(account.deposit(one.consumer), one.pending + one.held);
+    add(one.by_checks ? account.checks : account.deposit(one.consumer), one.pending + one.held);
   }
   return [...totals].map(([name, amount]) => ({ account: name, amount }));
 }
 
 async function uncharge(sql: Sql, taken: readonly Taken[]): Promise<void> {
-  const rows = [...groupBy(taken, (one) => one.job_id)].map(([jobId, own]) => ({
+  const own = taken.filter(({ by_checks }) => !by_checks);
+  const rows = [...groupBy(own, (one) => one.job_id)].map(([jobId, copies]) => ({
     job_id: jobId,
-    back: sum(own.map(({ pending, held }) => pending + held)).toString(),
+    back: sum(copies.map(({ pending, held }) => pending + held)).toString(),
   }));
   await sql.exec(
     `UPDATE jobs SET charged = charged - given.back, rev = rev + 1

@@ -3,6 +3,7 @@ import type { Domain } from '../core/typed-data.ts';
 import type { Tokens } from './access.ts';
 import type { Blobs } from './blobs.ts';
 import type { Chain } from './chain.ts';
+import type { Verification } from './checks.ts';
 import type { Db } from './db.ts';
 import type { CoordinatorOptions } from './options.ts';
 import type { Consumers } from './quotas.ts';
@@ -22,6 +23,8 @@ export type Context = {
   readonly consumers: Consumers;
   readonly changes: Changes;
   readonly replica: Replica;
+  /** null: everything as ordered. */
+  readonly verification: Verification | null;
 };
 
 /** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */

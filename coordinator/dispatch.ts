@@ -3,15 +3,20 @@ import { findWorkload } from '../core/catalogue.ts';
 import { asFailure } from '../core/errors.ts';
 import { type Address, type Hex32, LANES, type Lane, type UnixMs } from '../core/primitives.ts';
 import type { Lease } from '../core/wire.ts';
+import { decideBy, paidCopies } from './checks.ts';
 import type { Context } from './context.ts';
+import { type Drawn, type Sent, writeLeases } from './draws.ts';
+import { seenParties } from './extra-jobs.ts';
 import { Group } from './group.ts';
 import { groupBy } from './group-by.ts';
 import { type Job, leaseMessage } from './jobs.ts';
-import { copyOf, insertLeases, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
+import { copyOf, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
 import { demandOf, inTurn, isSecondChoice, mayTake, type Need, needOf, type Offer } from './matching.ts';
 import { claim, release } from './queue.ts';
 import { ReadyWork, type Waiting } from './ready.ts';
-import { decideJob, workloadKey } from './verify.ts';
+import type { Party } from './verification/trust.ts';
+import { inLots } from './verification/turns.ts';
+import { workloadKey } from './verify.ts';
 
 /** Jobs that are claimed in one go: some for each slot that is free, but no fewer and no more than these. */
 const CLAIM = { least: 64, most: 2_000, perSlot: 2 } as const;
@@ -28,7 +33,7 @@ const WRITERS = 2;
 /** A job of which this replica has copies to give out. */
 type Open = {
   readonly job: Job;
-  readonly need: Need & { readonly owners: Set<Address> };
+  readonly need: Need & { readonly owners: Set<Address>; readonly networks: Set<string> };
   /** Number of its next lease. */
   next: number;
   /** Somebody else knows more of it. */
@@ -36,7 +41,7 @@ type Open = {
   readonly since: UnixMs;
 };
 type Entry = Waiting & { readonly open: Open };
-type Handed = { readonly entry: Entry; readonly offer: Offer; readonly lease: NewLease };
+type Handed = Sent & { readonly entry: Entry };
 
 /** What the dispatcher needs of the sessions. */
 export type Peers = {
@@ -60,11 +65,12 @@ export class Dispatcher {
   readonly #context: Context;
   readonly #peers: Peers;
   readonly #ready = new ReadyWork<Entry>();
-  readonly #group: Group<readonly Handed[], ReadonlySet<Hex32>>;
+  readonly #group: Group<readonly Handed[], Drawn>;
   #claiming: Promise<void> | null = null;
   /** Kinds of which nothing was left to claim when it was looked at last, and nobody has said otherwise. */
   readonly #drained = new Set<string>();
   #scheduled = false;
+  #round = 0;
   #closed = false;
   readonly #underWay = new Set<Promise<void>>();
 
@@ -91,8 +97,8 @@ export class Dispatcher {
   }
 
   /** A job that wants more copies than are under way. */
-  reopen(job: Job, leases: readonly LeaseRow[], wanted: number): void {
-    this.#add(job, leases, wanted);
+  reopen(job: Job, leases: readonly LeaseRow[], wanted: number, seen: readonly Party[] = []): void {
+    this.#add(job, leases, wanted, seen);
     this.soon();
   }
 
@@ -112,15 +118,17 @@ export class Dispatcher {
     await release(this.#context.db, [...rest], 0).catch(() => undefined);
   }
 
-  #add(job: Job, leases: readonly LeaseRow[], wanted: number): void {
+  #add(job: Job, leases: readonly LeaseRow[], wanted: number, seen: readonly Party[]): void {
     const { options } = this.#context;
     const entry = findWorkload(options.catalogue, job.workload);
     const demand = entry === null ? { memoryBytes: 0, diskBytes: 0, vramBytes: 0 } : demandOf(entry);
-    const copies = leases.map((lease) => ({ ...copyOf(lease), owner: lease.owner }));
-    const need = needOf({ lane: job.lane, price: job.pay, demand }, copies, options.maxAttempts);
+    const copies = leases.map((lease) => ({ ...copyOf(lease), owner: lease.owner, network: lease.network }));
+    const judging = job.about !== null || leases.some(({ state }) => state === 'finished');
+    const judges = judging ? workloadKey(job.workload, job.image) : null;
+    const need = needOf({ lane: job.lane, price: job.pay, demand, judges }, copies, options.maxAttempts, seen);
     const open: Open = {
       ...{ job, next: 1 + Math.max(-1, ...leases.map(({ copy }) => copy)), stale: false, since: options.clock.now() },
-      need: { ...need, owners: new Set(need.owners) },
+      need: { ...need, owners: new Set(need.owners), networks: new Set(need.networks) },
     };
     const waiting = {
       ...{ jobId: job.job_id, consumer: job.consumer, priority: job.priority, price: job.price, open },
@@ -130,7 +138,7 @@ export class Dispatcher {
   }
 
   #handOut(): void {
-    const offers = inTurn(this.#peers.offers());
+    const offers = inTurn(this.#lots(this.#peers.offers()));
     const room = new Map(offers.map((offer) => [offer.device, { ...offer.slots }]));
     const handed: Handed[] = [];
     for (const again of [false, true]) {
@@ -153,6 +161,14 @@ export class Dispatcher {
     this.#refill(offers);
   }
 
+  /** Many identities of one owner or line do not win more of scarce work. */
+  #lots(offers: readonly Offer[]): readonly Offer[] {
+    const { verification } = this.#context;
+    if (verification === null) return offers;
+    const parties = offers.map((offer) => ({ offer, owner: offer.owner, network: offer.network ?? null }));
+    return inLots(verification.secret, String(this.#round++), parties).map(({ offer }) => offer);
+  }
+
   #assign(offer: Offer, lane: Lane, again: boolean): Handed | null {
     const kinds = kindsOf(offer, lane);
     const entry = this.#ready.take(
@@ -161,50 +177,54 @@ export class Dispatcher {
     );
     if (entry === null) return null;
     const { open } = entry;
-    const { device, owner } = offer;
+    const { device, owner, network = null } = offer;
     const { clock, leaseMs } = this.#context.options;
     const lease: NewLease = {
       lease_id: `0x${randomBytes(32).toString('hex')}`,
       ...{ job_id: open.job.job_id, copy: open.next, device, owner, deadline: clock.now() + leaseMs },
+      network,
     };
+    // The others of a job are there to be compared with its first.
+    const first = open.need.owners.size === 0 && open.job.replicas === 0;
     open.next += 1;
     open.need.owners.add(owner);
+    if (network !== null) open.need.networks.add(network);
     this.#peers.reserve(device, lease.lease_id, lane);
-    return { entry, offer, lease };
+    return { entry, offer, lease, job: open.job, first };
   }
 
   async #send(handed: readonly Handed[]): Promise<void> {
-    let written: ReadonlySet<Hex32>;
+    let drawn: Drawn = new Map();
     try {
-      written = await this.#group.add(handed);
+      drawn = await this.#group.add(handed);
     } catch (error) {
       this.#context.options.log('error', 'leases-not-written', { message: asFailure(error).message });
-      written = new Set();
     }
-    const good = handed.filter(({ lease }) => written.has(lease.lease_id));
+    const good = handed.flatMap((one) => {
+      const job = drawn.get(one.lease.lease_id);
+      return job === undefined ? [] : [{ ...one, job }];
+    });
     for (const [device, own] of groupBy(good, ({ lease }) => lease.device)) {
       this.#peers.send(
         device,
-        own.map(({ entry: { open }, lease }) => leaseMessage(open.job, lease.lease_id, lease.deadline)),
+        own.map(({ job, lease }) => leaseMessage(job, lease.lease_id, lease.deadline)),
       );
     }
-    this.#peers.changed([...new Set(good.map(({ entry }) => entry.jobId))]);
-    // Somebody else knows more of these jobs, or the database did not answer: they are looked at anew.
-    const lost = handed.filter(({ lease }) => !written.has(lease.lease_id));
+    this.#peers.changed([...new Set(good.map(({ job }) => job.job_id))]);
+    // Somebody else knows more of these jobs, or the device got another, or the database did not answer: they are looked at anew.
+    const lost = handed.filter(({ lease, entry }) => drawn.get(lease.lease_id)?.job_id !== entry.jobId);
     for (const { lease, entry } of lost) {
       entry.open.stale = true;
-      this.#peers.unreserve(lease.device, lease.lease_id);
+      if (!drawn.has(lease.lease_id)) this.#peers.unreserve(lease.device, lease.lease_id);
     }
     const jobs = [...new Set(lost.map(({ entry }) => entry.jobId))];
     await release(this.#context.db, jobs, 0).catch(() => undefined);
     if (lost.length > 0) this.woken();
   }
 
-  async #write(rounds: readonly (readonly Handed[])[]): Promise<readonly ReadonlySet<Hex32>[]> {
-    const { db, options } = this.#context;
-    const leases = rounds.flatMap((handed) => handed.map(({ lease }) => lease));
-    const written = await insertLeases(db, leases, options.clock.now());
-    return rounds.map(() => written);
+  async #write(rounds: readonly (readonly Handed[])[]): Promise<readonly Drawn[]> {
+    const drawn = await writeLeases(this.#context, rounds.flat());
+    return rounds.map(() => drawn);
   }
 
   #refill(offers: readonly Offer[]): void {
@@ -226,19 +246,22 @@ export class Dispatcher {
   }
 
   async #claim(kinds: ReadonlySet<string>, most: number): Promise<void> {
-    const { db, options } = this.#context;
+    const { db, options, verification } = this.#context;
     const now = options.clock.now();
     for (const kind of kinds) this.#drained.add(kind);
     const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS));
     if (jobs.length === 0) return;
     const ids = jobs.map(({ job_id }) => job_id);
     const leases = groupBy(await leasesOf(db, ids), ({ job_id }) => job_id);
+    const seen = await seenParties(db, jobs);
     const underWay: Hex32[] = [];
     for (const job of jobs) {
       const own = leases.get(job.job_id) ?? [];
-      const decision = decideJob(own.map(copyOf), job.replicas, options.maxAttempts);
-      if (decision.kind === 'open') this.#add(job, own, decision.wanted);
-      if (decision.kind === 'open' && decision.wanted === 0) underWay.push(job.job_id);
+      const decision = decideBy(job, own, options.maxAttempts, verification);
+      if (decision.kind !== 'open') continue;
+      const wanted = paidCopies(job, own, decision.wanted);
+      if (wanted === 0) underWay.push(job.job_id);
+      else this.#add(job, own, wanted, seen.get(job.job_id) ?? []);
     }
     // Nothing will change until a lease ends, and then its job is decided anew.
     await release(db, underWay, now + options.leaseMs);

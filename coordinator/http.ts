@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { detailOf, problem, STATUS, translate } from './problems.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { Sessions } from './sessions.ts';
+import { subnetOf } from './verification/subnet.ts';
 
 export type App = FastifyInstance;
 export type Request = FastifyRequest;
@@ -68,12 +69,13 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
 
   await app.register(websocket, { options: { maxPayload: MESSAGE_LIMIT } });
   onlyDocumented(app);
-  app.get(API.session.path, { exposeHeadRoute: false, websocket: true }, (socket) => {
-    const session = sessions.connect({
-      send: (text) => socket.send(text),
-      close: (code, reason) => socket.close(code, reason),
-      pause: (paused) => (paused ? socket.pause() : socket.resume()),
-    });
+  app.get(API.session.path, { exposeHeadRoute: false, websocket: true }, (socket, request) => {
+    const wire = {
+      send: (text: string) => socket.send(text),
+      close: (code: number, reason: string) => socket.close(code, reason),
+      pause: (paused: boolean) => (paused ? socket.pause() : socket.resume()),
+    };
+    const session = sessions.connect(wire, subnetOf(request.ip));
     let alive = true;
     // A peer that vanished without a word would hold its session for ever.
     let pinged = performance.now();

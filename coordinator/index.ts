@@ -9,6 +9,7 @@ import { Tokens } from './access.ts';
 import { addBlobRoutes } from './blob-routes.ts';
 import { type Blobs, openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
+import type { Verification } from './checks.ts';
 import { addConsumerRoutes } from './consumer-routes.ts';
 import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
@@ -25,6 +26,7 @@ import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Signer } from './signing.ts';
 import { every } from './timer.ts';
+import { requirePolicy } from './verification/policy.ts';
 import { WebhookSender } from './webhook-sender.ts';
 
 export type { ChainOptions, Clock, CoordinatorOptions, Log } from './options.ts';
@@ -41,6 +43,7 @@ export type Coordinator = {
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
 const WEBHOOKS_EVERY_MS = 500;
+const TIDY_EVERY_MS = 3_600_000;
 /** How often it is looked for what another replica should have told. */
 const LOOK_AGAIN_MS = 30_000;
 /** They pass by themselves, and say nothing of the books. */
@@ -48,7 +51,7 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set(['CHAIN_AWAY', 'DATABASE_AWAY'
 
 /**
  * Starts a coordinator on its folder: matches, verifies, keeps the books, publishes roots. Reads nothing from the environment.
- * Throws CONFLICT when another process uses the folder or the port; the port is then named in `info`. A chain that is away is waited for; work goes on without it.
+ * Throws BAD_INPUT for a policy under which cheating pays, CONFLICT when another process uses the folder or the port; the port is then named in `info`. A chain that is away is waited for; work goes on without it.
  */
 export async function startCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { chain: chainOptions, clock, log } = options;
@@ -77,6 +80,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       tokens: new Tokens(Buffer.from(secret, 'hex')),
       changes: new Changes(replica),
       replica,
+      verification: await verificationOf(options, db),
       consumers: new Consumers({ db, options }),
     };
     const sessions = new Sessions(context);
@@ -116,6 +120,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         complain('chain-not-read'),
       ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
+      every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.verify(), complain('lanes-not-judged')),
+      every(TIDY_EVERY_MS, () => sessions.tidy(), complain('bonds-not-returned')),
       every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
       every(
         options.keepBlobsMs / 4,
@@ -153,6 +159,12 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     await db.close();
     throw error;
   }
+}
+
+/** The secret is the same for all replicas, and of these books alone. */
+async function verificationOf({ verification }: CoordinatorOptions, db: Db): Promise<Verification | null> {
+  if (verification === undefined || verification === null) return null;
+  return { policy: requirePolicy(verification), secret: Buffer.from(await keptSecret(db, 'draw-secret'), 'hex') };
 }
 
 /** The library for buckets is loaded only where there is one. */

@@ -40,14 +40,21 @@ export const jobRow = z.object({
   failure: z.string().nullable(),
   /** By its consumer; its state is failed then. */
   cancelled_at: integerColumn.nullable(),
+  /** What the network has put into its hold, and for a job of the network's own, what it is about: migrations/trust.ts. */
+  checks_hold: amountColumn,
+  about: hex32.nullable(),
+  known_output: hex32.nullable(),
+  known_copies: integerColumn,
+  suspect: hex32.nullable(),
 });
 export type Job = z.output<typeof jobRow>;
 
 export const isOver = ({ state }: Pick<Job, 'state'>): boolean => state !== 'queued';
 
-export type NewJob = Omit<
+export type NewJob = Pick<
   Job,
-  'state' | 'rev' | 'charged' | 'output_hash' | 'output_bytes' | 'failure' | 'cancelled_at'
+  | ('job_id' | 'consumer' | 'workload' | 'version' | 'image' | 'lane' | 'params' | 'input_hash' | 'input_bytes')
+  | ('price' | 'pay' | 'dust' | 'hold' | 'replicas' | 'priority')
 >;
 
 export async function insertJob(sql: Sql, job: NewJob, at: UnixMs): Promise<void> {
@@ -68,8 +75,9 @@ export const findJob = (sql: Sql, jobId: string): Promise<Job | null> =>
 
 /** What a decision about a job needs of it. */
 const decidedRow = jobRow.pick({
-  ...{ job_id: true, consumer: true, workload: true, price: true, pay: true, hold: true },
+  ...{ job_id: true, consumer: true, workload: true, image: true, lane: true, price: true, pay: true, hold: true },
   ...{ replicas: true, state: true },
+  ...{ checks_hold: true, about: true, known_output: true, known_copies: true, suspect: true },
 });
 export type DecidedJob = z.output<typeof decidedRow>;
 const DECIDED = Object.keys(decidedRow.shape).join(', ');

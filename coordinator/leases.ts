@@ -23,6 +23,8 @@ const leaseRow = z.object({
   output_hash: hex32.nullable(),
   output_bytes: integerColumn.nullable(),
   report_hash: hex32.nullable(),
+  replicated: z.boolean(),
+  network: z.string().nullable(),
 });
 export type LeaseRow = z.output<typeof leaseRow>;
 const COLUMNS = Object.keys(leaseRow.shape).join(', ');
@@ -57,7 +59,8 @@ export const overdue = (sql: Sql, now: UnixMs): Promise<readonly LeaseRow[]> =>
     [now],
   );
 
-export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' | 'owner' | 'deadline'>;
+export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' | 'owner' | 'deadline'> &
+  Partial<Pick<LeaseRow, 'replicated' | 'network'>>;
 
 /**
  * Answers those that were written. One is not when its job is over, or has a lease of that number: somebody else knew more of
@@ -66,16 +69,18 @@ export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' 
 export async function insertLeases(sql: Sql, leases: readonly NewLease[], at: UnixMs): Promise<ReadonlySet<Hex32>> {
   const rows = await sql.query(
     z.object({ lease_id: hex32 }),
-    `INSERT INTO leases (lease_id, job_id, copy, device, owner, issued_at, deadline, state)
-     SELECT fresh.lease_id, fresh.job_id, fresh.copy, fresh.device, fresh.owner, $7, fresh.deadline, 'held'
-     FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[])
-       AS fresh (lease_id, job_id, copy, device, owner, deadline)
+    `INSERT INTO leases (lease_id, job_id, copy, device, owner, issued_at, deadline, state, replicated, network)
+     SELECT fresh.lease_id, fresh.job_id, fresh.copy, fresh.device, fresh.owner, $7, fresh.deadline, 'held',
+       fresh.replicated, fresh.network
+     FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[], $8::boolean[], $9::text[])
+       AS fresh (lease_id, job_id, copy, device, owner, deadline, replicated, network)
      JOIN jobs ON jobs.job_id = fresh.job_id AND jobs.state NOT IN ('done', 'failed')
      ON CONFLICT (job_id, copy) DO NOTHING RETURNING lease_id`,
     [
       ...[leases.map((lease) => lease.lease_id), leases.map((lease) => lease.job_id), leases.map(({ copy }) => copy)],
       ...[leases.map(({ device }) => device), leases.map(({ owner }) => owner), leases.map(({ deadline }) => deadline)],
       at,
+      ...[leases.map(({ replicated = false }) => replicated), leases.map(({ network = null }) => network)],
     ],
   );
   return new Set(rows.map((row) => row.lease_id));

@@ -12,7 +12,8 @@ import { amountColumn, integerColumn, one, type Sql } from './db.ts';
  *                               │   └────── refund ─────┘ └─ mature ─► fees   │                             ▼
  *                               └──────────────────────── clawback ───────────┘   claimed:owner ◄─ claim ─ published:owner
  *
- * The network's fee waits in the job's hold until the credit matures. `dust` has what is neither the network's nor a provider's
+ * Copies that the network wants for itself are paid from `checks`, which a share of the fees and the network's own deposit feed: checks ─►
+ * hold:job, and what is left of it goes back there. The network's fee waits in the job's hold until the credit matures. `dust` has what is neither the network's nor a provider's
  * alone (see sharesOf). Each transfer has a key that says what it is for; the same key again changes nothing. The database refuses an unbalanced
  * transfer, a negative account, and any change of what was written.
  */
@@ -26,11 +27,13 @@ export const account = {
   claimed: (owner: Address) => `claimed:${owner}`,
   fees: 'fees',
   dust: 'dust',
+  /** Pays copies that the network wants for itself; before every other account in the order of names, and so locked first. */
+  checks: 'checks',
 } as const;
 
 export type Entry = { readonly account: string; readonly amount: Amount };
 export type Transfer = {
-  readonly kind: 'deposit' | 'hold' | 'refund' | 'receipt' | 'mature' | 'clawback' | 'epoch' | 'claim';
+  readonly kind: 'deposit' | 'hold' | 'refund' | 'receipt' | 'mature' | 'clawback' | 'epoch' | 'claim' | 'checks';
   /** Names the cause; once per cause. */
   readonly key: string;
   readonly at: UnixMs;

@@ -2,6 +2,7 @@ import type { CatalogueEntry } from '../core/catalogue.ts';
 import type { Amount } from '../core/money.ts';
 import type { Address, Lane } from '../core/primitives.ts';
 import type { Machine } from '../core/wire.ts';
+import type { Party } from './verification/trust.ts';
 import { barredFrom, type Copy } from './verify.ts';
 
 /** What one device offers now. */
@@ -49,14 +50,18 @@ export type Need = {
 };
 
 export function needOf(
-  of: Pick<Need, 'lane' | 'price' | 'demand'>,
-  copies: readonly (Copy & { readonly owner: Address })[],
+  of: Pick<Need, 'lane' | 'price' | 'demand' | 'judges'>,
+  copies: readonly (Copy & Party)[],
   maxAttempts: number,
+  /** Had the same input by another job. */
+  seen: readonly Party[] = [],
 ): Need {
+  const had = [...copies.filter(({ state }) => state !== 'gone'), ...seen];
   const gone = copies.filter(({ state }) => state === 'gone');
   return {
     ...of,
-    owners: new Set(copies.filter(({ state }) => state !== 'gone').map(({ owner }) => owner)),
+    owners: new Set(had.map(({ owner }) => owner)),
+    networks: new Set(had.flatMap(({ network }) => network ?? [])),
     failedDevices: new Set(gone.map(({ device }) => device)),
     barred: barredFrom(copies, maxAttempts),
   };

@@ -2,6 +2,7 @@ import type { Catalogue } from '../core/catalogue.ts';
 import type { Address, UnixMs } from '../core/primitives.ts';
 import type { Quotas } from './quotas.ts';
 import type { S3Options } from './s3.ts';
+import type { VerificationPolicy } from './verification/policy.ts';
 
 export type Clock = { readonly now: () => UnixMs };
 
@@ -48,7 +49,14 @@ export type CoordinatorOptions = {
   readonly chain: ChainOptions;
   /** Ten-thousandths of a job's price that are the network's; absent: none. */
   readonly feeBps?: number;
-  /** For so long a credit can be clawed back before it matures; absent: not at all, it is in the next root. */
+  /**
+   * Trust, canaries and hold-back (decision 0026), with the network's own deposit and a share of the price to pay for them; absent or null:
+   * each job is done as ordered, and nothing is remembered of who did it.
+   */
+  readonly verification?: VerificationPolicy | null;
+  /** With it: ten-thousandths of each price, beside the network's, that pay for checks; absent: 500. */
+  readonly checksBps?: number;
+  /** For so long a credit can be clawed back before it matures; absent: not at all, it is in the next root. Not asked where `verification` is. */
   readonly maturityMs?: number;
   /** How many other results an item must agree with. */
   readonly replicas: 0 | 1;

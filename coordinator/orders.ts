@@ -13,7 +13,7 @@ import { insertJob } from './jobs.ts';
 import { chargeKey } from './keys.ts';
 import { hold } from './ledger.ts';
 import { detailOf, translate } from './problems.ts';
-import { sharesOf } from './shares.ts';
+import { sharesOf, takenBpsOf } from './shares.ts';
 import { requireSigned } from './signing.ts';
 import { maxCopies } from './verify.ts';
 import { lookAtJob } from './views.ts';
@@ -25,7 +25,7 @@ export function quoteFor({ options }: Context, asked: z.output<typeof quoteReque
   const params = completeParams(entry, asked.params);
   if (params === null) fail('BAD_INPUT', `${entry.id} has no such parameter or value`);
   const price = priceOf(entry, asked.inputBytes);
-  const { pay } = sharesOf(price, options.feeBps ?? 0);
+  const { pay } = sharesOf(price, takenBpsOf(options));
   return {
     ...{ price, pay, fee: price - pay },
     copies: options.replicas + 1,
@@ -112,7 +112,7 @@ export async function order(
         input_hash: value.inputHash,
         input_bytes: value.inputBytes,
         price: quote.price,
-        ...{ pay: quote.pay, dust: sharesOf(quote.price, options.feeBps ?? 0).dust },
+        ...{ pay: quote.pay, dust: sharesOf(quote.price, takenBpsOf(options)).dust },
         hold: quote.hold,
         replicas: options.replicas,
         priority: 0,

@@ -16,9 +16,12 @@ const receiptRow = z.object({
   value: json.pipe(z.object({ credited: amount })),
   /** Read by hand: there are up to 1,000 in each of a hundred thousand rows. */
   outcomes: json.pipe(z.array(z.record(z.string(), z.unknown()))),
+  /** Of each credit, in order, where they are not the same for all. */
+  terms: json.pipe(z.array(z.record(z.string(), z.unknown()))).nullable(),
 });
 const clawedRow = z.object({ clawback_hash: hex32, items: json.pipe(z.array(z.object({ leaseId: hex32 }))) });
 const heldRow = z.object({ lease_id: hex32 });
+const countedRow = z.object({ device: z.string(), lane: z.string(), counted: integerColumn });
 const cutRow = z.object({ value: z.string().transform(Number) });
 
 /** Every row of a table by its key, a page at a time. */
@@ -37,9 +40,16 @@ async function* pages<T>(
   }
 }
 
+/** By the time up to which all has matured, or before its own time by the work that its lane had done by then. */
+function isRipe(terms: Readonly<Record<string, unknown>>, to: number, reached: number): boolean {
+  const { maturesAt, earlyAt, needs } = terms;
+  if (typeof maturesAt === 'number' && maturesAt <= to) return true;
+  return typeof earlyAt === 'number' && typeof needs === 'number' && earlyAt <= to && needs <= reached;
+}
+
 /**
  * Calculator two of two: per owner, from the receipts and claw-backs as they were signed, with no look at the ledger or its working
- * tables. `due` counts what matured by the time up to which credits have matured and is not held. Throws INTERNAL when a receipt's
+ * tables. `due` counts what matured by the time, and by the work of each lane, up to which credits have matured and is not held. Throws INTERNAL when a receipt's
  * outcomes are not what its signed sum says.
  */
 export async function owedByReceipts(
@@ -67,11 +77,22 @@ export async function owedByReceipts(
     for (const { items } of rows) for (const { leaseId } of items) clawed.add(leaseId);
   }
 
+  const counted = new Map<string, number>();
+  const findCounted = (after: string, most: number) =>
+    sql.query(
+      countedRow,
+      `SELECT device, lane, counted FROM lane_cuts WHERE device || ' ' || lane > $1 ORDER BY device || ' ' || lane LIMIT $2`,
+      [after, most],
+    );
+  for await (const rows of pages(HELD_PAGE, (row) => `${row.device} ${row.lane}`, findCounted)) {
+    for (const { device, lane, counted: reached } of rows) counted.set(`${device} ${lane}`, reached);
+  }
+
   const totals = new Map<Address, { due: Amount; credited: Amount }>();
   const findReceipts = (after: string, most: number) =>
     sql.query(
       receiptRow,
-      `SELECT report_hash, owner, matures_at, value, outcomes FROM receipts WHERE report_hash > $1
+      `SELECT report_hash, owner, matures_at, value, outcomes, terms FROM receipts WHERE report_hash > $1
        ORDER BY report_hash LIMIT $2`,
       [after, most],
     );
@@ -79,14 +100,16 @@ export async function owedByReceipts(
     for (const row of rows) {
       const total = totals.get(row.owner) ?? { due: 0n, credited: 0n };
       totals.set(row.owner, total);
-      let signed = 0n;
+      let [signed, nth] = [0n, 0];
       for (const { kind, leaseId, amount: text } of row.outcomes) {
         if (kind !== 'credited') continue;
         const credited = BigInt(String(text));
         signed += credited;
+        const terms = row.terms?.[nth++] ?? { maturesAt: row.matures_at };
         if (clawed.has(leaseId as Hex32)) continue;
         total.credited += credited;
-        if (row.matures_at <= maturedTo && !held.has(leaseId as Hex32)) total.due += credited;
+        const reached = counted.get(String(terms['of'])) ?? 0;
+        if (isRipe(terms, maturedTo, reached) && !held.has(leaseId as Hex32)) total.due += credited;
       }
       if (signed !== row.value.credited) {
         fail('INTERNAL', `the receipt of report ${row.report_hash} does not add up`, { owner: row.owner });

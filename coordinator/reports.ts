@@ -6,6 +6,8 @@ import {
   address,
   type Hex32,
   hex32,
+  type Lane,
+  lane,
   type Signature,
   signature as signatureSchema,
   type UnixMs,
@@ -26,8 +28,10 @@ import { block } from './devices.ts';
 import { groupBy } from './group-by.ts';
 import { account, booksOf, type Entry, post } from './ledger.ts';
 import type { Clock } from './options.ts';
-import { maturesAt } from './shares.ts';
+import { checksOf, maturesAt } from './shares.ts';
 import type { Signer } from './signing.ts';
+import { type Terms, termsOf } from './terms.ts';
+import type { VerificationPolicy } from './verification/policy.ts';
 import { judgeItems, type ReportedLease } from './verify.ts';
 
 export type ReceiptMessage = Extract<CoordinatorMessage, { type: 'receipt' }>;
@@ -87,6 +91,13 @@ type SentReport = {
   readonly items: readonly ReportItem[];
 };
 
+/** How credits come to mature, and what of their fee pays for checks, in ten-thousandths of the price. */
+export type Crediting = {
+  readonly maturityMs?: number;
+  readonly policy?: VerificationPolicy | null;
+  readonly checksBps?: number;
+};
+
 const blockedRow = z.object({ blocked: z.string().nullable() });
 
 /** Keeps the proof, blocks the device, and lets nothing of its mature that has not. */
@@ -106,14 +117,14 @@ async function punishFork(sql: Sql, hash: Hex32, { value, signature }: SentRepor
  * its credit, and the same report sent again gets the very same receipt. A fork is kept as proof and blocks the device, with the
  * answer.
  * Throws BAD_INPUT when the report contradicts its items, CONFLICT when it does not follow the last one, REFUSED when the device
- * is blocked. `maturityMs`: for so long what is credited can be clawed back.
+ * is blocked. `maturityMs`: for so long what is credited can be clawed back, where no policy says otherwise.
  */
 export async function acceptReport(
   sql: Sql,
   signer: Signer,
   clock: Clock,
   sent: SentReport,
-  maturityMs = 0,
+  { maturityMs = 0, policy = null, checksBps = 0 }: Crediting = {},
 ): Promise<ReportAnswer> {
   const { value, items } = sent;
   const { device, owner, sequence } = value;
@@ -141,7 +152,8 @@ export async function acceptReport(
     fail('CONFLICT', `report ${sequence} does not follow the last one; ${next} is next`, { sequence, next });
   }
 
-  const due = maturesAt(at, maturityMs, await keepMaturedTo(sql));
+  const maturedTo = await keepMaturedTo(sql);
+  const due = maturesAt(at, maturityMs, maturedTo);
   const leases = await reportedLeases(sql, items);
   const outcomes = judgeItems(device, items, leases);
   // What names no lease of these books is not worth its place in them: anybody can make it up.
@@ -156,10 +168,14 @@ export async function acceptReport(
     if (outcome.kind !== 'credited') return [];
     const { leaseId, amount } = outcome;
     const lease = leases.get(leaseId) ?? fail('INTERNAL', 'a credited lease is unknown');
-    const { jobId, consumer, fee, dust } = lease;
-    return [{ leaseId, jobId, consumer, owner, device, amount, fee, dust }];
+    const { jobId, consumer, fee, dust, accrued } = lease;
+    const checks = accrued === null ? 0n : checksOf(amount + fee + dust, fee, checksBps);
+    const plain: Terms = { maturesAt: due, earlyAt: null, needs: null };
+    const terms = accrued === null || policy === null ? plain : termsOf(accrued, maturedTo, policy);
+    const origin = { byChecks: accrued?.byChecks ?? false, lane: accrued?.lane ?? null };
+    return [{ leaseId, jobId, consumer, owner, device, amount, fee, dust, checks, terms, ...origin }];
   });
-  await addCredits(sql, credits, due);
+  await addCredits(sql, credits);
   const credited = sum(credits.map(({ amount }) => amount));
   const entries = [...groupBy(credits, ({ jobId }) => jobId)].map(
     ([jobId, own]): Entry => ({ account: account.hold(jobId), amount: -sum(own.map(({ amount }) => amount)) }),
@@ -181,9 +197,14 @@ export async function acceptReport(
   };
   const signature = await signer.sign('Receipt', answer);
   await sql.exec(
-    `INSERT INTO receipts (report_hash, owner, value, signature, outcomes, at, matures_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [hash, owner, encodeWire(answer), signature, encodeWire(outcomes.filter(isKnown)), at, due],
+    `INSERT INTO receipts (report_hash, owner, value, signature, outcomes, at, matures_at, terms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [
+      ...[hash, owner, encodeWire(answer), signature, encodeWire(outcomes.filter(isKnown)), at, due],
+      policy === null
+        ? null
+        : JSON.stringify(credits.map(({ lane, terms }) => ({ of: `${device} ${lane}`, ...terms }))),
+    ],
   );
   return { kind: 'receipt', message: { type: 'receipt', value: answer, signature, outcomes: [...outcomes] } };
 }
@@ -199,17 +220,35 @@ const reportedRow = z.object({
   price: amountColumn,
   pay: amountColumn,
   dust: amountColumn,
+  lane: lane.nullable(),
+  ordinal: integerColumn.nullable(),
+  accepted_at: integerColumn.nullable(),
+  by_checks: z.boolean().nullable(),
 });
 
-async function reportedLeases(
-  sql: Sql,
-  items: readonly ReportItem[],
-): Promise<ReadonlyMap<Hex32, ReportedLease & Pick<NewCredit, 'jobId' | 'consumer' | 'fee' | 'dust'>>> {
+/** As an accepted lease whose pay is not mature; null: it was accepted without a policy. */
+type Accrued = {
+  readonly lane: Lane;
+  readonly ordinal: number;
+  readonly acceptedAt: UnixMs;
+  readonly byChecks: boolean;
+};
+
+function accruedOf({ lane: of, ordinal, accepted_at: acceptedAt, by_checks }: z.output<typeof reportedRow>) {
+  if (of === null || ordinal === null || acceptedAt === null) return null;
+  return { lane: of, ordinal, acceptedAt, byChecks: by_checks === true };
+}
+
+type Known = ReportedLease &
+  Pick<NewCredit, 'jobId' | 'consumer' | 'fee' | 'dust'> & { readonly accrued: Accrued | null };
+
+async function reportedLeases(sql: Sql, items: readonly ReportItem[]): Promise<ReadonlyMap<Hex32, Known>> {
   const rows = await sql.query(
     reportedRow,
-    `SELECT lease_id, leases.job_id, device, leases.state, leases.output_hash, report_hash, consumer, price, pay, dust
-     FROM leases JOIN jobs ON jobs.job_id = leases.job_id
-     WHERE lease_id = ANY ($1::text[]) FOR UPDATE OF leases`,
+    `SELECT leases.lease_id, leases.job_id, leases.device, leases.state, leases.output_hash, report_hash, consumer, price, pay,
+       dust, accruals.lane, ordinal, accepted_at, by_checks
+     FROM leases JOIN jobs ON jobs.job_id = leases.job_id LEFT JOIN accruals ON accruals.lease_id = leases.lease_id
+     WHERE leases.lease_id = ANY ($1::text[]) FOR UPDATE OF leases`,
     [items.map((item) => item.leaseId)],
   );
   return new Map(
@@ -225,6 +264,7 @@ async function reportedLeases(
         price: row.pay,
         ...{ consumer: row.consumer, fee: row.price - row.pay - row.dust, dust: row.dust },
         credited: row.report_hash !== null,
+        accrued: accruedOf(row),
       },
     ]),
   );

@@ -22,8 +22,9 @@ import {
 const MESSAGES = 25;
 const LANES = 3;
 
-export const rulesOf = ({ options }: Context): SettleRules => ({
+export const rulesOf = ({ options, verification }: Pick<Context, 'options' | 'verification'>): SettleRules => ({
   maxAttempts: options.maxAttempts,
+  verification,
   outputLimit: (workload) => findWorkload(options.catalogue, workload)?.limits.maxOutputBytes ?? 0,
 });
 

@@ -12,7 +12,12 @@ export async function dropOldBlobs({ db, blobs, options }: Context): Promise<voi
     `SELECT input_hash AS hash FROM jobs WHERE state NOT IN ('done', 'failed')
      UNION
      SELECT leases.output_hash AS hash FROM leases JOIN jobs USING (job_id)
-      WHERE jobs.state NOT IN ('done', 'failed') AND leases.output_hash IS NOT NULL`,
+      WHERE jobs.state NOT IN ('done', 'failed') AND leases.output_hash IS NOT NULL
+     -- What may have to be done again: by who checks it, or as a canary.
+     UNION
+     SELECT input_hash AS hash FROM accruals JOIN jobs USING (job_id)
+     UNION
+     SELECT input_hash AS hash FROM agreed JOIN jobs USING (job_id)`,
   );
   const dropped = await blobs.drop(before, new Set(rows.map((row) => row.hash)));
   if (dropped.length === 0) return;

@@ -14,7 +14,10 @@ import type { Offer } from './matching.ts';
 import { acceptReport } from './reports.ts';
 import { type Delivery, resume, rulesOf } from './results.ts';
 import { type Effects, settle } from './settle.ts';
+import { checksBpsOf } from './shares.ts';
 import { requireSigned } from './signing.ts';
+import { NO_STANDING, type Standing, standingsOf } from './standing.ts';
+import type { Party } from './verification/trust.ts';
 
 /** A WebSocket in our words. */
 export type Socket = {
@@ -40,6 +43,7 @@ type Peer = {
   readonly owner: Address;
   readonly workloads: ReadonlySet<string>;
   readonly machine: Machine | null;
+  readonly network: string | null;
 };
 type Hello = Extract<DeviceMessage, { type: 'hello' }>;
 
@@ -71,8 +75,14 @@ export class Session {
   readonly awaited = new Awaited();
   readonly #intake: Intake;
 
-  constructor(context: Context, host: SessionHost, socket: Socket) {
+  /** What the books remember of its device; a rest of it is kept. */
+  standing: Standing = NO_STANDING;
+  /** The line that counts once; null: a private one. */
+  readonly #network: string | null;
+
+  constructor(context: Context, host: SessionHost, socket: Socket, network: string | null = null) {
     this.#context = context;
+    this.#network = network;
     this.#host = host;
     this.#socket = socket;
     this.#intake = new Intake(
@@ -84,6 +94,10 @@ export class Session {
 
   get joined(): boolean {
     return this.#peer !== null;
+  }
+  /** Who stands behind it; null before its hello. */
+  get party(): Party | null {
+    return this.#peer;
   }
 
   /** Whether the device knows where it stands. */
@@ -128,8 +142,9 @@ export class Session {
     for (const { lane } of this.#sent.values()) sent[lane] += 1;
     const room = perLane((lane) => Math.max(0, this.#stated[lane] - sent[lane]));
     if (!Object.values(room).some((count) => count > 0)) return null;
-    const slots = perLane((lane) => (this.#restUntil[lane] > now ? 0 : room[lane]));
-    return { ...this.#peer, slots, rttMs: this.#rttMs };
+    const { restUntil, trustedWith } = this.standing;
+    const slots = perLane((lane) => (Math.max(this.#restUntil[lane], restUntil) > now ? 0 : room[lane]));
+    return { ...this.#peer, slots, rttMs: this.#rttMs, trustedWith };
   }
 
   close(reason: string): void {
@@ -179,7 +194,7 @@ export class Session {
 
   async #hello(message: Hello): Promise<void> {
     if (this.#peer !== null) fail('CONFLICT', 'this session has had its hello');
-    const { db, domain, networkId, tokens, options } = this.#context;
+    const { db, domain, networkId, tokens, options, verification } = this.#context;
     const { value, signature } = message;
     if (value.networkId !== networkId) fail('UNAUTHORISED', 'the hello is for another network');
     if (value.nonce !== this.#nonce) fail('UNAUTHORISED', 'the hello answers another challenge');
@@ -196,7 +211,11 @@ export class Session {
       owner,
       workloads: keysOf(message.workloads),
       machine: message.machine ?? null,
+      network: this.#network,
     };
+    if (verification !== null) {
+      this.standing = (await standingsOf(db, [device], verification.policy)).get(device) ?? NO_STANDING;
+    }
     const waiting: CoordinatorMessage[] = [];
     this.#waiting = waiting;
     this.#host.joined(this, device);
@@ -283,13 +302,18 @@ export class Session {
   }
 
   async #report(peer: Peer, message: Extract<DeviceMessage, { type: 'report' }>): Promise<void> {
-    const { db, domain, signer, options } = this.#context;
+    const { db, domain, signer, options, verification } = this.#context;
     const { value } = message;
     if (!sameAddress(value.device, peer.device) || !sameAddress(value.owner, peer.owner)) {
       fail('UNAUTHORISED', 'the report is of another device or owner');
     }
     requireSigned(domain, 'Report', value, message.signature, peer.device);
-    const answer = await db.tx((sql) => acceptReport(sql, signer, options.clock, message, options.maturityMs));
+    const answer = await db.tx((sql) =>
+      acceptReport(sql, signer, options.clock, message, {
+        ...{ maturityMs: options.maturityMs ?? 0, policy: verification?.policy ?? null },
+        checksBps: checksBpsOf(options),
+      }),
+    );
     if (answer.kind === 'receipt') return this.send(answer.message);
     options.log('error', 'report-fork', { device: peer.device, sequence: answer.sequence });
     this.#refuse(

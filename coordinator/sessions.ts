@@ -3,16 +3,23 @@ import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import { catchUp, lookAgain } from './catch-up.ts';
 import type { Context } from './context.ts';
+import { Crowd } from './crowd.ts';
 import { Dispatcher } from './dispatch.ts';
+import { forgetAgreed } from './extra-jobs.ts';
+import { fundableJobs, topUp } from './funding.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
+import { judgeLanes, returnBonds } from './lanes.ts';
 import { overdue } from './leases.ts';
 import type { Ears } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session, type Socket } from './session.ts';
 import { type Effects, type Happening, settle } from './settle.ts';
+import { standingsOf } from './standing.ts';
 
 const HELLO_WITHIN_MS = 10_000;
+/** Times of judging between two at which all devices here are looked up: what this replica finds of them it knows at once. */
+const LOOK_EVERY = 10;
 
 /** All connected devices, and the work that is handed out to them. */
 export class Sessions {
@@ -23,6 +30,8 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
+  readonly #crowd = new Crowd(() => this.#byDevice.values());
+  #verified = 0;
   #closed = false;
 
   constructor(context: Context) {
@@ -44,7 +53,10 @@ export class Sessions {
   }
 
   /** Begins a session on a new connection; the caller feeds it messages and says when the connection has ended. */
-  connect(socket: Socket): {
+  connect(
+    socket: Socket,
+    network: string | null = null,
+  ): {
     readonly receive: (text: string) => void;
     readonly measured: (rttMs: number) => void;
     readonly ended: () => void;
@@ -62,6 +74,7 @@ export class Sessions {
         deliver: (delivery) => this.#results.receive(delivery),
       },
       socket,
+      network,
     );
     this.#open.add(session);
     // The books are being closed behind it: nothing more may be handled.
@@ -122,7 +135,8 @@ export class Sessions {
       if (session !== undefined) this.#roomy.add(session);
     }
     this.#changed([...effects.jobs]);
-    for (const { job, leases, wanted } of effects.reopened) this.#dispatcher.reopen(job, leases, wanted);
+    for (const { job, leases, wanted, seen } of effects.reopened) this.#dispatcher.reopen(job, leases, wanted, seen);
+    if (effects.judged.size > 0) this.#look([...effects.judged]).catch((error) => this.#unseen(error));
     this.#dispatcher.soon();
   }
 
@@ -167,6 +181,41 @@ export class Sessions {
     }
   }
 
+  /** What the network does for its own: pays for checks, judges lanes, and learns what others have found of who is connected here. */
+  async verify(): Promise<void> {
+    const { db, options, verification, signer } = this.#context;
+    if (verification === null) return;
+    await db.alone('lanes', async () => {
+      const now = options.clock.now();
+      await db.tx((sql) => topUp(sql, signer.address, now));
+      for (const jobId of await fundableJobs(db)) this.apply(await this.#settle({ kind: 'look', jobId }, now));
+      const { effects, work } = await judgeLanes(this.#context);
+      this.apply(effects);
+      if (work) this.#context.changes.work();
+    });
+    if (this.#verified++ % LOOK_EVERY === 0) await this.#look([...this.#byDevice.keys()]);
+  }
+
+  /** Seldom. */
+  async tidy(): Promise<void> {
+    const { db, verification } = this.#context;
+    if (verification === null) return;
+    await db.alone('lanes', async () => {
+      await returnBonds(this.#context);
+      await forgetAgreed(db);
+    });
+  }
+
+  async #look(devices: readonly Address[]): Promise<void> {
+    const { db, verification } = this.#context;
+    const here = devices.filter((device) => this.#byDevice.has(device));
+    if (verification === null || here.length === 0) return;
+    for (const [device, standing] of await standingsOf(db, here, verification.policy)) {
+      const session = this.#byDevice.get(device);
+      if (session !== undefined) session.standing = standing;
+    }
+  }
+
   /** Ends all sessions and resolves when nothing is being handled any more. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -182,12 +231,15 @@ export class Sessions {
   }
 
   #offers() {
-    const now = this.#context.options.clock.now();
-    return [...this.#roomy].flatMap((session) => {
+    const { options, verification } = this.#context;
+    const now = options.clock.now();
+    const offers = [...this.#roomy].flatMap((session) => {
       const offer = session.offer(now);
       if (offer === null) this.#roomy.delete(session);
       return offer ?? [];
     });
+    if (verification === null) return offers;
+    return offers.map((offer) => ({ ...offer, crowd: this.#crowd.of(offer) }));
   }
 
   #changed(jobIds: readonly Hex32[]): void {

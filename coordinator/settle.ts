@@ -3,7 +3,10 @@ import { canonicalJson } from '../core/keccak.ts';
 import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
 import type { ResultItem } from '../core/typed-data.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
+import { billOf, decideBy, missingFor, type Verification } from './checks.ts';
 import type { Sql } from './db.ts';
+import { seenParties } from './extra-jobs.ts';
+import { fundCopies, type Want } from './funding.ts';
 import { groupBy } from './group-by.ts';
 import { type DecidedJob, endJobs, isOver, type Job, type JobEnd, jobsNamed, lockJobs } from './jobs.ts';
 import {
@@ -15,32 +18,45 @@ import {
   writeLeases,
   writeResults,
 } from './leases.ts';
-import { account, move, postAll, type Transfer } from './ledger.ts';
+import { postAll, type Transfer } from './ledger.ts';
 import { release } from './queue.ts';
-import { decideCancel, decideJob, type JobDecision, type Loss } from './verify.ts';
+import { type Concluded, record } from './record.ts';
+import type { Party } from './verification/trust.ts';
+import { decideCancel, type JobDecision, type Loss } from './verify.ts';
 
 /** A job that wants more leases. */
-export type Reopened = { readonly job: Job; readonly leases: readonly LeaseRow[]; readonly wanted: number };
+export type Reopened = {
+  readonly job: Job;
+  readonly leases: readonly LeaseRow[];
+  readonly wanted: number;
+  /** Had its input by another job. */
+  readonly seen: readonly Party[];
+};
 
 /** What a transaction leaves to be told after it is committed; told before, a crash would make it a lie. */
 export type Effects = {
   readonly messages: { readonly device: Address; readonly message: CoordinatorMessage }[];
   readonly jobs: Set<Hex32>;
   readonly reopened: Reopened[];
+  /** Devices of which more is known now. */
+  readonly judged: Set<Address>;
 };
 
-export const noEffects = (): Effects => ({ messages: [], jobs: new Set(), reopened: [] });
+export const noEffects = (): Effects => ({ messages: [], jobs: new Set(), reopened: [], judged: new Set() });
 
 export function mergeEffects(into: Effects, from: Effects): void {
   into.messages.push(...from.messages);
   for (const jobId of from.jobs) into.jobs.add(jobId);
   into.reopened.push(...from.reopened);
+  for (const device of from.judged) into.judged.add(device);
 }
 
 export type SettleRules = {
   readonly maxAttempts: number;
   /** The largest output that this workload may have, bytes. */
   readonly outputLimit: (workload: string) => number;
+  /** null or absent: as ordered. */
+  readonly verification?: Verification | null;
 };
 
 /** Who gave a result: under its own signature, or as one of a batch. */
@@ -57,6 +73,8 @@ export type Happening =
       readonly evidence: Evidence;
     }
   | { readonly kind: 'loss'; readonly leaseId: Hex32; readonly why: string; readonly loss: Loss }
+  /** It may be time for what it wants. */
+  | { readonly kind: 'look'; readonly jobId: Hex32 }
   /** Nobody did it, or confirmed it, for too long. */
   /** What has waited since before `before` has waited too long. */
   | { readonly kind: 'age'; readonly jobId: Hex32; readonly before: UnixMs }
@@ -87,6 +105,7 @@ class Settlement {
   readonly #results = new Map<Hex32, LeaseResult>();
   readonly #wanted = new Map<Hex32, number>();
   readonly #ends: JobEnd[] = [];
+  readonly #concluded: Concluded[] = [];
   readonly #transfers: Transfer[] = [];
   readonly #rules: SettleRules;
   readonly #at: UnixMs;
@@ -196,27 +215,53 @@ class Settlement {
     if (open !== undefined && !open.over) this.#conclude(open, decideCancel(open.leases.map(copyOf)));
   }
 
+  look({ jobId }: Extract<Happening, { kind: 'look' }>): void {
+    const open = this.#jobs.get(jobId);
+    if (open !== undefined) open.touched = true;
+  }
+
   /** Takes the decisions that the jobs' leases now call for, and writes everything. */
   async write(sql: Sql): Promise<Effects> {
     for (const open of this.#jobs.values()) if (open.touched && !open.over) this.#decide(open);
     await writeResults(sql, [...this.#results.values()]);
     await writeLeases(sql, [...this.#changes.values()]);
     await endJobs(sql, this.#ends, this.#at);
+    const { verification = null } = this.#rules;
+    if (verification !== null) {
+      for (const device of await record(sql, this.#concluded, verification.policy, this.#at)) {
+        this.effects.judged.add(device);
+      }
+      await this.#fund(sql);
+    }
     await postAll(sql, this.#transfers);
     if (this.#wanted.size === 0) return this.effects;
     // They are in this replica's hands now; should it die, others may claim them before long.
     await release(sql, [...this.#wanted.keys()], this.#at + REOPENED_MS);
-    for (const job of await jobsNamed(sql, [...this.#wanted.keys()])) {
+    const jobs = await jobsNamed(sql, [...this.#wanted.keys()]);
+    const seen = await seenParties(sql, jobs);
+    for (const job of jobs) {
       const leases = this.#jobs.get(job.job_id)?.leases ?? [];
-      this.effects.reopened.push({ job, leases, wanted: this.#wanted.get(job.job_id) ?? 0 });
+      const wanted = this.#wanted.get(job.job_id) ?? 0;
+      this.effects.reopened.push({ job, leases, wanted, seen: seen.get(job.job_id) ?? [] });
     }
     return this.effects;
+  }
+
+  /** What cannot be paid now is not given out. */
+  async #fund(sql: Sql): Promise<void> {
+    const wants = [...this.#wanted].flatMap(([jobId, wanted]): readonly Want[] => {
+      const open = this.#jobs.get(jobId);
+      const missing = open === undefined ? 0n : missingFor(open.job, open.leases, wanted);
+      return open === undefined || missing === 0n ? [] : [{ jobId, missing, checksHold: open.job.checks_hold }];
+    });
+    const funded = await fundCopies(sql, wants, this.#at);
+    for (const { jobId } of wants) if (!funded.has(jobId)) this.#wanted.delete(jobId);
   }
 
   #decide(open: Open): void {
     const { job } = open;
     this.effects.jobs.add(job.job_id);
-    const decision = decideJob(open.leases.map(copyOf), job.replicas, this.#rules.maxAttempts);
+    const decision = decideBy(job, open.leases, this.#rules.maxAttempts, this.#rules.verification ?? null);
     if (decision.kind !== 'open') this.#conclude(open, decision);
     else if (decision.wanted > 0) this.#wanted.set(job.job_id, decision.wanted);
   }
@@ -247,14 +292,11 @@ class Settlement {
         this.#tell(device, { type: 'cancel', leaseId, reason: ending });
       }
     }
-    const charged = job.price * BigInt(accepted.length);
-    this.#transfers.push({
-      kind: 'refund',
-      key: `refund:${job.job_id}`,
-      at: this.#at,
-      entries: move(account.hold(job.job_id), account.deposit(job.consumer), job.hold - charged),
-    });
-    const output = open.leases.find(({ lease_id }) => lease_id === accepted[0]);
+    const own = open.leases.filter(({ lease_id }) => accepted.includes(lease_id));
+    const { consumers, charged, entries } = billOf(job, own.length);
+    this.#transfers.push({ kind: 'refund', key: `refund:${job.job_id}`, at: this.#at, entries });
+    this.#concluded.push({ job, decision, leases: open.leases, consumers });
+    const [output] = own;
     this.#ends.push(
       decision.kind === 'settled'
         ? {
@@ -309,6 +351,7 @@ export async function settle(
     if (one.kind === 'result') settlement.result(one);
     else if (one.kind === 'loss') settlement.loss(one);
     else if (one.kind === 'age') settlement.age(one);
+    else if (one.kind === 'look') settlement.look(one);
     else settlement.cancel(one);
   }
   return await settlement.write(sql);

@@ -240,7 +240,7 @@ export class BooksWorld {
     const sent = order === 'again' && last !== null ? last : fresh;
     const clock = { now: () => this.now };
     await this.#tx(crash, (sql) =>
-      acceptReport(sql, this.#signer, clock, { ...sent, signature: SIGNATURE }, this.#maturityMs),
+      acceptReport(sql, this.#signer, clock, { ...sent, signature: SIGNATURE }, { maturityMs: this.#maturityMs }),
     );
     if (order === 'next') this.#last.set(device, sent);
   }

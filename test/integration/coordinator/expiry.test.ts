@@ -63,6 +63,7 @@ describe('a result that comes while its lease is being taken back', () => {
       changes: new Changes(),
       consumers: new Consumers({ db, options }),
       replica: new Replica(db, () => undefined),
+      verification: null,
     };
   });
   afterAll(async () => {

@@ -16,7 +16,7 @@ const offer = (device: number, change: Partial<Offer> = {}): Offer => ({
 });
 const copy = (device: number, state: LeaseState, change: Partial<Copy> = {}) => ({
   ...({ leaseId: `0x${String(device).repeat(64)}`, device: account(device), owner: account(device), state } as const),
-  ...{ outputHash: null, countsAsAttempt: false, unable: false },
+  ...{ outputHash: null, countsAsAttempt: false, unable: false, network: null },
   ...change,
 });
 
