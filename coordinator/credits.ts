@@ -74,8 +74,9 @@ export async function mature(sql: Sql, now: UnixMs): Promise<void> {
   const to = Math.max(before, now);
   await holdSuspects(sql, now);
   await sql.exec(
-    `INSERT INTO lane_cuts (device, lane, counted) SELECT device, lane, latest FROM lanes
-     ON CONFLICT (device, lane) DO UPDATE SET counted = EXCLUDED.counted WHERE lane_cuts.counted < EXCLUDED.counted`,
+    `INSERT INTO lane_cuts (device, lane, counted)
+     SELECT device, lane, latest FROM lanes LEFT JOIN lane_cuts USING (device, lane) WHERE counted IS DISTINCT FROM latest
+     ON CONFLICT (device, lane) DO UPDATE SET counted = GREATEST(lane_cuts.counted, EXCLUDED.counted)`,
   );
   if ((await matureTo(sql, to, now)) && to > before) await writeMeta(sql, KEY, String(to));
 }

@@ -21,7 +21,7 @@ import { workloadKey } from './verify.ts';
 /** Jobs that are claimed in one go: some for each slot that is free, but no fewer and no more than these. */
 const CLAIM = { least: 64, most: 2_000, perSlot: 2 } as const;
 /** So long work is claimed: that of a replica that died is another's after it. */
-const CLAIM_MS = 10_000;
+const CLAIM_MS = 10_500;
 /** Work in hand that nobody took for so long is let go, for other replicas and for younger work, */
 const UNTAKEN_MS = 6_000;
 /** and is not claimed again for so long. */
@@ -53,6 +53,8 @@ export type Peers = {
   readonly unreserve: (device: Address, leaseId: Hex32) => void;
   readonly send: (device: Address, leases: readonly Lease[]) => void;
   readonly changed: (jobIds: readonly Hex32[]) => void;
+  /** Owners that are connected here and trusted with a kind of work. */
+  readonly trusted: (kind: string) => number;
 };
 
 const kindOf = (workload: string, image: string, lane: Lane): string => `${workloadKey(workload, image)} ${lane}`;
@@ -161,6 +163,16 @@ export class Dispatcher {
     this.#refill(offers);
   }
 
+  /**
+   * Where those who are trusted are too few, nobody could become trusted through them: their partners must be that many
+   * different ones.
+   */
+  #prefersTrusted({ judges = null }: Need): boolean {
+    const { verification } = this.#context;
+    if (judges === null || verification === null) return false;
+    return this.#peers.trusted(judges) >= verification.policy.trustedAfter;
+  }
+
   /** Many identities of one owner or line do not win more of scarce work. */
   #lots(offers: readonly Offer[]): readonly Offer[] {
     const { verification } = this.#context;
@@ -173,7 +185,8 @@ export class Dispatcher {
     const kinds = kindsOf(offer, lane);
     const entry = this.#ready.take(
       kinds,
-      ({ open: { need, stale } }) => !stale && mayTake(need, offer) && (again || !isSecondChoice(need, offer)),
+      ({ open: { need, stale } }) =>
+        !stale && mayTake(need, offer) && (again || !isSecondChoice(need, offer, this.#prefersTrusted(need))),
     );
     if (entry === null) return null;
     const { open } = entry;
@@ -263,8 +276,8 @@ export class Dispatcher {
       if (wanted === 0) underWay.push(job.job_id);
       else this.#add(job, own, wanted, seen.get(job.job_id) ?? []);
     }
-    // Nothing will change until a lease ends, and then its job is decided anew.
-    await release(db, underWay, now + options.leaseMs);
+    // Nothing will change until a lease ends, and then its job is decided anew: unless one ended while this was read.
+    await release(db, underWay, now + options.leaseMs, now + CLAIM_MS);
     for (const kind of kinds) this.#drained.delete(kind);
     this.soon();
   }

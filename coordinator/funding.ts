@@ -65,6 +65,10 @@ export async function topUp(sql: Sql, network: Address, at: UnixMs): Promise<voi
   });
 }
 
+/** Whether jobs wait that cannot be paid. */
+export const isShort = async (sql: Sql): Promise<boolean> =>
+  (await one(sql, waitingRow, 'SELECT job_id FROM underfunded LIMIT 1')) !== null;
+
 const waitingRow = z.object({ job_id: z.string().transform((text) => text as Hex32) });
 const MOST = 200;
 

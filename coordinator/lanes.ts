@@ -57,6 +57,10 @@ export async function judgeLanes(context: Here): Promise<{ readonly effects: Eff
     try {
       const verdict = await db.tx((sql) => judge(sql, context, verification, suspected));
       if (verdict === null) continue;
+      if (verdict.kind === 'unpaid') {
+        work = true;
+        continue;
+      }
       options.log('warn', 'lane-judged', { ...suspected, verdict: verdict.kind });
       if (verdict.kind === 'recheck') work = true;
       if (verdict.kind !== 'forfeit') continue;
@@ -74,7 +78,7 @@ async function judge(
   { signer, options }: Here,
   { policy, secret }: Verification,
   { device, lane: name }: { readonly device: Address; readonly lane: Lane },
-): Promise<LaneVerdict | null> {
+): Promise<LaneVerdict | { readonly kind: 'unpaid' } | null> {
   const at = options.clock.now();
   const maturedTo = await lockCredits(sql);
   const row = await one(
@@ -118,7 +122,7 @@ async function judge(
   );
   if (written === 0) fail('CONFLICT', 'a result came while the lane was judged', { device });
   if (verdict.kind === 'release') await releaseLane(sql, row.suspicion, maturedTo, at);
-  return verdict;
+  return settled ? verdict : { kind: 'unpaid' };
 }
 
 const idsOf = (accruals: readonly Accrual[]): readonly Hex32[] => accruals.map(({ lease_id }) => lease_id);

@@ -81,9 +81,15 @@ export function mayTake(need: Need, { owner, device, machine, network = null }: 
   );
 }
 
-/** Whether it is asked only after everybody else: who lost a copy, and who would judge without being trusted. */
-export const isSecondChoice = ({ failedDevices, judges = null }: Need, { device, trustedWith }: Offer): boolean =>
-  failedDevices.has(device) || (judges !== null && trustedWith?.has(judges) !== true);
+/**
+ * Whether it is asked only after everybody else: who lost a copy, and who would judge without being trusted, unless nobody is
+ * to be preferred for that.
+ */
+export const isSecondChoice = (
+  { failedDevices, judges = null }: Need,
+  { device, trustedWith }: Offer,
+  preferTrusted = true,
+): boolean => failedDevices.has(device) || (preferTrusted && judges !== null && trustedWith?.has(judges) !== true);
 
 /** Who is asked first: whose owner and network have least already, of those who has most room, and of those the nearest. */
 export function inTurn(offers: readonly Offer[]): readonly Offer[] {

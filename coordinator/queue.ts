@@ -61,8 +61,16 @@ async function consumersWaiting(sql: Sql): Promise<readonly string[]> {
   return rows.map(({ consumer }) => consumer);
 }
 
-/** Lets go of what was claimed; somebody may claim it again from `from` on. */
-export async function release(sql: Sql, jobIds: readonly Hex32[], from: UnixMs): Promise<void> {
+/** Lets go of what was claimed, `until` if that is given; somebody may claim it again from `from` on. */
+export async function release(
+  sql: Sql,
+  jobIds: readonly Hex32[],
+  from: UnixMs,
+  until: UnixMs | null = null,
+): Promise<void> {
   if (jobIds.length === 0) return;
-  await sql.exec(`UPDATE jobs SET claim_until = $2 WHERE job_id = ANY ($1::text[])`, [jobIds, from]);
+  await sql.exec(
+    `UPDATE jobs SET claim_until = $2 WHERE job_id = ANY ($1::text[]) AND ($3::bigint IS NULL OR claim_until = $3)`,
+    [jobIds, from, until],
+  );
 }

@@ -98,7 +98,7 @@ async function accrue(sql: Sql, accruals: readonly Accrual[], at: UnixMs): Promi
   const leases = accruals.map(({ lease }) => lease);
   await sql.exec(
     `WITH fresh AS MATERIALIZED (
-       SELECT *, row_number() OVER (PARTITION BY device, lane ORDER BY place) AS nth FROM unnest($1::text[], $2::text[],
+       SELECT *, row_number() OVER (PARTITION BY device, lane ORDER BY place DESC) - 1 AS later FROM unnest($1::text[], $2::text[],
          $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::numeric[], $9::boolean[], $10::boolean[])
          WITH ORDINALITY
          AS fresh (lease_id, job_id, device, owner, network, lane, output_hash, amount, by_checks, right_one, place)
@@ -112,8 +112,7 @@ async function accrue(sql: Sql, accruals: readonly Accrual[], at: UnixMs): Promi
      INSERT INTO accruals (lease_id, job_id, device, owner, network, lane, output_hash, amount, ordinal, accepted_at,
        by_checks, checked)
      SELECT lease_id, job_id, fresh.device, owner, network, fresh.lane, output_hash, amount,
-       counted.latest - (SELECT COUNT(*) FROM fresh AS own WHERE own.device = fresh.device AND own.lane = fresh.lane) + nth,
-       $11::bigint, by_checks, CASE WHEN right_one THEN 'right' END
+       counted.latest - later, $11::bigint, by_checks, CASE WHEN right_one THEN 'right' END
      FROM fresh JOIN counted USING (device, lane)`,
     [
       ...[leases.map(({ lease_id }) => lease_id), leases.map(({ job_id }) => job_id)],

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { Crowd } from './crowd.ts';
 import { Dispatcher } from './dispatch.ts';
 import { forgetAgreed } from './extra-jobs.ts';
-import { fundableJobs, topUp } from './funding.ts';
+import { fundableJobs, isShort, topUp } from './funding.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
 import { judgeLanes, returnBonds } from './lanes.ts';
@@ -20,6 +20,8 @@ import { standingsOf } from './standing.ts';
 const HELLO_WITHIN_MS = 10_000;
 /** Times of judging between two at which all devices here are looked up: what this replica finds of them it knows at once. */
 const LOOK_EVERY = 10;
+/** And between two at which a lack of money is told. */
+const TELL_EVERY = 60;
 
 /** All connected devices, and the work that is handed out to them. */
 export class Sessions {
@@ -48,6 +50,7 @@ export class Sessions {
         else session.lease(leases);
       },
       changed: (jobIds) => this.#changed(jobIds),
+      trusted: (kind) => this.#crowd.trusted(kind),
     });
     context.changes.onWork(() => this.#dispatcher.woken());
   }
@@ -189,6 +192,10 @@ export class Sessions {
       const now = options.clock.now();
       await db.tx((sql) => topUp(sql, signer.address, now));
       for (const jobId of await fundableJobs(db)) this.apply(await this.#settle({ kind: 'look', jobId }, now));
+      if (this.#verified % TELL_EVERY === 0 && (await isShort(db))) {
+        const what = `results wait for their checks: deposit more for ${signer.address}`;
+        options.log('warn', 'checks-not-paid', { message: what });
+      }
       const { effects, work } = await judgeLanes(this.#context);
       this.apply(effects);
       if (work) this.#context.changes.work();

@@ -227,12 +227,9 @@ class Settlement {
     await writeLeases(sql, [...this.#changes.values()]);
     await endJobs(sql, this.#ends, this.#at);
     const { verification = null } = this.#rules;
-    if (verification !== null) {
-      for (const device of await record(sql, this.#concluded, verification.policy, this.#at)) {
-        this.effects.judged.add(device);
-      }
-      await this.#fund(sql);
-    }
+    const judged = verification === null ? [] : await record(sql, this.#concluded, verification.policy, this.#at);
+    for (const device of judged) this.effects.judged.add(device);
+    await this.#fund(sql);
     await postAll(sql, this.#transfers);
     if (this.#wanted.size === 0) return this.effects;
     // They are in this replica's hands now; should it die, others may claim them before long.

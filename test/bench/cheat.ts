@@ -3,11 +3,13 @@ import { breakEvenRate, DEFAULT_POLICY } from '../../coordinator/verification/po
 import { BOINC_POLICY, FAULTS, stormWorld } from '../support/sim/settings.ts';
 import { type Outcome, type Person, World, type WorldSetting } from '../support/sim/world.ts';
 import { type Bench, benches, COST_SHARE, netByGroup } from './cheat/arms.ts';
+import { realFigures } from './cheat/real.ts';
 
 /**
  * What cheating brings, and what preventing it costs: simulated networks against the very rules of the coordinator, each world right after
  * it once more under BOINC's published rule. Deterministic: `--seed=N` (default 1) is the same run to the last unit, `--world=NAME` runs one
- * world of it alone (`storm` is that of the tests), `--scale=0.5` half the time.
+ * world of it alone (`storm` is that of the tests), `--scale=0.5` half the time. `--real`: some thousand jobs through the coordinator
+ * itself, on a real database; which leases are looked at is another draw each time.
  */
 const { values } = parseArgs({
   options: {
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     scale: { type: 'string', default: '1' },
     world: { type: 'string' },
+    real: { type: 'boolean', default: false },
   },
 });
 
@@ -103,7 +106,11 @@ function figuresOf(runs: readonly Run[]) {
 const seed = Number(values.seed);
 const scale = Number(values.scale);
 if (!(Number.isSafeInteger(seed) && scale > 0))
-  throw new Error('npm run bench -- cheat [--json] [--seed=N] [--scale=0.5]');
+  throw new Error('npm run bench -- cheat [--json] [--seed=N] [--scale=0.5] [--real]');
+if (values.real) {
+  process.stdout.write(`${JSON.stringify(await realFigures(seed, scale))}\n`);
+  process.exit();
+}
 const storm: Bench = { kind: 'crowd', setting: stormWorld(seed) };
 const all = values.world === 'storm' ? [storm] : benches(seed, scale);
 const chosen = all.filter(({ setting }) => values.world === undefined || setting.name === values.world);

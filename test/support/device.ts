@@ -75,6 +75,8 @@ export class TestDevice {
   readonly owner: Signatory;
   readonly key: Signatory;
   readonly messages: CoordinatorMessage[] = [];
+  /** What a proxy would say of it. */
+  headers: Readonly<Record<string, string>> = {};
   token = '';
   lastReport: Stored | null = null;
   readonly deviceAccount: Account;
@@ -134,7 +136,7 @@ export class TestDevice {
 
   async dial(): Promise<Told<'challenge'>> {
     const from = this.messages.length;
-    const socket = new WebSocket(`${this.url.replace('http', 'ws')}/v1/session`);
+    const socket = new WebSocket(`${this.url.replace('http', 'ws')}/v1/session`, { headers: this.headers });
     this.#socket = socket;
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('message', (data) => this.messages.push(coordinatorMessage.parse(JSON.parse(data.toString()))));

@@ -11,6 +11,7 @@ import { Changes, type Context } from '../../coordinator/context.ts';
 import { amountColumn, type Db, integerColumn, type Param } from '../../coordinator/db.ts';
 import { enrol } from '../../coordinator/devices.ts';
 import { closeEpoch } from '../../coordinator/epochs.ts';
+import { judgeLanes } from '../../coordinator/lanes.ts';
 import { account, balanceOf, booksBalance, move, post } from '../../coordinator/ledger.ts';
 import { order } from '../../coordinator/orders.ts';
 import { Consumers } from '../../coordinator/quotas.ts';
@@ -242,7 +243,21 @@ export class VerifyWorld {
       const trusted = await Promise.all(devices.map((device) => this.isTrusted(device)));
       if (trusted.every((is) => is)) return devices;
     }
-    throw new Error('they were not trusted');
+    throw new Error(`they were not trusted: ${await this.tell()}`);
+  }
+
+  /** How it stands, for who looks for what went wrong. */
+  async tell(): Promise<string> {
+    const lines = await this.db.query(
+      z.object({ line: z.string() }),
+      `SELECT 'trust ' || device || ' ' || valid || ' ' || partners AS line FROM trust
+       UNION ALL SELECT 'leases ' || device || ' ' || state || ' ' || COUNT(*) FROM leases GROUP BY device, state
+       UNION ALL SELECT 'job ' || job_id || ' claim ' || claim_until || ' about ' || COALESCE(about, '-') || ' ' ||
+         (SELECT COALESCE(string_agg(copy || ':' || leases.state || ':' || replicated, ','), '') FROM leases WHERE leases.job_id = jobs.job_id)
+         FROM jobs WHERE state = 'queued'
+       UNION ALL SELECT 'lane ' || device || ' ' || latest || ' ' || COALESCE(suspicion, '-') FROM lanes`,
+    );
+    return [`now ${this.now}`, ...lines.map(({ line }) => line)].join('\n');
   }
 
   /** Orders until a result of `device` was found to be wrong. */
@@ -253,6 +268,22 @@ export class VerifyWorld {
       if ((await this.count('FROM conduct WHERE name = $1 AND bad > 0', [`device ${address}`])) > 0) return;
     }
     throw new Error('it was not found');
+  }
+
+  /** Judges once, with every transaction lost before it is committed; answers how many were. */
+  async cutOff(): Promise<number> {
+    let lost = 0;
+    const dying: Db = {
+      ...this.db,
+      tx: (work) =>
+        this.db.tx(async (sql) => {
+          await work(sql);
+          lost += 1;
+          throw new Error('killed');
+        }),
+    };
+    await judgeLanes({ ...this.#context, db: dying });
+    return lost;
   }
 
   /** As after a kill: sessions, work in hand and all that was known in memory are gone. */

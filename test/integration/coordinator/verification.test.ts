@@ -130,6 +130,28 @@ describe('credit', () => {
     expect(await world.sum('pending:%')).toBeGreaterThan(0n);
   });
 
+  it('of which receipts and ledger say different things stops the root', async () => {
+    world = await VerifyWorld.open(POLICY);
+    await world.fundChecks();
+    await world.standing(4);
+    await world.report();
+    world.now += 49 * HOUR_MS;
+    await world.db.exec('CREATE TABLE kept AS SELECT report_hash, terms FROM receipts');
+    // A bond that is said to mature by its age; one that is said to need less work than it does.
+    for (const change of [
+      `replace(terms, '"maturesAt":', '"maturesAt":1,"was":')`,
+      `replace(replace(terms, '"earlyAt":', '"earlyAt":1,"was":'), '"needs":', '"needs":1,"had":')`,
+    ]) {
+      await world.db.exec(`UPDATE receipts SET terms = ${change}`);
+      await expect(world.epoch()).rejects.toMatchObject({ code: 'INTERNAL' });
+      await world.db.exec(
+        'UPDATE receipts SET terms = kept.terms FROM kept WHERE kept.report_hash = receipts.report_hash',
+      );
+    }
+    await world.epoch();
+    expect(await world.sum('matured:%')).toBeGreaterThan(0n);
+  });
+
   it('that is a bond somebody left behind goes back', async () => {
     world = await VerifyWorld.open(POLICY);
     await world.fundChecks();
