@@ -6,12 +6,12 @@ import type { Lease } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { Group } from './group.ts';
 import { groupBy } from './group-by.ts';
-import { type Job, leaseMessage } from './jobs.ts';
+import { type Job, kindOf, leaseMessage } from './jobs.ts';
 import { copyOf, insertLeases, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
 import { demandOf, inTurn, isSecondChoice, mayTake, type Need, needOf, type Offer } from './matching.ts';
 import { claim, release } from './queue.ts';
 import { ReadyWork, type Waiting } from './ready.ts';
-import { decideJob, workloadKey } from './verify.ts';
+import { decideJob } from './verify.ts';
 
 /** Jobs that are claimed in one go: some for each slot that is free, but no fewer and no more than these. */
 const CLAIM = { least: 64, most: 2_000, perSlot: 2 } as const;
@@ -49,8 +49,6 @@ export type Peers = {
   readonly send: (device: Address, leases: readonly Lease[]) => void;
   readonly changed: (jobIds: readonly Hex32[]) => void;
 };
-
-const kindOf = (workload: string, image: string, lane: Lane): string => `${workloadKey(workload, image)} ${lane}`;
 
 /**
  * Hands out work. Ready work is claimed from the database in large pieces and kept in memory, so that who asks is matched at
@@ -124,7 +122,7 @@ export class Dispatcher {
     };
     const waiting = {
       ...{ jobId: job.job_id, consumer: job.consumer, priority: job.priority, price: job.price, open },
-      kind: kindOf(job.workload, job.image, job.lane),
+      kind: kindOf(job),
     };
     for (let copy = 0; copy < wanted; copy++) this.#ready.add(waiting);
   }

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
-import { overdue } from './leases.ts';
+import { Overdue } from './overdue.ts';
 import type { Ears } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session, type Socket } from './session.ts';
@@ -23,6 +23,7 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
+  readonly #overdue = new Overdue();
   #closed = false;
 
   constructor(context: Context) {
@@ -150,7 +151,7 @@ export class Sessions {
 
   async #takeBack(now: UnixMs): Promise<void> {
     const { options } = this.#context;
-    for (const { lease_id: leaseId, device } of await overdue(this.#context.db, now)) {
+    for (const { lease_id: leaseId, device } of await this.#overdue.next(this.#context.db, now)) {
       const lost = { kind: 'loss', leaseId, why: 'the deadline passed', loss: 'attempt' } as const;
       const effects = await this.#settle(lost, now);
       // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
