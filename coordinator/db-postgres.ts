@@ -190,9 +190,9 @@ const notesOver = (
   async tell(texts) {
     if (texts.length > 0) await send(texts);
   },
-  async listen(heard, mended, signal) {
+  async listen(heard, mended, holding, signal) {
     while (!signal.aborted) {
-      await hear(config, heard, mended, signal).catch((error: unknown) => {
+      await hear(config, heard, mended, holding, signal).catch((error: unknown) => {
         if (!signal.aborted) log('warn', 'database-not-heard', { message: mask(String(error)) });
       });
       await pause(LOOK_AGAIN_MS / 4, signal);
@@ -205,6 +205,7 @@ async function hear(
   config: ClientConfig,
   heard: (text: string) => void,
   mended: () => void,
+  { space, number }: { readonly space: number; readonly number: number },
   signal: AbortSignal,
 ): Promise<void> {
   const client = new Client({ ...config, query_timeout: CONNECT_WITHIN_MS });
@@ -220,6 +221,8 @@ async function hear(
   try {
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
+    // Of this replica alone; one that is still held is that of a connection that the database has not yet given up.
+    await client.query('SELECT pg_advisory_lock($1, $2)', [space, number]);
     mended();
     ping = setInterval(() => {
       client.query('SELECT 1').catch((error: Error) => client.emit('error', error));

@@ -9,7 +9,7 @@ const OF_EACH = 50;
 const claimedRow = jobRow.extend({ created_at: integerColumn });
 
 /**
- * Takes ready work of these kinds (`workload image lane`) for one replica until `until`: of each consumer the first few, and
+ * Takes ready work of these kinds (`workload image lane`) for the replica of that number until `until`: of each consumer the first few, and
  * of all of them the first `most`, the first of each before the second of any. Rows that another
  * replica is just taking are left to it.
  */
@@ -19,6 +19,7 @@ export async function claim(
   most: number,
   now: UnixMs,
   until: UnixMs,
+  replica = 0,
 ): Promise<readonly Job[]> {
   if (kinds.size === 0) return [];
   const consumers = await consumersWaiting(sql);
@@ -29,21 +30,22 @@ export async function claim(
     `WITH found AS MATERIALIZED (
        SELECT waiting.* FROM unnest($6::text[]) AS consumers (consumer) CROSS JOIN unnest($3::text[]) AS kinds (kind)
        CROSS JOIN LATERAL (
-         SELECT job_id, consumer, priority, created_at FROM queue
+         SELECT ctid, job_id, consumer, priority, created_at FROM queue
          WHERE queue.consumer = consumers.consumer AND queue.kind = kinds.kind AND claim_until <= $1
          ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
        ) AS waiting
      ), chosen AS MATERIALIZED (
-       SELECT job_id FROM (
-         SELECT job_id, created_at,
+       SELECT ctid FROM (
+         SELECT ctid, job_id, created_at,
            row_number() OVER (PARTITION BY consumer ORDER BY priority DESC, created_at, job_id) AS place
          FROM found
        ) AS ranked ORDER BY place, created_at, job_id LIMIT $4
      ), claimed AS (
-       UPDATE queue SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT job_id FROM chosen)) RETURNING job_id
+       UPDATE queue SET claim_until = $2, claimed_by = $7
+       WHERE ctid = ANY (ARRAY(SELECT ctid FROM chosen)) RETURNING job_id
      )
      SELECT jobs.* FROM claimed JOIN jobs USING (job_id)`,
-    [now, until, [...kinds], most, ofEach, consumers],
+    [now, until, [...kinds], most, ofEach, consumers, replica],
   );
   return [...rows].sort((a, b) => a.created_at - b.created_at || (a.job_id < b.job_id ? -1 : 1));
 }

@@ -145,6 +145,7 @@ export class Sessions {
     const { db, options } = this.#context;
     const now = options.clock.now();
     await db.alone('expiry', () => this.#takeBack(now));
+    if (await this.#context.replica.bury(now)) this.#context.changes.work();
     await this.#dispatcher.letGo(now);
     this.#dispatcher.woken();
   }

@@ -10,7 +10,8 @@ export const QUEUE: readonly string[] = [
      kind TEXT NOT NULL,
      priority INT NOT NULL,
      created_at BIGINT NOT NULL,
-     claim_until BIGINT NOT NULL DEFAULT 0
+     claim_until BIGINT NOT NULL DEFAULT 0,
+     claimed_by INT NOT NULL DEFAULT 0
    ) WITH (fillfactor = 60)`,
   `INSERT INTO queue SELECT job_id, consumer, workload || ' ' || image || ' ' || lane, priority, created_at, claim_until
      FROM jobs WHERE state NOT IN ('done', 'failed')`,
@@ -20,6 +21,9 @@ export const QUEUE: readonly string[] = [
   'DROP INDEX jobs_queue',
   'ALTER TABLE jobs DROP COLUMN claim_until',
   'ALTER TABLE jobs SET (fillfactor = 55)',
+
+  'CREATE SEQUENCE replica_numbers AS INT CYCLE',
+  'CREATE TABLE replicas (number INT PRIMARY KEY)',
 
   // What is held is found among what is not long over: `leases.ts`, OVER.
   'DROP INDEX leases_held',
