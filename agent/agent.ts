@@ -23,6 +23,7 @@ import { createNotice } from './notice.ts';
 import { attentionFor, BLIND_MS, gives, HEAL_MS, nextChange, takes, thresholdsOf } from './pace.ts';
 import type { Ledger, Ports } from './ports.ts';
 import { createProver } from './prover.ts';
+import { createRenewals } from './renewals.ts';
 import { createReporting } from './reporting.ts';
 import { createRounds } from './rounds.ts';
 import { createSenses } from './senses.ts';
@@ -92,6 +93,10 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     ...{ doubtEngine: engine.doubt, launch: engine.launch, gpus },
     wake: wake,
   });
+  const renewals = createRenewals({
+    ...{ clock, log, books, send, wake },
+    ...{ running: jobs.running, skew: () => session.skew() },
+  });
   const session = createSession({
     ports,
     books,
@@ -111,7 +116,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     },
   });
   const receive = createInbox({
-    ...{ ports, books, jobs, reporting, wallet },
+    ...{ ports, books, jobs, renewals, reporting, wallet },
     greetedWith: () => helloLeases,
     welcomed: () => {
       keeper.welcomed();
@@ -239,6 +244,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     });
     await act(actions);
     reporting.consider();
+    renewals.consider();
     blind = false;
     changed();
   }
@@ -262,7 +268,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       ...{ now, decision: last.decision, signals: last.signals, policy: policyOf(settings.current().settings) },
       ...{ deadlines: jobs.held().map(({ deadline }) => deadline), releaseAfterMs: RELEASE_AFTER_MS },
     });
-    return Math.min(now + HEAL_MS, at);
+    return Math.min(now + HEAL_MS, at, renewals.next());
   }
 
   function picture(): Picture {

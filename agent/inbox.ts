@@ -4,6 +4,7 @@ import type { CoordinatorMessage, Lease, Verdict } from '../core/wire.ts';
 import type { Books } from './books.ts';
 import type { Jobs } from './jobs.ts';
 import type { Ports } from './ports.ts';
+import type { Renewals } from './renewals.ts';
 import type { Reporting } from './reporting.ts';
 import type { Wallet } from './wallet.ts';
 
@@ -11,6 +12,7 @@ type InboxOptions = {
   readonly ports: Pick<Ports, 'clock' | 'log'>;
   readonly books: Books;
   readonly jobs: Jobs;
+  readonly renewals: Renewals;
   readonly reporting: Reporting;
   readonly wallet: Wallet;
   /** Leases that the last hello named. */
@@ -46,6 +48,9 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         return;
       case 'leases':
         for (const lease of message.leases) offered(lease);
+        return;
+      case 'renewed':
+        for (const { leaseId, deadline } of message.leases) options.renewals.renewed(leaseId, deadline);
         return;
       case 'cancel':
         jobs.cancel(message.leaseId, message.reason);

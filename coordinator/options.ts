@@ -56,6 +56,8 @@ export type CoordinatorOptions = {
   readonly epochEveryMs: number;
   /** A lease not finished after this long is given to another device. */
   readonly leaseMs: number;
+  /** However often a device says that it is at work, a lease is given to another this long after it was handed out; absent: a day. */
+  readonly longestLeaseMs?: number;
   /** So many devices that failed a job, or let its lease expire, fail it and its hold goes back; each is asked as often. */
   readonly maxAttempts: number;
   /** An open job that no device could do for this long fails and its hold goes back. */

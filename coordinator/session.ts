@@ -18,7 +18,7 @@ import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
 import { findDevice } from './devices.ts';
 import { Intake } from './intake.ts';
 import { resultsHashBy } from './keccak.ts';
-import { findLease, type LeaseRow, raiseProgress } from './leases.ts';
+import { findLease, type LeaseRow, raiseProgress, renewLeases } from './leases.ts';
 import type { Offer } from './matching.ts';
 import { acceptReport } from './reports.ts';
 import { type Delivery, resume, rulesOf } from './results.ts';
@@ -55,6 +55,7 @@ type Hello = Extract<DeviceMessage, { type: 'hello' }>;
 
 const POLICY_VIOLATION = 1008;
 const MAX_MALFORMED = 20;
+const LONGEST_LEASE_MS = 86_400_000;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
 /** Also what an older session hears that ends because of one at another replica. */
@@ -246,6 +247,12 @@ export class Session {
         const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
         const lost = { kind: 'loss', leaseId: lease.lease_id, why, loss: lossOf(message.reason) } as const;
         return this.#host.apply(await db.tx((sql) => settle(sql, [lost], rulesOf(this.#context), now)));
+      }
+      case 'renew': {
+        const longest = options.longestLeaseMs ?? LONGEST_LEASE_MS;
+        const leases = await renewLeases(db, peer.device, message.leaseIds, now + options.leaseMs, longest);
+        if (leases.length > 0) this.send({ type: 'renewed', leases: [...leases] });
+        return;
       }
       case 'progress': {
         const jobId = await raiseProgress(db, message.leaseId, peer.device, message.progress);

@@ -199,6 +199,8 @@ export const deviceMessage = z.discriminatedUnion('type', [
     detail: z.string().max(500),
   }),
   z.strictObject({ type: z.literal('progress'), leaseId: id, progress: z.number().min(0).max(1) }),
+  /** Still at work on them: their deadlines are put off, as far as the network lets them. */
+  z.strictObject({ type: z.literal('renew'), leaseIds: z.array(id).min(1).max(64) }),
   z.strictObject({ type: z.literal('result'), value: result, signature }),
   z.strictObject({
     type: z.literal('results'),
@@ -224,6 +226,11 @@ export const coordinatorMessage = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('lease'), lease }),
   z.strictObject({ type: z.literal('leases'), leases: z.array(lease).max(1000) }),
+  /** New deadlines; never earlier ones. */
+  z.strictObject({
+    type: z.literal('renewed'),
+    leases: z.array(z.strictObject({ leaseId: id, deadline: unixMs })).max(64),
+  }),
   z.strictObject({ type: z.literal('cancel'), leaseId: id, reason: z.string().max(200) }),
   /** The result is stored durably; the device need not send it again. */
   z.strictObject({ type: z.literal('result-stored'), leaseId: id }),
