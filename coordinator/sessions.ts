@@ -2,6 +2,7 @@ import { asFailure } from '../core/errors.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import { catchUp, lookAgain } from './catch-up.ts';
+import { Comparer } from './comparer.ts';
 import type { Context } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
 import { groupBy } from './group-by.ts';
@@ -23,11 +24,13 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
+  readonly comparer: Comparer;
   #closed = false;
 
   constructor(context: Context) {
     this.#context = context;
     this.#results = new Results(context);
+    this.comparer = new Comparer(context, (effects) => this.apply(effects));
     this.#dispatcher = new Dispatcher(context, {
       offers: () => this.#offers(),
       reserve: (device, leaseId, lane) => this.#byDevice.get(device)?.reserve(leaseId, lane),
@@ -122,6 +125,7 @@ export class Sessions {
       if (session !== undefined) this.#roomy.add(session);
     }
     this.#changed([...effects.jobs]);
+    if (effects.undecided.length > 0) this.comparer.look().catch((error) => this.#unseen(error));
     for (const { job, leases, wanted } of effects.reopened) this.#dispatcher.reopen(job, leases, wanted);
     this.#dispatcher.soon();
   }
@@ -173,6 +177,7 @@ export class Sessions {
     const open = [...this.#open];
     for (const session of open) session.close('the coordinator is going down');
     await Promise.all(open.map((session) => session.ended()));
+    await this.comparer.close();
     await this.#dispatcher.close();
   }
 

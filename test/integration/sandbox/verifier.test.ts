@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import { JUDGE, type Judge, openJudge } from '../../../cli/verifier.ts';
+import { type Catalogue, catalogue, encodeManifest, type Verifier, verifierOf } from '../../../core/catalogue.ts';
+import { verifierBehaviour } from '../../behaviors/verifier.ts';
+import { buildImage } from '../../support/build-image.ts';
+import { comparedBy, LIMITS } from '../../support/compared.ts';
+import { doorEntry } from '../../support/transcode.ts';
+
+/** Verifiers on a real engine, as a coordinator runs them. */
+const containers = dockerContainers({ log: () => undefined });
+const left = async (): Promise<number> => (await containers.list(JUDGE)).length;
+let image = '';
+let list: Catalogue;
+beforeAll(async () => {
+  image = await buildImage(join(import.meta.dirname, '../../images/verifier'), 'idlemesh/test-verifier:0.1.0');
+  const door = await doorEntry();
+  list = { ...comparedBy({ kind: 'verifier', entry: 'letters' }), minimums: [] };
+  list = { ...list, entries: list.entries.map((entry) => ({ ...entry, image })).concat(door) };
+}, 300_000);
+afterAll(() => containers.close());
+
+const open = (of: Catalogue): Promise<Judge> => openJudge({ catalogue: of, log: () => undefined });
+const verifierIn = (of: Catalogue): Verifier => {
+  const entry = of.entries.find(({ id }) => id === 'echo') ?? expect.fail('no workload');
+  return verifierOf(of, entry) ?? expect.fail('no verifier');
+};
+
+verifierBehaviour('an image of its own, on a real engine', async () => {
+  const { runVerifier, close } = await open(list);
+  return { run: runVerifier, verifier: verifierIn(list), left, close: async () => close() };
+});
+
+const asked = (one: string, other: string) => ({
+  outputs: [one, other].map((text) => ({
+    bytes: text.length,
+    async *read() {
+      yield Buffer.from(text);
+    },
+  })) as [{ bytes: number; read: () => AsyncGenerator<Buffer> }, { bytes: number; read: () => AsyncGenerator<Buffer> }],
+});
+
+test('the workload’s own image is begun with the program that the catalogue names', async () => {
+  const limits = { ...LIMITS };
+  const program = ['/bin/sh', '-c', 'echo \'{"done":true}\' >&2; exit 1'];
+  const own: Catalogue = {
+    ...list,
+    entries: list.entries.map((entry) =>
+      entry.id === 'echo' ? { ...entry, comparison: { kind: 'verifier', program, limits } } : entry,
+    ),
+  };
+  const judge = await open(own);
+  try {
+    const verifier = verifierIn(own);
+    expect(verifier).toMatchObject({ image, program, limits });
+    expect(await judge.runVerifier({ verifier, ...asked('a', 'a') }, new AbortController().signal)).toBe(1);
+    expect(await left()).toBe(0);
+  } finally {
+    judge.close();
+  }
+}, 60_000);
+
+test('an image that the engine does not hold, and that is nowhere to be had, is no answer', async () => {
+  const judge = await open(list);
+  try {
+    const verifier = { ...verifierIn(list), image: `sha256:${'0'.repeat(64)}` };
+    const asking = judge.runVerifier({ verifier, ...asked('a', 'a') }, new AbortController().signal);
+    await expect(asking).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  } finally {
+    judge.close();
+  }
+}, 60_000);
+
+test('who configures an engine that is not there, or has no supervisor for it, is told so at once', async () => {
+  const nowhere = openJudge({ catalogue: list, log: () => undefined, socketPath: '/nowhere/docker.sock' });
+  await expect(nowhere).rejects.toMatchObject({ code: 'ENGINE_AWAY' });
+  const doorless = { ...list, entries: list.entries.filter(({ purpose }) => purpose !== 'door') };
+  await expect(open(doorless)).rejects.toMatchObject({ code: 'REFUSED' });
+  expect(
+    catalogue.safeParse({ version: 1, entries: list.entries.map((entry) => ({ ...entry, ...encodeManifest(entry) })) })
+      .success,
+  ).toBe(true);
+}, 60_000);
