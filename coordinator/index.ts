@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { workIn } from '../core/catalogue.ts';
 import { asFailure, type ErrorCode, fail } from '../core/errors.ts';
@@ -16,7 +15,7 @@ import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
-import { firstMeta, readMeta } from './meta.ts';
+import { keptSecret } from './meta.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { Consumers } from './quotas.ts';
 import { Replica } from './replica.ts';
@@ -186,10 +185,4 @@ async function listen(app: App, { host, port }: CoordinatorOptions): Promise<str
     if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
     return fail('CONFLICT', `another program uses port ${port}`, { port }, error);
   }
-}
-
-/** A random secret made once for these books, whoever comes first: 32 bytes in hex. */
-async function keptSecret(db: Db, key: string): Promise<string> {
-  await firstMeta(db, key, randomBytes(32).toString('hex'));
-  return (await readMeta(db, key)) ?? fail('INTERNAL', `${key} was written and is not there`);
 }

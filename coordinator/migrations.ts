@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
 import { COMPARISON } from './migrations/comparison.ts';
+import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
 
 /** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
 const MIGRATIONS: readonly (readonly string[])[] = [
@@ -212,6 +213,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE webhook_secrets (account TEXT PRIMARY KEY, generation INT NOT NULL)',
   ],
   COMPARISON,
+  GPU_PROOFS,
 ];
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */

@@ -73,6 +73,8 @@ export type CoordinatorOptions = {
   readonly maxAccountBytes: number;
   /** What one consumer may ask; the rest is DEFAULT_QUOTAS. */
   readonly quotas?: Partial<Quotas>;
+  /** A proof of a GPU's throughput holds for so long; absent: a day. */
+  readonly gpuProofMs?: number;
   /** Runs the verifiers of workloads that have one; absent: such work cannot be ordered here. */
   readonly runVerifier?: RunVerifier;
   /** Orders may send word to this machine, without TLS: for practice and tests. */

@@ -5,6 +5,7 @@ import { catchUp, lookAgain } from './catch-up.ts';
 import { Comparer } from './comparer.ts';
 import type { Context } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
+import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
 import { overdue } from './leases.ts';
@@ -25,11 +26,13 @@ export class Sessions {
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
   readonly comparer: Comparer;
+  readonly #proving: GpuProving;
   #closed = false;
 
   constructor(context: Context) {
     this.#context = context;
     this.#results = new Results(context);
+    this.#proving = new GpuProving(context);
     this.comparer = new Comparer(context, (effects) => this.apply(effects));
     this.#dispatcher = new Dispatcher(context, {
       offers: () => this.#offers(),
@@ -63,6 +66,7 @@ export class Sessions {
         },
         progressed: (jobId) => this.#changed([jobId]),
         deliver: (delivery) => this.#results.receive(delivery),
+        proving: this.#proving,
       },
       socket,
     );
@@ -148,6 +152,7 @@ export class Sessions {
     const { db, options } = this.#context;
     const now = options.clock.now();
     await db.alone('expiry', () => this.#takeBack(now));
+    for (const session of this.#byDevice.values()) await session.prove();
     await this.#dispatcher.letGo(now);
     this.#dispatcher.woken();
   }

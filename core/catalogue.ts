@@ -39,6 +39,13 @@ export const gpuNeed = z.strictObject({
     .default(null),
   /** It may run on the processor instead where there is no GPU: for tests and practice. */
   cpuFallback: z.boolean().default(false),
+  /**
+   * Exact multiplications a second that a device must have proven to be given it; 0: none. Of the whole proof, with the start of its container, so less
+   * than the GPU does at its best.
+   */
+  leastMultiplicationsPerSecond: z.number().nonnegative().default(0),
+  /** Throughput is proven with it: it has the parameters `size` and `rounds`, and its output is that of workloads/modmatrix. */
+  proves: z.boolean().default(false),
 });
 export type GpuNeed = z.output<typeof gpuNeed>;
 

@@ -1,22 +1,19 @@
-import { createHash } from 'node:crypto';
-import { fail } from '../../core/errors.ts';
-import type { Hex32 } from '../../core/primitives.ts';
+import { fail } from './errors.ts';
+import { concat, fromHex, sha256, toHex } from './keccak.ts';
+import type { Hex32 } from './primitives.ts';
 
 /**
  * A Merkle tree over row digests, in their order: SHA-256, leaves and inner nodes marked apart so that neither passes for the other. A level
  * with an odd number hands its last node up unchanged.
  */
-const hash = (mark: 0 | 1, ...parts: readonly Uint8Array[]): Buffer => {
-  const made = createHash('sha256').update(Uint8Array.of(mark));
-  for (const part of parts) made.update(part);
-  return made.digest();
-};
+const hash = (mark: 0 | 1, ...parts: readonly Uint8Array[]): Uint8Array =>
+  sha256(concat(Uint8Array.of(mark), ...parts));
 
-function levelsOf(digests: readonly Uint8Array[]): readonly (readonly Buffer[])[] {
-  let level: readonly Buffer[] = digests.map((digest) => hash(0, digest));
+function levelsOf(digests: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
+  let level: readonly Uint8Array[] = digests.map((digest) => hash(0, digest));
   const levels = [level];
   while (level.length > 1) {
-    const above: Buffer[] = [];
+    const above: Uint8Array[] = [];
     for (let at = 0; at < level.length; at += 2) {
       const [left, right] = [level[at], level[at + 1]];
       if (left !== undefined) above.push(right === undefined ? left : hash(1, left, right));
@@ -28,8 +25,6 @@ function levelsOf(digests: readonly Uint8Array[]): readonly (readonly Buffer[])[
 }
 
 export type RowTree = { readonly root: Hex32; readonly pathOf: (index: number) => readonly Hex32[] };
-
-const toHex = (bytes: Buffer): Hex32 => `0x${bytes.toString('hex')}`;
 
 /** What a prover builds. Throws BAD_INPUT without rows. */
 export function rowTree(digests: readonly Uint8Array[]): RowTree {
@@ -60,7 +55,7 @@ export function leadsTo(
     if ((at ^ 1) >= width) continue;
     const step = path[used++];
     if (step === undefined) return false;
-    const sibling = Buffer.from(step.slice(2), 'hex');
+    const sibling = fromHex(step);
     node = at % 2 === 0 ? hash(1, node, sibling) : hash(1, sibling, node);
   }
   return used === path.length && toHex(node) === root;
