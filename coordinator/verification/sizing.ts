@@ -10,16 +10,21 @@ const START_S = 60;
 /** So much slower than expected is in time all the same. */
 const SLACK = 4;
 /** A larger proof than the last is worth its while only when it is so much larger: the start of the container weighs less in it. */
-const WORTH = 4;
+const WORTH = 2;
 /** Three matrices of 32-bit words, within a quarter of the memory. */
 const BYTES_AN_ELEMENT = 12;
 const MEMORY_SHARE = 1 / 4;
+/** Of the right matrices together: they are made here again, some 30 ns an element, and each of ninety rows costs a tenth of one of them. */
+const MOST_ELEMENTS = 2 ** 26;
 
 export const multiplicationsOf = ({ size, rounds }: Product): number => rounds * size ** 3;
 
 /** The largest of the products that the GPU has memory and should have time for, or else the smallest; null: there is none. */
 export function productFor(products: readonly Product[], memoryBytes: number, lastRate: number | null): Product | null {
-  const fitting = products.filter(({ size }) => BYTES_AN_ELEMENT * size ** 2 <= memoryBytes * MEMORY_SHARE);
+  const fitting = products.filter(
+    ({ size, rounds }) =>
+      BYTES_AN_ELEMENT * size ** 2 <= memoryBytes * MEMORY_SHARE && rounds * size ** 2 <= MOST_ELEMENTS,
+  );
   const rising = [...fitting].sort((a, b) => multiplicationsOf(a) - multiplicationsOf(b) || a.size - b.size);
   const most = TARGET_S * (lastRate ?? UNKNOWN_RATE);
   return rising.filter((product) => multiplicationsOf(product) <= most).at(-1) ?? rising[0] ?? null;
