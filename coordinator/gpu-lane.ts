@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type CatalogueEntry, workIn } from '../core/catalogue.ts';
+import type { CatalogueEntry } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage, DeviceMessage } from '../core/wire.ts';
@@ -45,7 +45,7 @@ export class GpuLane {
 
   /** False while its last proof was refuted, as long as it could give another one. */
   get served(): boolean {
-    return this.#judged?.verdict !== 'refuted' || this.#prover === null;
+    return this.#judged?.verdict !== 'refuted' || this.#proving.prover === null;
   }
 
   /** What it has proven and still holds; 0: nothing. */
@@ -91,13 +91,9 @@ export class GpuLane {
     return this.#context.options.gpuProofMs ?? HOLDS_MS;
   }
 
-  get #prover(): CatalogueEntry | null {
-    return workIn(this.#context.options.catalogue).find(({ gpu }) => gpu?.proves === true) ?? null;
-  }
-
   /** By the image that is listed, on the GPU that the device has. */
   #isOfNow({ image, setup }: GpuProof): boolean {
-    return setup === this.#said?.setup && image === this.#prover?.image;
+    return setup === this.#said?.setup && image === this.#proving.prover?.image;
   }
 
   async #setUp(said: Told<'gpu-setup'>): Promise<void> {
@@ -112,7 +108,7 @@ export class GpuLane {
   }
 
   async #challenge(device: Address, workloads: ReadonlySet<string>, now: UnixMs): Promise<void> {
-    const entry = this.#prover;
+    const entry = this.#proving.prover;
     const said = this.#said;
     if (entry === null || said?.setup === null || said === null || now < this.#againAt) return;
     if (!workloads.has(workloadKey(entry.id, entry.image))) return;

@@ -1,3 +1,4 @@
+import { type CatalogueEntry, workIn } from '../core/catalogue.ts';
 import type { Context } from './context.ts';
 import type { GpuProof } from './gpu-proofs.ts';
 import { keptSecret } from './meta.ts';
@@ -20,12 +21,15 @@ const challengeOf = ({ seed, size, rounds, issued_at: issuedAt, deadline }: GpuP
 
 /** What all sessions share of the proofs: the secret behind the rows, and one judge, for judging is seconds of arithmetic. */
 export class GpuProving {
-  readonly #context: Pick<Context, 'db'>;
+  /** The workload that proofs are made with; null: the catalogue has none. */
+  readonly prover: CatalogueEntry | null;
+  readonly #context: Pick<Context, 'db' | 'options'>;
   #secret: Promise<string> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(context: Pick<Context, 'db'>) {
+  constructor(context: Pick<Context, 'db' | 'options'>) {
     this.#context = context;
+    this.prover = workIn(context.options.catalogue).find(({ gpu }) => gpu?.proves === true) ?? null;
   }
 
   async rowsOf(proof: GpuProof, commitment: Commitment): Promise<readonly number[]> {
