@@ -15,6 +15,7 @@ import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
+import { fastKeccak } from './keccak.ts';
 import { keptSecret } from './meta.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { Consumers } from './quotas.ts';
@@ -56,7 +57,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const signer = new Signer(chainOptions.privateKey, domain);
   const db = await openBooks(options);
   const chain = openChain(chainOptions);
-  const replica = new Replica(db, log);
+  const replica = await Replica.open(db, log).catch(async (error: unknown) => {
+    await db.close();
+    throw error;
+  });
   try {
     const secret = await keptSecret(db, 'token-secret');
     const salt = await keptSecret(db, 'network-salt');
@@ -75,6 +79,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       chain,
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
+      keccak: await fastKeccak(),
       changes: new Changes(replica),
       replica,
       consumers: new Consumers({ db, options }),

@@ -3,6 +3,7 @@ import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
 import { COMPARISON } from './migrations/comparison.ts';
 import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
+import { QUEUE } from './migrations/queue.ts';
 
 /** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
 const MIGRATIONS: readonly (readonly string[])[] = [
@@ -212,6 +213,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX webhooks_by_endpoint ON webhooks (account, url)',
     'CREATE TABLE webhook_secrets (account TEXT PRIMARY KEY, generation INT NOT NULL)',
   ],
+  QUEUE,
   COMPARISON,
   GPU_PROOFS,
 ];

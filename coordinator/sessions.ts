@@ -8,7 +8,7 @@ import { Dispatcher } from './dispatch.ts';
 import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
-import { overdue } from './leases.ts';
+import { Overdue } from './overdue.ts';
 import type { Ears } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session, type Socket } from './session.ts';
@@ -27,6 +27,7 @@ export class Sessions {
   readonly #results: Results;
   readonly comparer: Comparer;
   readonly #proving: GpuProving;
+  readonly #overdue = new Overdue();
   #closed = false;
 
   constructor(context: Context) {
@@ -152,6 +153,7 @@ export class Sessions {
     const { db, options } = this.#context;
     const now = options.clock.now();
     await db.alone('expiry', () => this.#takeBack(now));
+    if (await this.#context.replica.bury(now)) this.#context.changes.work();
     for (const session of this.#byDevice.values()) await session.prove();
     await this.#dispatcher.letGo(now);
     this.#dispatcher.woken();
@@ -159,7 +161,7 @@ export class Sessions {
 
   async #takeBack(now: UnixMs): Promise<void> {
     const { options } = this.#context;
-    for (const { lease_id: leaseId, device } of await overdue(this.#context.db, now)) {
+    for (const { lease_id: leaseId, device } of await this.#overdue.next(this.#context.db, now)) {
       const lost = { kind: 'loss', leaseId, why: 'the deadline passed', loss: 'attempt' } as const;
       const effects = await this.#settle(lost, now);
       // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
