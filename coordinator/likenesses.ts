@@ -66,23 +66,22 @@ export async function keepLikeness(sql: Sql, pair: Pair, is: Likeness, at: UnixM
   );
 }
 
-const isExact = (rule: Comparison | null): boolean => rule === 'exact';
-
 /**
  * What is known of the outputs of these jobs, for all of them in at most one question; of a job null while one of its pairs is still to be
- * compared. Exact ones cost nothing. Where the catalogue has moved on nobody can say whether outputs that differ are the same.
+ * compared. Where bytes are equal, or have to be, it costs nothing. Where the catalogue has moved on nobody can say whether outputs that differ
+ * are the same.
  */
 export async function likenessesOf(
   sql: Sql,
   jobs: readonly Compared[],
   comparisonOf: ComparisonOf,
 ): Promise<(jobId: Hex32) => Likenesses | null> {
-  const rules = new Map(jobs.map(({ job }) => [job.job_id, comparisonOf(job.workload, job.version)]));
   const asked = jobs.flatMap((one) => {
-    const rule = rules.get(one.job.job_id) ?? null;
-    const pairs = isExact(rule) ? [] : pairsOf(one);
-    return pairs.length === 0 ? [] : [{ job: one.job, gone: rule === null, pairs }];
+    const pairs = pairsOf(one);
+    const rule = pairs.length === 0 ? 'exact' : comparisonOf(one.job.workload, one.job.version);
+    return rule === 'exact' ? [] : [{ job: one.job, gone: rule === null, pairs }];
   });
+  if (asked.length === 0) return () => exactly;
   const known = await found(
     sql,
     asked.flatMap(({ pairs }) => pairs),

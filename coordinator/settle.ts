@@ -16,7 +16,7 @@ import {
   writeResults,
 } from './leases.ts';
 import { account, move, postAll, type Transfer } from './ledger.ts';
-import { type ComparisonOf, forgetUndecided, likenessesOf, noteUndecided, pairsOf } from './likenesses.ts';
+import { type ComparisonOf, forgetUndecided, likenessesOf, noteUndecided } from './likenesses.ts';
 import { release } from './queue.ts';
 import { exactly, type Likenesses } from './verification/comparison.ts';
 import { decideCancel, decideJob, type JobDecision, type Loss } from './verify.ts';
@@ -234,7 +234,7 @@ class Settlement {
       const { job_id: jobId } = open.job;
       const known = likenesses(jobId);
       if (known === null) this.effects.undecided.push(jobId);
-      else if (known !== exactly && pairsOf(open).length > 0) compared.push(jobId);
+      else if (known !== exactly) compared.push(jobId);
       this.#decide(open, known);
     }
     await noteUndecided(sql, this.effects.undecided, this.#at);
