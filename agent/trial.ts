@@ -3,8 +3,9 @@ import { type Catalogue, findWorkload } from '../core/catalogue.ts';
 import { handOut, misfit } from '../core/gpu-grants.ts';
 import { canonicalJson, fromHex, sha256Hex, toHex, utf8 } from '../core/keccak.ts';
 import type { Hex32 } from '../core/primitives.ts';
-import { type RowTree, rowTree } from '../core/row-tree.ts';
+import { type RowTree, rowTreeSteps } from '../core/row-tree.ts';
 import type { EngineState, GpuReading, Sensed } from '../core/signals.ts';
+import { inTurns } from '../core/steps.ts';
 import type { CoordinatorMessage, DeviceMessage, Lease } from '../core/wire.ts';
 import type { GpuChallenge } from '../core/wire-gpu.ts';
 import type { GpuJob } from './gpu-choice.ts';
@@ -149,13 +150,14 @@ export function createTrial({ log, catalogue, gpus, engine, send, wake }: TrialO
       },
       upload: async (_sha256, path) => {
         const bytes = new Uint8Array(await readFile(path));
-        if (current === null) return;
-        const count = current.challenge.size * current.challenge.rounds;
-        if (bytes.length !== count * DIGEST_BYTES) return;
-        current.rows = Array.from({ length: count }, (_, row) =>
+        const of = current;
+        const count = of === null ? 0 : of.challenge.size * of.challenge.rounds;
+        if (of === null || bytes.length !== count * DIGEST_BYTES) return;
+        of.rows = Array.from({ length: count }, (_, row) =>
           bytes.subarray(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES),
         );
-        current.tree = rowTree(current.rows);
+        // In turns: whoever comes back meanwhile is yielded to as fast as ever.
+        of.tree = await inTurns(rowTreeSteps(of.rows), () => new Promise((resolve) => setImmediate(resolve)));
       },
     },
     began(gpu) {

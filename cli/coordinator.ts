@@ -35,6 +35,8 @@ const config = z.strictObject({
     .optional(),
   /** Where workloads' own verifiers run; without it their work cannot be ordered. Without a socket: where an engine usually is. */
   engine: z.strictObject({ socket: z.string().min(1).optional() }).optional(),
+  /** A proof of a GPU's throughput holds for so long. */
+  gpuProofMs: z.number().int().min(60_000).default(86_400_000),
   /** Ten-thousandths of each price. */
   feeBps: z.number().int().min(0).max(5_000).default(0),
   maturityMs: z.number().int().nonnegative().default(0),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { throughAll } from '../../core/steps.ts';
 
 /**
  * The matrices of workloads/modmatrix, exactly: elements modulo 2^31 - 1, made by SplitMix64 (Vigna, public domain) from a key that
@@ -120,13 +121,6 @@ export function* productSteps(
     yield;
   }
   return products.map((product) => product.digest());
-}
-
-export function throughAll<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
 }
 
 /** The same at one go. */

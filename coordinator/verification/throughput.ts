@@ -1,8 +1,9 @@
 import { fail } from '../../core/errors.ts';
 import type { Hex32, UnixMs } from '../../core/primitives.ts';
 import { leadsTo } from '../../core/row-tree.ts';
+import { inTurns, throughAll } from '../../core/steps.ts';
 import { draw, type Secret } from './draw.ts';
-import { productSteps, throughAll } from './product.ts';
+import { productSteps } from './product.ts';
 
 /**
  * Proof of a GPU's throughput. The coordinator chooses a seed; the device computes the products of workloads/modmatrix and commits to all
@@ -103,12 +104,14 @@ const AT_A_TIME_MS = 8;
 
 /** The same in between other things. */
 export async function judgeInTurns(...proof: Parameters<typeof proofSteps>): Promise<ProofVerdict> {
-  const steps = proofSteps(...proof);
-  for (let since = performance.now(); ; ) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    if (performance.now() - since < AT_A_TIME_MS) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    since = performance.now();
-  }
+  let since = performance.now();
+  return await inTurns(proofSteps(...proof), () => {
+    if (performance.now() - since < AT_A_TIME_MS) return null;
+    return new Promise((resolve) =>
+      setImmediate(() => {
+        since = performance.now();
+        resolve();
+      }),
+    );
+  });
 }

@@ -1,14 +1,18 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
+import { runCoordinator } from '../../../cli/coordinator.ts';
 import { JUDGE, type Judge, openJudge } from '../../../cli/verifier.ts';
 import { type Catalogue, type Verifier, verifierOf } from '../../../core/catalogue.ts';
 import { parseTokens } from '../../../core/money.ts';
 import type { Lease } from '../../../core/wire.ts';
 import { verifierBehaviour } from '../../behaviors/verifier.ts';
 import { buildImage } from '../../support/build-image.ts';
+import { startTestChain } from '../../support/chain.ts';
 import { comparedBy, LIMITS } from '../../support/compared.ts';
-import { sha256, type TestDevice } from '../../support/device.ts';
+import { post, sha256, type TestDevice } from '../../support/device.ts';
 import { TestNetwork, WORKLOAD } from '../../support/network.ts';
 import { doorEntry } from '../../support/transcode.ts';
 
@@ -87,6 +91,38 @@ test('a coordinator with an engine settles by it, and the consumer gets what the
   } finally {
     await network.stop();
     judge.close();
+  }
+}, 120_000);
+
+test('an operator names an engine in the configuration, and work with a verifier can be ordered', async () => {
+  const chain = await startTestChain();
+  const folder = await mkdtemp(join(tmpdir(), 'idlemesh-judge-'));
+  const { rpcUrl, chainId, token, distributor, publisher } = chain;
+  const keyFile = join(folder, 'key');
+  await writeFile(keyFile, publisher.privateKey, { mode: 0o600 });
+  const quoteWith = async (more: object): Promise<number> => {
+    const contracts = { rpcUrl, chainId, token, distributor, keyFile };
+    const coordinator = await runCoordinator({
+      configText: JSON.stringify({ name: 'Judged', port: 0, tokenSymbol: 'T', chain: contracts, ...more }),
+      dataDir: join(folder, 'data'),
+      catalogue: { catalogue: list, envelope: '{}', expiresAt: Date.now() + 86_400_000 },
+      ...{ env: {}, signal: new AbortController().signal, log: () => undefined },
+    });
+    try {
+      return (await post(`${coordinator.url}/v1/quotes`, { workload: WORKLOAD.id, inputBytes: 1, params: {} })).status;
+    } finally {
+      await coordinator.close();
+    }
+  };
+  try {
+    expect(await quoteWith({ engine: {} })).toBe(200);
+    expect(await quoteWith({})).toBe(422);
+    await expect(quoteWith({ engine: { socket: '/nowhere/docker.sock' } })).rejects.toMatchObject({
+      code: 'ENGINE_AWAY',
+    });
+  } finally {
+    await chain.stop();
+    await rm(folder, { recursive: true, force: true });
   }
 }, 120_000);
 
