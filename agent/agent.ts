@@ -29,6 +29,7 @@ import { createRounds } from './rounds.ts';
 import { createSenses } from './senses.ts';
 import { createSession } from './session.ts';
 import { createSwitchBook, switchesOf } from './switches.ts';
+import { createTrial } from './trial.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
@@ -82,7 +83,12 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   });
   const keeper = createCatalogueKeeper({ ports, url: () => session.url(), send, swapped: engine.doubt, changed });
   const gpus = createGpuChoice({ ports, gpus: () => senses.read().gpus, engine: engine.state, wake });
+  const trial = createTrial({
+    ...{ log, send, wake, catalogue: keeper.current, engine: engine.state },
+    gpus: () => senses.read().gpus,
+  });
   const jobs = createJobs({
+    trial,
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
     escalated: (detail) => slow.tell({ detail, at: clock.now() }),
@@ -116,10 +122,11 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     },
   });
   const receive = createInbox({
-    ...{ ports, books, jobs, renewals, reporting, wallet },
+    ...{ ports, books, jobs, renewals, reporting, wallet, trial },
     greetedWith: () => helloLeases,
     welcomed: () => {
       keeper.welcomed();
+      trial.welcomed();
       asked = {};
     },
     mayRun: ({ lane, image }) => last?.decision.begins[lane] === true && !images.lacks(image),
@@ -250,6 +257,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   }
 
   async function act(actions: readonly Action[]): Promise<void> {
+    // Before the slots are: what the GPU has proven counts only when it is known to be the same.
+    trial.tell();
     await Promise.all(
       actions.map(async (action) => {
         if (action.kind !== 'request') return jobs.apply(action);

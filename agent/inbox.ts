@@ -6,6 +6,7 @@ import type { Jobs } from './jobs.ts';
 import type { Ports } from './ports.ts';
 import type { Renewals } from './renewals.ts';
 import type { Reporting } from './reporting.ts';
+import type { Trial } from './trial.ts';
 import type { Wallet } from './wallet.ts';
 
 type InboxOptions = {
@@ -15,6 +16,7 @@ type InboxOptions = {
   readonly renewals: Renewals;
   readonly reporting: Reporting;
   readonly wallet: Wallet;
+  readonly trial: Trial;
   /** Leases that the last hello named. */
   readonly greetedWith: () => ReadonlySet<string>;
   /** A session has begun: the coordinator knows of no slots. */
@@ -25,7 +27,7 @@ type InboxOptions = {
 
 /** Hands each message of the coordinator to whom it concerns. One that fails is logged and stops nothing. */
 export function createInbox(options: InboxOptions): (message: CoordinatorMessage) => void {
-  const { books, jobs, reporting, wallet, wake } = options;
+  const { books, jobs, reporting, wallet, trial, wake } = options;
   const { clock, log } = options.ports;
 
   function handle(message: CoordinatorMessage): void {
@@ -72,6 +74,11 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         return;
       case 'epoch':
         wallet.refresh();
+        return;
+      case 'gpu-challenge':
+      case 'gpu-openings':
+      case 'gpu-verdict':
+        trial.heard(message, options.mayRun);
         return;
       case 'error':
         log('warn', 'coordinator-error', { code: message.code, detail: message.message, about: message.about });

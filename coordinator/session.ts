@@ -16,6 +16,8 @@ import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
 import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
 import { findDevice } from './devices.ts';
+import { GpuLane } from './gpu-lane.ts';
+import type { GpuProving } from './gpu-proving.ts';
 import { Intake } from './intake.ts';
 import { resultsHashBy } from './keccak.ts';
 import { findLease, type LeaseRow, raiseProgress, renewLeases } from './leases.ts';
@@ -43,6 +45,7 @@ export type SessionHost = {
   readonly ready: (session: Session) => void;
   readonly progressed: (jobId: Hex32) => void;
   readonly deliver: (delivery: Delivery) => Promise<Effects>;
+  readonly proving: GpuProving;
 };
 
 type Peer = {
@@ -80,12 +83,14 @@ export class Session {
   /** Of the sessions of its device, here and at other replicas, the one with the highest number is its newest. */
   #number: number | null = null;
   readonly awaited = new Awaited();
+  readonly #gpu: GpuLane;
   readonly #intake: Intake;
 
   constructor(context: Context, host: SessionHost, socket: Socket) {
     this.#context = context;
     this.#host = host;
     this.#socket = socket;
+    this.#gpu = new GpuLane(context, host.proving, (message) => this.send(message));
     this.#intake = new Intake(
       (text) => this.#handle(text),
       (paused) => socket.pause(paused),
@@ -137,8 +142,16 @@ export class Session {
     if (this.#peer === null || !this.#open) return null;
     const room = perLane((lane) => Math.max(0, this.#stated[lane] - this.#sent.count(lane)));
     if (!LANES.some((lane) => room[lane] > 0)) return null;
-    const slots = perLane((lane) => (this.#restUntil[lane] > now ? 0 : room[lane]));
-    return { ...this.#peer, slots, rttMs: this.#rttMs };
+    const rests = (lane: Lane) => this.#restUntil[lane] > now || (lane === 'gpu' && !this.#gpu.served);
+    const slots = perLane((lane) => (rests(lane) ? 0 : room[lane]));
+    const multiplicationsPerSecond = this.#gpu.multiplicationsPerSecond(now);
+    return { ...this.#peer, slots, rttMs: this.#rttMs, multiplicationsPerSecond };
+  }
+
+  /** Proofs of its GPU that are due or late. */
+  async prove(): Promise<void> {
+    if (this.#peer === null || !this.#open) return;
+    await this.#gpu.consider({ room: this.#stated.gpu > 0, workloads: this.#peer.workloads });
   }
 
   close(reason: string): void {
@@ -231,8 +244,10 @@ export class Session {
     const now = options.clock.now();
     switch (message.type) {
       case 'ready':
+        if (message.lane === 'gpu' && message.slots > 0) await this.#gpu.begin(peer.device);
         this.#stated[message.lane] = message.slots;
         this.#sent.restated(message.lane);
+        if (message.lane === 'gpu') await this.prove();
         return this.#host.ready(this);
       case 'workloads':
         this.#peer = { ...peer, workloads: keysOf(message.workloads) };
@@ -276,6 +291,13 @@ export class Session {
       }
       case 'report':
         return await this.#report(peer, message);
+      case 'gpu-setup':
+      case 'gpu-commitment':
+      case 'gpu-opened':
+      case 'gpu-declined':
+        await this.#gpu.act(message, peer.device);
+        await this.prove();
+        return this.#host.ready(this);
       default:
         return unreachable(message);
     }

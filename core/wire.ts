@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES } from './errors.ts';
 import { address, amount, byteCount, hex32, lane, signature, unixMs } from './primitives.ts';
 import { REFUSALS } from './typed-data.ts';
+import { gpuCoordinatorMessages, gpuDeviceMessages } from './wire-gpu.ts';
 
 /**
  * Messages between devices, consumers and the coordinator, under /v1. Schemas check what arrives and turn decimal strings
@@ -209,6 +210,7 @@ export const deviceMessage = z.discriminatedUnion('type', [
     results: z.array(resultItem).min(1).max(1000),
   }),
   z.strictObject({ type: z.literal('report'), value: report, signature, items: z.array(reportItem).min(1).max(1000) }),
+  ...gpuDeviceMessages,
 ]);
 export type DeviceMessage = z.output<typeof deviceMessage>;
 
@@ -251,6 +253,7 @@ export const coordinatorMessage = z.discriminatedUnion('type', [
     /** The lease or report it concerns. */
     about: hex32.nullable(),
   }),
+  ...gpuCoordinatorMessages,
 ]);
 export type CoordinatorMessage = z.output<typeof coordinatorMessage>;
 

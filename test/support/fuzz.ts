@@ -50,6 +50,10 @@ const MESSAGES: readonly unknown[] = [
   { type: 'result', value: { ...result, device: account }, signature },
   { type: 'results', value: { device: account, resultsHash: hash, resultCount: 1 }, signature, results: [result] },
   { type: 'report', value: report, signature, items: [{ leaseId: hash, outputHash: hash, amount: '1' }] },
+  { type: 'gpu-setup', setup: hash, memoryBytes: 1 },
+  { type: 'gpu-commitment', challengeId: hash, root: hash },
+  { type: 'gpu-opened', challengeId: hash, openings: [{ row: 1, digest: hash, path: [hash] }] },
+  { type: 'gpu-declined', challengeId: hash, detail: 'busy' },
 ];
 
 const order = {

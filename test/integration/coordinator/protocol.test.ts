@@ -122,8 +122,7 @@ describe('the protocol', () => {
       clearInterval(renewing);
       expect(Date.now() - begun).toBeGreaterThan(4_000);
       const renewed = device.messages.filter((message) => message.type === 'renewed');
-      expect(renewed[0]?.leases).toMatchObject([{ leaseId: lease.leaseId }]);
-      const ends = renewed.map(({ leases }) => leases[0]?.deadline ?? 0);
+      const ends = renewed.map(({ leases }) => leases.find(({ leaseId }) => leaseId === lease.leaseId)?.deadline ?? 0);
       expect(ends).toEqual([...ends].sort((a, b) => a - b));
       expect(ends[0]).toBeGreaterThan(lease.deadline);
       expect(other.messages.filter(({ type }) => type === 'renewed')).toEqual([]);
