@@ -3,6 +3,7 @@ import type { Hex32 } from '../core/primitives.ts';
 import type { Job } from './jobs.ts';
 import { copyOf, type LeaseRow } from './leases.ts';
 import { account, type Entry } from './ledger.ts';
+import { exactly, type Likenesses } from './verification/comparison.ts';
 import type { Secret } from './verification/draw.ts';
 import type { VerificationPolicy } from './verification/policy.ts';
 import { type Copy, decideJob, type JobDecision } from './verify.ts';
@@ -44,13 +45,12 @@ export const decideBy = (
   leases: readonly LeaseRow[],
   maxAttempts: number,
   verification: Verification | null,
+  likenesses: Likenesses = exactly,
 ): JobDecision =>
-  decideJob(
-    [...knownCopies(job), ...leases.map(copyOf)],
-    isCompared(job, leases) ? 1 : 0,
-    maxAttempts,
-    verification?.policy.dispute,
-  );
+  decideJob([...knownCopies(job), ...leases.map(copyOf)], isCompared(job, leases) ? 1 : 0, maxAttempts, {
+    ...verification?.policy.dispute,
+    likenesses,
+  });
 
 const live = (leases: readonly LeaseRow[]): bigint =>
   BigInt(leases.filter(({ state }) => state === 'held' || state === 'finished').length);

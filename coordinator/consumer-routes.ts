@@ -6,6 +6,7 @@ import type { Address, Hex32 } from '../core/primitives.ts';
 import type { JobView } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { amountColumn, integerColumn, one } from './db.ts';
+import type { Effects } from './effects.ts';
 import { groupBy } from './group-by.ts';
 import type { App } from './http.ts';
 import { findJob, jobsBefore, viewOf } from './jobs.ts';
@@ -16,7 +17,7 @@ import { openApiDocument } from './openapi.ts';
 import { order, orderMany, quoteFor } from './orders.ts';
 import { rulesOf } from './results.ts';
 import { serve } from './router.ts';
-import { type Effects, settle } from './settle.ts';
+import { settle } from './settle.ts';
 import { keptBy } from './uploads.ts';
 import { lookAtJob } from './views.ts';
 import { enableWebhook, listWebhooks, nextSecretGeneration, secretGeneration } from './webhooks.ts';
@@ -78,8 +79,8 @@ export function addConsumerRoutes(app: App, context: Context, apply: (effects: E
     const open = await one(
       db,
       openRow,
-      `SELECT COUNT(*) AS jobs, COALESCE(SUM(hold), 0)::text AS held FROM jobs
-       WHERE consumer = $1 AND state NOT IN ('done', 'failed')`,
+      `SELECT COUNT(*) AS jobs, COALESCE(SUM(hold), 0)::text AS held FROM queue JOIN jobs USING (job_id)
+       WHERE queue.consumer = $1`,
       [caller.account],
     );
     return {

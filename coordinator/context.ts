@@ -1,3 +1,4 @@
+import type { Keccak } from '../core/merkle.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { Domain } from '../core/typed-data.ts';
 import type { Tokens } from './access.ts';
@@ -25,6 +26,7 @@ export type Context = {
   readonly replica: Replica;
   /** null: everything as ordered. */
   readonly verification: Verification | null;
+  readonly keccak: Keccak;
 };
 
 /** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */

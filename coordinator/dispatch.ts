@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { findWorkload } from '../core/catalogue.ts';
 import { asFailure } from '../core/errors.ts';
 import { type Address, type Hex32, LANES, type Lane, type UnixMs } from '../core/primitives.ts';
@@ -9,26 +8,30 @@ import { type Drawn, type Sent, writeLeases } from './draws.ts';
 import { seenParties } from './extra-jobs.ts';
 import { Group } from './group.ts';
 import { groupBy } from './group-by.ts';
-import { type Job, leaseMessage } from './jobs.ts';
+import { randomId } from './ids.ts';
+import { type Job, kindOf, leaseMessage } from './jobs.ts';
 import { copyOf, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
+import { likenessesOf } from './likenesses.ts';
 import { demandOf, inTurn, isSecondChoice, mayTake, type Need, needOf, type Offer } from './matching.ts';
+import { Pace } from './pace.ts';
 import { claim, release } from './queue.ts';
 import { ReadyWork, type Waiting } from './ready.ts';
+import { rulesOf } from './results.ts';
 import type { Party } from './verification/trust.ts';
 import { inLots } from './verification/turns.ts';
 import { workloadKey } from './verify.ts';
 
 /** Jobs that are claimed in one go: some for each slot that is free, but no fewer and no more than these. */
-const CLAIM = { least: 64, most: 2_000, perSlot: 2 } as const;
-/** So long work is claimed: that of a replica that died is another's after it. */
+const CLAIM = { least: 64, most: 4_000, perSlot: 2 } as const;
+/** So long work is claimed: that of a replica that is seen by nobody is another's after it. */
 const CLAIM_MS = 10_500;
 /** Work in hand that nobody took for so long is let go, for other replicas and for younger work, */
 const UNTAKEN_MS = 6_000;
 /** and is not claimed again for so long. */
 const REST_MS = 3_000;
-/** Rounds whose leases are written in one transaction, and how many of those go on at once. */
+/** Rounds whose leases are written in one transaction, and how many of those go on at once: two would be smaller ones. */
 const ROUNDS = 50;
-const WRITERS = 2;
+const WRITERS = 1;
 
 /** A job of which this replica has copies to give out. */
 type Open = {
@@ -57,8 +60,6 @@ export type Peers = {
   readonly trusted: (kind: string) => number;
 };
 
-const kindOf = (workload: string, image: string, lane: Lane): string => `${workloadKey(workload, image)} ${lane}`;
-
 /**
  * Hands out work. Ready work is claimed from the database in large pieces and kept in memory, so that who asks is matched at
  * once; what is matched is written, many leases in one commit, and only then sent.
@@ -71,6 +72,8 @@ export class Dispatcher {
   #claiming: Promise<void> | null = null;
   /** Kinds of which nothing was left to claim when it was looked at last, and nobody has said otherwise. */
   readonly #drained = new Set<string>();
+  /** How fast work goes: so much of it is kept ready. */
+  readonly #pace = new Pace();
   #scheduled = false;
   #round = 0;
   #closed = false;
@@ -99,7 +102,7 @@ export class Dispatcher {
   }
 
   /** A job that wants more copies than are under way. */
-  reopen(job: Job, leases: readonly LeaseRow[], wanted: number, seen: readonly Party[] = []): void {
+  reopen(job: Job, leases: readonly LeaseRow[], wanted: number, seen: readonly Party[]): void {
     this.#add(job, leases, wanted, seen);
     this.soon();
   }
@@ -134,7 +137,7 @@ export class Dispatcher {
     };
     const waiting = {
       ...{ jobId: job.job_id, consumer: job.consumer, priority: job.priority, price: job.price, open },
-      kind: kindOf(job.workload, job.image, job.lane),
+      kind: kindOf(job),
     };
     for (let copy = 0; copy < wanted; copy++) this.#ready.add(waiting);
   }
@@ -159,8 +162,17 @@ export class Dispatcher {
         }
       }
     }
+    this.#pace.add(handed.length, this.#context.options.clock.now());
     if (handed.length > 0) this.#follow(this.#send(handed));
     this.#refill(offers);
+  }
+
+  /** Many identities of one owner or line do not win more of scarce work. */
+  #lots(offers: readonly Offer[]): readonly Offer[] {
+    const { verification } = this.#context;
+    if (verification === null) return offers;
+    const parties = offers.map((offer) => ({ offer, owner: offer.owner, network: offer.network ?? null }));
+    return inLots(verification.secret, String(this.#round++), parties).map(({ offer }) => offer);
   }
 
   /**
@@ -171,14 +183,6 @@ export class Dispatcher {
     const { verification } = this.#context;
     if (judges === null || verification === null) return false;
     return this.#peers.trusted(judges) >= verification.policy.trustedAfter;
-  }
-
-  /** Many identities of one owner or line do not win more of scarce work. */
-  #lots(offers: readonly Offer[]): readonly Offer[] {
-    const { verification } = this.#context;
-    if (verification === null) return offers;
-    const parties = offers.map((offer) => ({ offer, owner: offer.owner, network: offer.network ?? null }));
-    return inLots(verification.secret, String(this.#round++), parties).map(({ offer }) => offer);
   }
 
   #assign(offer: Offer, lane: Lane, again: boolean): Handed | null {
@@ -193,7 +197,7 @@ export class Dispatcher {
     const { device, owner, network = null } = offer;
     const { clock, leaseMs } = this.#context.options;
     const lease: NewLease = {
-      lease_id: `0x${randomBytes(32).toString('hex')}`,
+      lease_id: randomId(),
       ...{ job_id: open.job.job_id, copy: open.next, device, owner, deadline: clock.now() + leaseMs },
       network,
     };
@@ -246,7 +250,10 @@ export class Dispatcher {
       offers.flatMap((offer) => LANES.filter((lane) => offer.slots[lane] > 0).flatMap((lane) => kindsOf(offer, lane))),
     );
     const room = offers.reduce((sum, { slots }) => sum + LANES.reduce((own, lane) => own + slots[lane], 0), 0);
-    const most = Math.min(CLAIM.most, Math.max(CLAIM.least, room * CLAIM.perSlot));
+    const most = Math.min(
+      CLAIM.most,
+      Math.max(CLAIM.least, room * CLAIM.perSlot, this.#pace.perSecond(this.#context.options.clock.now())),
+    );
     const short = new Set([...kinds].filter((kind) => !this.#drained.has(kind) && this.#ready.sizeOf(kind) < most / 2));
     if (short.size === 0) return;
     this.#claiming = this.#claim(short, most)
@@ -259,18 +266,22 @@ export class Dispatcher {
   }
 
   async #claim(kinds: ReadonlySet<string>, most: number): Promise<void> {
-    const { db, options, verification } = this.#context;
+    const { db, options, replica, verification } = this.#context;
     const now = options.clock.now();
     for (const kind of kinds) this.#drained.add(kind);
-    const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS));
+    const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS, replica.number));
     if (jobs.length === 0) return;
     const ids = jobs.map(({ job_id }) => job_id);
     const leases = groupBy(await leasesOf(db, ids), ({ job_id }) => job_id);
+    const compared = jobs.map((job) => ({ job, leases: leases.get(job.job_id) ?? [] }));
+    const likenesses = await likenessesOf(db, compared, rulesOf(this.#context).comparison);
     const seen = await seenParties(db, jobs);
     const underWay: Hex32[] = [];
-    for (const job of jobs) {
-      const own = leases.get(job.job_id) ?? [];
-      const decision = decideBy(job, own, options.maxAttempts, verification);
+    for (const { job, leases: own } of compared) {
+      const known = likenesses(job.job_id);
+      if (known === null) underWay.push(job.job_id);
+      if (known === null) continue;
+      const decision = decideBy(job, own, options.maxAttempts, verification, known);
       if (decision.kind !== 'open') continue;
       const wanted = paidCopies(job, own, decision.wanted);
       if (wanted === 0) underWay.push(job.job_id);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { workIn } from '../core/catalogue.ts';
 import { asFailure, type ErrorCode, fail } from '../core/errors.ts';
@@ -17,7 +16,8 @@ import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, createApp } from './http.ts';
-import { firstMeta, readMeta } from './meta.ts';
+import { fastKeccak } from './keccak.ts';
+import { keptSecret } from './meta.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { Consumers } from './quotas.ts';
 import { Replica } from './replica.ts';
@@ -44,6 +44,7 @@ const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
 const WEBHOOKS_EVERY_MS = 500;
 const TIDY_EVERY_MS = 3_600_000;
+const COMPARISONS_EVERY_MS = 1_000;
 /** How often it is looked for what another replica should have told. */
 const LOOK_AGAIN_MS = 30_000;
 /** They pass by themselves, and say nothing of the books. */
@@ -59,7 +60,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const signer = new Signer(chainOptions.privateKey, domain);
   const db = await openBooks(options);
   const chain = openChain(chainOptions);
-  const replica = new Replica(db, log);
+  const replica = await Replica.open(db, log).catch(async (error: unknown) => {
+    await db.close();
+    throw error;
+  });
   try {
     const secret = await keptSecret(db, 'token-secret');
     const salt = await keptSecret(db, 'network-salt');
@@ -78,6 +82,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       chain,
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
+      keccak: await fastKeccak(),
       changes: new Changes(replica),
       replica,
       verification: await verificationOf(options, db),
@@ -122,6 +127,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.verify(), complain('lanes-not-judged')),
       every(TIDY_EVERY_MS, () => sessions.tidy(), complain('bonds-not-returned')),
+      every(COMPARISONS_EVERY_MS, () => sessions.comparer.look(), complain('comparisons-not-looked-for')),
       every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
       every(
         options.keepBlobsMs / 4,
@@ -196,10 +202,4 @@ async function listen(app: App, { host, port }: CoordinatorOptions): Promise<str
     if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
     return fail('CONFLICT', `another program uses port ${port}`, { port }, error);
   }
-}
-
-/** A random secret made once for these books, whoever comes first: 32 bytes in hex. */
-async function keptSecret(db: Db, key: string): Promise<string> {
-  await firstMeta(db, key, randomBytes(32).toString('hex'));
-  return (await readMeta(db, key)) ?? fail('INTERNAL', `${key} was written and is not there`);
 }

@@ -6,10 +6,11 @@ import { clawBack } from './clawback.ts';
 import type { Context } from './context.ts';
 import { holdSuspects, lockCredits, releaseLane } from './credits.ts';
 import { amountColumn, integerColumn, one, type Sql } from './db.ts';
+import { type Effects, mergeEffects, noEffects } from './effects.ts';
 import { idleRechecks, orderRechecks } from './extra-jobs.ts';
 import { account } from './ledger.ts';
 import { rulesOf } from './results.ts';
-import { type Effects, mergeEffects, noEffects, settle } from './settle.ts';
+import { settle } from './settle.ts';
 import { conductsOf, namesOf } from './standing.ts';
 import { type Credit, judgeLane, type LaneVerdict } from './verification/maturity.ts';
 

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
+import { COMPARISON } from './migrations/comparison.ts';
+import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
+import { QUEUE } from './migrations/queue.ts';
 import { TRUST } from './migrations/trust.ts';
 
 /** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
@@ -211,6 +214,9 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX webhooks_by_endpoint ON webhooks (account, url)',
     'CREATE TABLE webhook_secrets (account TEXT PRIMARY KEY, generation INT NOT NULL)',
   ],
+  QUEUE,
+  COMPARISON,
+  GPU_PROOFS,
   TRUST,
 ];
 

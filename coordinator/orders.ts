@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { BatchAnswer } from '../core/api-messages.ts';
-import { type CatalogueEntry, completeParams, findWorkload, priceOf } from '../core/catalogue.ts';
+import { type CatalogueEntry, completeParams, findWorkload, priceOf, verifierOf } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import { digestOf, paramsHash } from '../core/typed-data.ts';
@@ -11,6 +11,7 @@ import type { Context } from './context.ts';
 import { one, type Sql } from './db.ts';
 import { insertJob } from './jobs.ts';
 import { chargeKey } from './keys.ts';
+import { HELD } from './leases.ts';
 import { hold } from './ledger.ts';
 import { detailOf, translate } from './problems.ts';
 import { sharesOf, takenBpsOf } from './shares.ts';
@@ -43,7 +44,25 @@ function requireEntry(options: Context['options'], id: string, inputBytes: numbe
   if (inputBytes > entry.limits.maxInputBytes) {
     fail('BAD_INPUT', `${id} takes at most ${entry.limits.maxInputBytes} bytes of input`);
   }
+  requireComparable(options, entry);
   return entry;
+}
+
+/** What could never be checked is not taken. */
+function requireComparable({ catalogue, runVerifier }: Context['options'], entry: CatalogueEntry): void {
+  if (entry.comparison === 'exact' || entry.comparison.kind !== 'verifier') return;
+  if (verifierOf(catalogue, entry) === null) {
+    fail(
+      'REFUSED',
+      `the verifier of ${entry.id} is missing from this network's catalogue, so nobody could check its results`,
+    );
+  }
+  if (runVerifier === undefined) {
+    fail(
+      'REFUSED',
+      `results of ${entry.id} are checked by a program of its own, and this coordinator has no engine to run it on; order it elsewhere, or ask its operator to configure one`,
+    );
+  }
 }
 
 /**
@@ -154,17 +173,15 @@ export async function orderMany(
 export async function mayRead(sql: Sql, bearer: Bearer, sha256: Hex32): Promise<boolean> {
   const row =
     bearer.role === 'consumer'
-      ? await one(
-          sql,
-          found,
-          'SELECT 1 AS found FROM jobs WHERE consumer = $1 AND (input_hash = $2 OR output_hash = $2) LIMIT 1',
-          [bearer.account, sha256],
-        )
+      ? await one(sql, found, 'SELECT 1 AS found FROM readers WHERE account = $1 AND sha256 = $2', [
+          bearer.account,
+          sha256,
+        ])
       : await one(
           sql,
           found,
-          `SELECT 1 AS found FROM leases JOIN jobs ON jobs.job_id = leases.job_id
-           WHERE device = $1 AND ((leases.state = 'held' AND input_hash = $2) OR leases.output_hash = $2) LIMIT 1`,
+          `SELECT 1 AS found FROM uploads WHERE account = $1 AND sha256 = $2 UNION ALL
+           SELECT 1 FROM leases JOIN jobs USING (job_id) WHERE device = $1 AND ${HELD} AND input_hash = $2 LIMIT 1`,
           [bearer.account, sha256],
         );
   return row !== null;

@@ -27,8 +27,8 @@ import { amountColumn, integerColumn, one, type Sql } from './db.ts';
 import { block } from './devices.ts';
 import { groupBy } from './group-by.ts';
 import { account, booksOf, type Entry, post } from './ledger.ts';
-import type { Clock } from './options.ts';
-import { checksOf, maturesAt } from './shares.ts';
+import type { Clock, CoordinatorOptions } from './options.ts';
+import { checksBpsOf, checksOf, maturesAt } from './shares.ts';
 import type { Signer } from './signing.ts';
 import { type Terms, termsOf } from './terms.ts';
 import type { VerificationPolicy } from './verification/policy.ts';
@@ -97,6 +97,12 @@ export type Crediting = {
   readonly policy?: VerificationPolicy | null;
   readonly checksBps?: number;
 };
+
+export const creditingOf = (options: CoordinatorOptions): Crediting => ({
+  maturityMs: options.maturityMs ?? 0,
+  policy: options.verification ?? null,
+  checksBps: checksBpsOf(options),
+});
 
 const blockedRow = z.object({ blocked: z.string().nullable() });
 

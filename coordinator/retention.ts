@@ -9,15 +9,21 @@ export async function dropOldBlobs({ db, blobs, options }: Context): Promise<voi
   const before = options.clock.now() - options.keepBlobsMs;
   const rows = await db.query(
     named,
-    `SELECT input_hash AS hash FROM jobs WHERE state NOT IN ('done', 'failed')
+    `SELECT input_hash AS hash FROM queue JOIN jobs USING (job_id)
      UNION
-     SELECT leases.output_hash AS hash FROM leases JOIN jobs USING (job_id)
-      WHERE jobs.state NOT IN ('done', 'failed') AND leases.output_hash IS NOT NULL
-     -- What may have to be done again: by who checks it, or as a canary.
+     SELECT leases.output_hash AS hash FROM queue JOIN leases USING (job_id) WHERE leases.output_hash IS NOT NULL
+     UNION
+     SELECT known_output AS hash FROM queue JOIN jobs USING (job_id) WHERE known_output IS NOT NULL
+     -- What may have to be done again, by who checks it or as a canary, and compared with what it was.
      UNION
      SELECT input_hash AS hash FROM accruals JOIN jobs USING (job_id)
      UNION
-     SELECT input_hash AS hash FROM agreed JOIN jobs USING (job_id)`,
+     SELECT input_hash AS hash FROM agreed JOIN jobs USING (job_id)
+     UNION
+     SELECT accruals.output_hash AS hash FROM accruals JOIN jobs USING (job_id) WHERE workload = ANY ($1::text[])
+     UNION
+     SELECT output_hash AS hash FROM agreed JOIN jobs USING (job_id) WHERE workload = ANY ($1::text[])`,
+    [options.catalogue.entries.flatMap(({ id, comparison }) => (comparison === 'exact' ? [] : [id]))],
   );
   const dropped = await blobs.drop(before, new Set(rows.map((row) => row.hash)));
   if (dropped.length === 0) return;

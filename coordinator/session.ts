@@ -1,31 +1,36 @@
 import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
 import { plainText } from '../core/plain-text.ts';
-import { type Address, type Hex32, type Lane, perLane, type Signature, sameAddress } from '../core/primitives.ts';
-import { type ResultItem, resultsHash, type Struct } from '../core/typed-data.ts';
-import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease, type Machine } from '../core/wire.ts';
+import {
+  type Address,
+  type Hex32,
+  LANES,
+  type Lane,
+  perLane,
+  type Signature,
+  sameAddress,
+} from '../core/primitives.ts';
+import type { ResultItem, Struct } from '../core/typed-data.ts';
+import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease } from '../core/wire.ts';
 import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
 import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
 import { findDevice } from './devices.ts';
+import type { Effects } from './effects.ts';
+import { GpuLane } from './gpu-lane.ts';
+import type { GpuProving } from './gpu-proving.ts';
 import { Intake } from './intake.ts';
-import { findLease, type LeaseRow, raiseProgress } from './leases.ts';
+import { resultsHashBy } from './keccak.ts';
+import { findLease, type LeaseRow, raiseProgress, renewLeases } from './leases.ts';
 import type { Offer } from './matching.ts';
-import { acceptReport } from './reports.ts';
+import type { Peer, Socket } from './peer.ts';
+import { acceptReport, creditingOf } from './reports.ts';
 import { type Delivery, resume, rulesOf } from './results.ts';
-import { type Effects, settle } from './settle.ts';
-import { checksBpsOf } from './shares.ts';
+import { settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
-import { NO_STANDING, type Standing, standingsOf } from './standing.ts';
+import { Slots } from './slots.ts';
+import { NO_STANDING, type Standing, standingOf } from './standing.ts';
 import type { Party } from './verification/trust.ts';
-
-/** A WebSocket in our words. */
-export type Socket = {
-  readonly send: (text: string) => void;
-  readonly close: (code: number, reason: string) => void;
-  /** Whether to stop reading for now. */
-  readonly pause: (paused: boolean) => void;
-};
 
 /** What a session tells its surroundings. */
 export type SessionHost = {
@@ -36,19 +41,14 @@ export type SessionHost = {
   readonly ready: (session: Session) => void;
   readonly progressed: (jobId: Hex32) => void;
   readonly deliver: (delivery: Delivery) => Promise<Effects>;
+  readonly proving: GpuProving;
 };
 
-type Peer = {
-  readonly device: Address;
-  readonly owner: Address;
-  readonly workloads: ReadonlySet<string>;
-  readonly machine: Machine | null;
-  readonly network: string | null;
-};
 type Hello = Extract<DeviceMessage, { type: 'hello' }>;
 
 const POLICY_VIOLATION = 1008;
 const MAX_MALFORMED = 20;
+const LONGEST_LEASE_MS = 86_400_000;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
 /** Also what an older session hears that ends because of one at another replica. */
@@ -63,7 +63,7 @@ export class Session {
   readonly #stated: Record<Lane, number> = { ...perLane(() => 0) };
   readonly #restUntil: Record<Lane, number> = { ...perLane(() => 0) };
   /** Leases sent after the device last stated its level, or about to be, and not yet over. */
-  readonly #sent = new Map<Hex32, { readonly lane: Lane; readonly waits: boolean }>();
+  readonly #sent = new Slots();
   #rttMs: number | null = null;
   #peer: Peer | null = null;
   #open = true;
@@ -73,11 +73,11 @@ export class Session {
   /** Of the sessions of its device, here and at other replicas, the one with the highest number is its newest. */
   #number: number | null = null;
   readonly awaited = new Awaited();
+  readonly #gpu: GpuLane;
   readonly #intake: Intake;
 
   /** What the books remember of its device; a rest of it is kept. */
   standing: Standing = NO_STANDING;
-  /** The line that counts once; null: a private one. */
   readonly #network: string | null;
 
   constructor(context: Context, host: SessionHost, socket: Socket, network: string | null = null) {
@@ -85,6 +85,7 @@ export class Session {
     this.#network = network;
     this.#host = host;
     this.#socket = socket;
+    this.#gpu = new GpuLane(context, host.proving, (message) => this.send(message));
     this.#intake = new Intake(
       (text) => this.#handle(text),
       (paused) => socket.pause(paused),
@@ -92,9 +93,6 @@ export class Session {
     this.send({ type: 'challenge', nonce: this.#nonce, networkId: context.networkId });
   }
 
-  get joined(): boolean {
-    return this.#peer !== null;
-  }
   /** Who stands behind it; null before its hello. */
   get party(): Party | null {
     return this.#peer;
@@ -117,15 +115,15 @@ export class Session {
 
   /** A lease that is being written takes one of the slots the device stated, also when it states them anew meanwhile. */
   reserve(leaseId: Hex32, lane: Lane): void {
-    this.#sent.set(leaseId, { lane, waits: true });
+    this.#sent.take(leaseId, lane, true);
   }
   unreserve(leaseId: Hex32): void {
-    this.#sent.delete(leaseId);
+    this.#sent.free(leaseId);
   }
 
   /** Hands out leases that were reserved and are written now. */
   lease(leases: readonly Lease[]): void {
-    for (const { leaseId, lane } of leases) this.#sent.set(leaseId, { lane, waits: false });
+    for (const { leaseId, lane } of leases) this.#sent.take(leaseId, lane, false);
     const [only] = leases;
     if (leases.length === 1 && only !== undefined) this.send({ type: 'lease', lease: only });
     else this.send({ type: 'leases', leases: [...leases] });
@@ -138,13 +136,20 @@ export class Session {
   /** What it would take now; null: nothing, and nothing until it says so. */
   offer(now: number): Offer | null {
     if (this.#peer === null || !this.#open) return null;
-    const sent: Record<Lane, number> = { ...perLane(() => 0) };
-    for (const { lane } of this.#sent.values()) sent[lane] += 1;
-    const room = perLane((lane) => Math.max(0, this.#stated[lane] - sent[lane]));
-    if (!Object.values(room).some((count) => count > 0)) return null;
+    const room = perLane((lane) => Math.max(0, this.#stated[lane] - this.#sent.count(lane)));
+    if (!LANES.some((lane) => room[lane] > 0)) return null;
     const { restUntil, trustedWith } = this.standing;
-    const slots = perLane((lane) => (Math.max(this.#restUntil[lane], restUntil) > now ? 0 : room[lane]));
-    return { ...this.#peer, slots, rttMs: this.#rttMs, trustedWith };
+    const rests = (lane: Lane) =>
+      Math.max(restUntil, this.#restUntil[lane]) > now || (lane === 'gpu' && !this.#gpu.served);
+    const slots = perLane((lane) => (rests(lane) ? 0 : room[lane]));
+    const multiplicationsPerSecond = this.#gpu.multiplicationsPerSecond(now);
+    return { ...this.#peer, slots, rttMs: this.#rttMs, trustedWith, multiplicationsPerSecond };
+  }
+
+  /** Proofs of its GPU that are due or late. */
+  async prove(): Promise<void> {
+    if (this.#peer === null || !this.#open) return;
+    await this.#gpu.consider({ room: this.#stated.gpu > 0, workloads: this.#peer.workloads });
   }
 
   close(reason: string): void {
@@ -194,7 +199,7 @@ export class Session {
 
   async #hello(message: Hello): Promise<void> {
     if (this.#peer !== null) fail('CONFLICT', 'this session has had its hello');
-    const { db, domain, networkId, tokens, options, verification } = this.#context;
+    const { db, domain, networkId, tokens, options } = this.#context;
     const { value, signature } = message;
     if (value.networkId !== networkId) fail('UNAUTHORISED', 'the hello is for another network');
     if (value.nonce !== this.#nonce) fail('UNAUTHORISED', 'the hello answers another challenge');
@@ -213,9 +218,7 @@ export class Session {
       machine: message.machine ?? null,
       network: this.#network,
     };
-    if (verification !== null) {
-      this.standing = (await standingsOf(db, [device], verification.policy)).get(device) ?? NO_STANDING;
-    }
+    this.standing = await standingOf(this.#context, device);
     const waiting: CoordinatorMessage[] = [];
     this.#waiting = waiting;
     this.#host.joined(this, device);
@@ -241,25 +244,30 @@ export class Session {
     const now = options.clock.now();
     switch (message.type) {
       case 'ready':
+        if (message.lane === 'gpu' && message.slots > 0) await this.#gpu.begin(peer.device);
         this.#stated[message.lane] = message.slots;
-        for (const [leaseId, { lane, waits }] of this.#sent) {
-          if (lane === message.lane && !waits) this.#sent.delete(leaseId);
-        }
+        this.#sent.restated(message.lane);
+        if (message.lane === 'gpu') await this.prove();
         return this.#host.ready(this);
       case 'workloads':
         this.#peer = { ...peer, workloads: keysOf(message.workloads) };
         return this.#host.ready(this);
       case 'decline': {
         const lease = await this.#ownLease(peer, message.leaseId);
-        const sent = this.#sent.get(lease.lease_id);
-        if (sent !== undefined) this.#restUntil[sent.lane] = now + REST_AFTER_DECLINE_MS;
-        this.#sent.delete(lease.lease_id);
+        const lane = this.#sent.free(lease.lease_id);
+        if (lane !== null) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
         this.awaited.over(lease.lease_id);
         // A stranger's words, for the consumer's terminal; a database may refuse some characters, too.
         const detail = plainText(message.detail);
         const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
         const lost = { kind: 'loss', leaseId: lease.lease_id, why, loss: lossOf(message.reason) } as const;
         return this.#host.apply(await db.tx((sql) => settle(sql, [lost], rulesOf(this.#context), now)));
+      }
+      case 'renew': {
+        const longest = options.longestLeaseMs ?? LONGEST_LEASE_MS;
+        const leases = await renewLeases(db, peer.device, message.leaseIds, now + options.leaseMs, longest);
+        if (leases.length > 0) this.send({ type: 'renewed', leases: [...leases] });
+        return;
       }
       case 'progress': {
         const jobId = await raiseProgress(db, message.leaseId, peer.device, message.progress);
@@ -273,13 +281,23 @@ export class Session {
       }
       case 'results': {
         const { value, results } = message;
-        if (value.resultsHash !== resultsHash(results) || value.resultCount !== results.length) {
+        if (
+          value.resultsHash !== resultsHashBy(this.#context.keccak, results) ||
+          value.resultCount !== results.length
+        ) {
           fail('BAD_INPUT', 'the signature is for other results than the ones sent with it');
         }
         return await this.#results(peer, 'Results', value, message.signature, results);
       }
       case 'report':
         return await this.#report(peer, message);
+      case 'gpu-setup':
+      case 'gpu-commitment':
+      case 'gpu-opened':
+      case 'gpu-declined':
+        await this.#gpu.act(message, peer.device);
+        await this.prove();
+        return this.#host.ready(this);
       default:
         return unreachable(message);
     }
@@ -297,23 +315,19 @@ export class Session {
     const digest = requireSigned(domain, name, value, signature, peer.device);
     const batch = name === 'Results' ? digest : null;
     const effects = await this.#host.deliver({ device: peer.device, results, signature, batch });
-    for (const { leaseId } of results) this.#sent.delete(leaseId);
+    for (const { leaseId } of results) this.#sent.free(leaseId);
     this.#host.apply(effects);
   }
 
   async #report(peer: Peer, message: Extract<DeviceMessage, { type: 'report' }>): Promise<void> {
-    const { db, domain, signer, options, verification } = this.#context;
+    const { db, domain, signer, options } = this.#context;
     const { value } = message;
     if (!sameAddress(value.device, peer.device) || !sameAddress(value.owner, peer.owner)) {
       fail('UNAUTHORISED', 'the report is of another device or owner');
     }
     requireSigned(domain, 'Report', value, message.signature, peer.device);
-    const answer = await db.tx((sql) =>
-      acceptReport(sql, signer, options.clock, message, {
-        ...{ maturityMs: options.maturityMs ?? 0, policy: verification?.policy ?? null },
-        checksBps: checksBpsOf(options),
-      }),
-    );
+    const crediting = creditingOf(options);
+    const answer = await db.tx((sql) => acceptReport(sql, signer, options.clock, message, crediting));
     if (answer.kind === 'receipt') return this.send(answer.message);
     options.log('error', 'report-fork', { device: peer.device, sequence: answer.sequence });
     this.#refuse(

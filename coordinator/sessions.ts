@@ -2,26 +2,26 @@ import { asFailure } from '../core/errors.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import { catchUp, lookAgain } from './catch-up.ts';
+import { Comparer } from './comparer.ts';
 import type { Context } from './context.ts';
 import { Crowd } from './crowd.ts';
 import { Dispatcher } from './dispatch.ts';
-import { forgetAgreed } from './extra-jobs.ts';
-import { fundableJobs, isShort, topUp } from './funding.ts';
+import type { Effects } from './effects.ts';
+import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
+import { keepHouse, tidyHouse } from './house.ts';
 import { agedJobs } from './jobs.ts';
-import { judgeLanes, returnBonds } from './lanes.ts';
-import { overdue } from './leases.ts';
+import { Overdue } from './overdue.ts';
+import type { Socket } from './peer.ts';
 import type { Ears } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
-import { REPLACED, Session, type Socket } from './session.ts';
-import { type Effects, type Happening, settle } from './settle.ts';
+import { REPLACED, Session } from './session.ts';
+import { type Happening, settle } from './settle.ts';
 import { standingsOf } from './standing.ts';
 
 const HELLO_WITHIN_MS = 10_000;
 /** Times of judging between two at which all devices here are looked up: what this replica finds of them it knows at once. */
 const LOOK_EVERY = 10;
-/** And between two at which a lack of money is told. */
-const TELL_EVERY = 60;
 
 /** All connected devices, and the work that is handed out to them. */
 export class Sessions {
@@ -32,6 +32,9 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
+  readonly comparer: Comparer;
+  readonly #proving: GpuProving;
+  readonly #overdue = new Overdue();
   readonly #crowd = new Crowd(() => this.#byDevice.values());
   #verified = 0;
   #closed = false;
@@ -39,6 +42,8 @@ export class Sessions {
   constructor(context: Context) {
     this.#context = context;
     this.#results = new Results(context);
+    this.#proving = new GpuProving(context);
+    this.comparer = new Comparer(context, (effects) => this.apply(effects));
     this.#dispatcher = new Dispatcher(context, {
       offers: () => this.#offers(),
       reserve: (device, leaseId, lane) => this.#byDevice.get(device)?.reserve(leaseId, lane),
@@ -75,6 +80,7 @@ export class Sessions {
         },
         progressed: (jobId) => this.#changed([jobId]),
         deliver: (delivery) => this.#results.receive(delivery),
+        proving: this.#proving,
       },
       socket,
       network,
@@ -82,7 +88,7 @@ export class Sessions {
     this.#open.add(session);
     // The books are being closed behind it: nothing more may be handled.
     if (this.#closed) session.close('the coordinator is going down');
-    const timer = setTimeout(() => session.joined || session.close('no hello'), HELLO_WITHIN_MS);
+    const timer = setTimeout(() => session.party !== null || session.close('no hello'), HELLO_WITHIN_MS);
     return {
       receive: (text) => session.receive(text),
       measured: (rttMs) => session.measured(rttMs),
@@ -138,6 +144,7 @@ export class Sessions {
       if (session !== undefined) this.#roomy.add(session);
     }
     this.#changed([...effects.jobs]);
+    if (effects.undecided.length > 0) this.comparer.look().catch((error) => this.#unseen(error));
     for (const { job, leases, wanted, seen } of effects.reopened) this.#dispatcher.reopen(job, leases, wanted, seen);
     if (effects.judged.size > 0) this.#look([...effects.judged]).catch((error) => this.#unseen(error));
     this.#dispatcher.soon();
@@ -161,13 +168,15 @@ export class Sessions {
     const { db, options } = this.#context;
     const now = options.clock.now();
     await db.alone('expiry', () => this.#takeBack(now));
+    if (await this.#context.replica.bury(now)) this.#context.changes.work();
+    for (const session of this.#byDevice.values()) await session.prove();
     await this.#dispatcher.letGo(now);
     this.#dispatcher.woken();
   }
 
   async #takeBack(now: UnixMs): Promise<void> {
     const { options } = this.#context;
-    for (const { lease_id: leaseId, device } of await overdue(this.#context.db, now)) {
+    for (const { lease_id: leaseId, device } of await this.#overdue.next(this.#context.db, now)) {
       const lost = { kind: 'loss', leaseId, why: 'the deadline passed', loss: 'attempt' } as const;
       const effects = await this.#settle(lost, now);
       // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
@@ -184,33 +193,15 @@ export class Sessions {
     }
   }
 
-  /** What the network does for its own: pays for checks, judges lanes, and learns what others have found of who is connected here. */
+  /** What the network does for its own, and what is known by now of who is connected here. */
   async verify(): Promise<void> {
-    const { db, options, verification, signer } = this.#context;
-    if (verification === null) return;
-    await db.alone('lanes', async () => {
-      const now = options.clock.now();
-      await db.tx((sql) => topUp(sql, signer.address, now));
-      for (const jobId of await fundableJobs(db)) this.apply(await this.#settle({ kind: 'look', jobId }, now));
-      if (this.#verified % TELL_EVERY === 0 && (await isShort(db))) {
-        const what = `results wait for their checks: deposit more for ${signer.address}`;
-        options.log('warn', 'checks-not-paid', { message: what });
-      }
-      const { effects, work } = await judgeLanes(this.#context);
-      this.apply(effects);
-      if (work) this.#context.changes.work();
-    });
+    await keepHouse(this.#context, (effects) => this.apply(effects), this.#verified);
     if (this.#verified++ % LOOK_EVERY === 0) await this.#look([...this.#byDevice.keys()]);
   }
 
   /** Seldom. */
   async tidy(): Promise<void> {
-    const { db, verification } = this.#context;
-    if (verification === null) return;
-    await db.alone('lanes', async () => {
-      await returnBonds(this.#context);
-      await forgetAgreed(db);
-    });
+    await tidyHouse(this.#context);
   }
 
   async #look(devices: readonly Address[]): Promise<void> {
@@ -229,6 +220,7 @@ export class Sessions {
     const open = [...this.#open];
     for (const session of open) session.close('the coordinator is going down');
     await Promise.all(open.map((session) => session.ended()));
+    await this.comparer.close();
     await this.#dispatcher.close();
   }
 

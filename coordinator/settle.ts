@@ -2,59 +2,36 @@ import type { ErrorCode } from '../core/errors.ts';
 import { canonicalJson } from '../core/keccak.ts';
 import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
 import type { ResultItem } from '../core/typed-data.ts';
-import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
+import type { CoordinatorMessage } from '../core/wire.ts';
 import { billOf, decideBy, missingFor, type Verification } from './checks.ts';
 import type { Sql } from './db.ts';
+import { type Effects, noEffects } from './effects.ts';
 import { seenParties } from './extra-jobs.ts';
 import { fundCopies, type Want } from './funding.ts';
 import { groupBy } from './group-by.ts';
-import { type DecidedJob, endJobs, isOver, type Job, type JobEnd, jobsNamed, lockJobs } from './jobs.ts';
+import { type DecidedJob, endJobs, isOver, type JobEnd, jobsNamed, lockJobs } from './jobs.ts';
 import {
   copyOf,
   type LeaseChange,
   type LeaseResult,
   type LeaseRow,
   leasesOf,
+  verdictOf,
   writeLeases,
   writeResults,
 } from './leases.ts';
 import { postAll, type Transfer } from './ledger.ts';
+import { type ComparisonOf, forgetUndecided, likenessesOf, noteUndecided } from './likenesses.ts';
 import { release } from './queue.ts';
 import { type Concluded, record } from './record.ts';
-import type { Party } from './verification/trust.ts';
+import { exactly, type Likenesses } from './verification/comparison.ts';
 import { decideCancel, type JobDecision, type Loss } from './verify.ts';
-
-/** A job that wants more leases. */
-export type Reopened = {
-  readonly job: Job;
-  readonly leases: readonly LeaseRow[];
-  readonly wanted: number;
-  /** Had its input by another job. */
-  readonly seen: readonly Party[];
-};
-
-/** What a transaction leaves to be told after it is committed; told before, a crash would make it a lie. */
-export type Effects = {
-  readonly messages: { readonly device: Address; readonly message: CoordinatorMessage }[];
-  readonly jobs: Set<Hex32>;
-  readonly reopened: Reopened[];
-  /** Devices of which more is known now. */
-  readonly judged: Set<Address>;
-};
-
-export const noEffects = (): Effects => ({ messages: [], jobs: new Set(), reopened: [], judged: new Set() });
-
-export function mergeEffects(into: Effects, from: Effects): void {
-  into.messages.push(...from.messages);
-  for (const jobId of from.jobs) into.jobs.add(jobId);
-  into.reopened.push(...from.reopened);
-  for (const device of from.judged) into.judged.add(device);
-}
 
 export type SettleRules = {
   readonly maxAttempts: number;
   /** The largest output that this workload may have, bytes. */
   readonly outputLimit: (workload: string) => number;
+  readonly comparison: ComparisonOf;
   /** null or absent: as ordered. */
   readonly verification?: Verification | null;
 };
@@ -73,19 +50,13 @@ export type Happening =
       readonly evidence: Evidence;
     }
   | { readonly kind: 'loss'; readonly leaseId: Hex32; readonly why: string; readonly loss: Loss }
-  /** It may be time for what it wants. */
-  | { readonly kind: 'look'; readonly jobId: Hex32 }
   /** Nobody did it, or confirmed it, for too long. */
   /** What has waited since before `before` has waited too long. */
   | { readonly kind: 'age'; readonly jobId: Hex32; readonly before: UnixMs }
+  /** More is known of how its outputs compare, or there may be the money for a copy that it wants. */
+  | { readonly kind: 'look'; readonly jobId: Hex32 }
   /** Its consumer does not want it any more. */
   | { readonly kind: 'cancel'; readonly jobId: Hex32 };
-
-export const verdictOf = (lease: Pick<LeaseRow, 'lease_id' | 'state' | 'why'>, pay: bigint): Verdict | null => {
-  if (lease.state === 'accepted') return { leaseId: lease.lease_id, kind: 'accepted', amount: pay };
-  if (lease.state === 'rejected') return { leaseId: lease.lease_id, kind: 'rejected', reason: lease.why ?? 'rejected' };
-  return null;
-};
 
 const REOPENED_MS = 10_000;
 const UNCONFIRMED = 'no other device confirmed the result in time';
@@ -178,7 +149,7 @@ class Settlement {
       'batch' in evidence
         ? { result: null, result_signature: null, batch_hash: evidence.batch }
         : { result: canonicalJson({ ...value, device }), result_signature: evidence.signature, batch_hash: null };
-    this.#results.set(leaseId, { lease_id: leaseId, state: 'finished', why: null, ...output, ...proof });
+    this.#results.set(leaseId, { lease_id: leaseId, device, state: 'finished', why: null, ...output, ...proof });
     this.#change(open, { ...lease, state: 'finished', progress: 1, ...output });
     open.touched = true;
     this.#tell(device, { type: 'result-stored', leaseId });
@@ -222,7 +193,7 @@ class Settlement {
 
   /** Takes the decisions that the jobs' leases now call for, and writes everything. */
   async write(sql: Sql): Promise<Effects> {
-    for (const open of this.#jobs.values()) if (open.touched && !open.over) this.#decide(open);
+    await this.#decideAll(sql);
     await writeResults(sql, [...this.#results.values()]);
     await writeLeases(sql, [...this.#changes.values()]);
     await endJobs(sql, this.#ends, this.#at);
@@ -255,10 +226,27 @@ class Settlement {
     for (const { jobId } of wants) if (!funded.has(jobId)) this.#wanted.delete(jobId);
   }
 
-  #decide(open: Open): void {
+  async #decideAll(sql: Sql): Promise<void> {
+    const touched = [...this.#jobs.values()].filter((open) => open.touched && !open.over);
+    const likenesses = await likenessesOf(sql, touched, this.#rules.comparison);
+    const compared: Hex32[] = [];
+    for (const open of touched) {
+      const { job_id: jobId } = open.job;
+      const known = likenesses(jobId);
+      if (known === null) this.effects.undecided.push(jobId);
+      else if (known !== exactly) compared.push(jobId);
+      this.#decide(open, known);
+    }
+    await noteUndecided(sql, this.effects.undecided, this.#at);
+    await forgetUndecided(sql, compared);
+  }
+
+  #decide(open: Open, likenesses: Likenesses | null): void {
     const { job } = open;
     this.effects.jobs.add(job.job_id);
-    const decision = decideBy(job, open.leases, this.#rules.maxAttempts, this.#rules.verification ?? null);
+    if (likenesses === null) return;
+    const { maxAttempts, verification = null } = this.#rules;
+    const decision = decideBy(job, open.leases, maxAttempts, verification, likenesses);
     if (decision.kind !== 'open') this.#conclude(open, decision);
     else if (decision.wanted > 0) this.#wanted.set(job.job_id, decision.wanted);
   }
@@ -297,11 +285,18 @@ class Settlement {
     this.#ends.push(
       decision.kind === 'settled'
         ? {
-            ...{ job_id: job.job_id, state: 'done', charged, failure: null, cancelled_at: null },
+            ...{
+              job_id: job.job_id,
+              consumer: job.consumer,
+              state: 'done',
+              charged,
+              failure: null,
+              cancelled_at: null,
+            },
             ...{ output_hash: decision.outputHash, output_bytes: output?.output_bytes ?? null },
           }
         : {
-            ...{ job_id: job.job_id, state: 'failed', charged, failure: decision.why },
+            ...{ job_id: job.job_id, consumer: job.consumer, state: 'failed', charged, failure: decision.why },
             ...{ output_hash: null, output_bytes: null },
             cancelled_at: decision.kind === 'cancelled' ? this.#at : null,
           },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Amount } from '../core/money.ts';
 import { type Address, address, type Lane, type UnixMs } from '../core/primitives.ts';
+import type { Context } from './context.ts';
 import { amountColumn, integerColumn, type Sql } from './db.ts';
 import type { VerificationPolicy } from './verification/policy.ts';
 import { type Conduct, conductOf, dayOf, NO_TRUST, type Party, type Trust } from './verification/trust.ts';
@@ -31,6 +32,14 @@ export async function standingsOf(
   for (const { device, rest_until } of rests) standings.set(device, { trustedWith: new Set(), restUntil: rest_until });
   for (const { device, kind } of kinds) standings.get(device)?.trustedWith.add(kind);
   return standings;
+}
+
+export async function standingOf(
+  { db, verification }: Pick<Context, 'db' | 'verification'>,
+  device: Address,
+): Promise<Standing> {
+  if (verification === null) return NO_STANDING;
+  return (await standingsOf(db, [device], verification.policy)).get(device) ?? NO_STANDING;
 }
 
 export type Asked = { readonly device: Address; readonly kind: string; readonly lane: Lane };

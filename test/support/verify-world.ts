@@ -11,6 +11,7 @@ import { Changes, type Context } from '../../coordinator/context.ts';
 import { amountColumn, type Db, integerColumn, type Param } from '../../coordinator/db.ts';
 import { enrol } from '../../coordinator/devices.ts';
 import { closeEpoch } from '../../coordinator/epochs.ts';
+import { fastKeccak } from '../../coordinator/keccak.ts';
 import { judgeLanes } from '../../coordinator/lanes.ts';
 import { account, balanceOf, booksBalance, move, post } from '../../coordinator/ledger.ts';
 import { order } from '../../coordinator/orders.ts';
@@ -45,6 +46,8 @@ export const POLICY: VerificationPolicy = requirePolicy({
   rest: { firstMs: HOUR_MS, mostMs: 24 * HOUR_MS },
 });
 
+type Opened = Pick<Context, 'blobs' | 'replica' | 'keccak'>;
+
 /** The coordinator's own sessions, dispatcher, books and judge on a real database; only the wire and the chain are left out. */
 export class VerifyWorld {
   readonly db: Db;
@@ -59,7 +62,7 @@ export class VerifyWorld {
   judging = true;
   #jobs = 0;
 
-  private constructor(dir: string, db: Db, verification: Verification | null) {
+  private constructor(dir: string, db: Db, verification: Verification | null, opened: Opened) {
     this.#dir = dir;
     this.db = db;
     const chain = {
@@ -73,14 +76,12 @@ export class VerifyWorld {
     const domain = domainOf(chain.chainId, chain.distributor);
     this.#context = {
       ...{ options, networkId: randomHex32(), domain, db, verification },
-      // Opened before anything is asked of it.
-      blobs: undefined as never,
+      ...opened,
       chain: openChain(options.chain),
       signer: new Signer(chain.publisher.privateKey, domain),
       tokens: new Tokens(new Uint8Array(32)),
-      changes: new Changes(),
+      changes: new Changes(opened.replica),
       consumers: new Consumers({ db, options }),
-      replica: new Replica(db, () => undefined),
     };
     this.sessions = new Sessions(this.#context);
   }
@@ -88,8 +89,12 @@ export class VerifyWorld {
   static async open(policy: VerificationPolicy | null, secret: string = randomHex32()): Promise<VerifyWorld> {
     const dir = await mkdtemp(join(tmpdir(), 'idlemesh-verify-'));
     const db = await openTestDb(dir);
-    const world = new VerifyWorld(dir, db, policy === null ? null : { policy, secret });
-    Object.assign(world.#context, { blobs: await openBlobs(join(dir, 'blobs'), 1_000_000, () => Date.now()) });
+    const opened = {
+      blobs: await openBlobs(join(dir, 'blobs'), 1_000_000, () => Date.now()),
+      replica: await Replica.open(db, () => undefined),
+      keccak: await fastKeccak(),
+    };
+    const world = new VerifyWorld(dir, db, policy === null ? null : { policy, secret }, opened);
     await world.deposit(world.consumer.address, FUNDS);
     return world;
   }
@@ -298,6 +303,7 @@ export class VerifyWorld {
 
   async close(): Promise<void> {
     await this.sessions.close();
+    await this.#context.replica.close();
     this.#context.chain.close();
     await this.db.close();
     await rm(this.#dir, { recursive: true, force: true });

@@ -9,6 +9,7 @@ import { Changes, type Context } from '../../../coordinator/context.ts';
 import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
+import { fastKeccak } from '../../../coordinator/keccak.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
 import { Consumers } from '../../../coordinator/quotas.ts';
 import { Replica } from '../../../coordinator/replica.ts';
@@ -62,7 +63,8 @@ describe('a result that comes while its lease is being taken back', () => {
       tokens: new Tokens(new Uint8Array(32)),
       changes: new Changes(),
       consumers: new Consumers({ db, options }),
-      replica: new Replica(db, () => undefined),
+      replica: await Replica.open(db, () => undefined),
+      keccak: await fastKeccak(),
       verification: null,
     };
   });
