@@ -30,7 +30,6 @@ import { settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
 import { Slots } from './slots.ts';
 import { NO_STANDING, type Standing, standingOf } from './standing.ts';
-import type { Party } from './verification/trust.ts';
 
 /** What a session tells its surroundings. */
 export type SessionHost = {
@@ -94,7 +93,7 @@ export class Session {
   }
 
   /** Who stands behind it; null before its hello. */
-  get party(): Party | null {
+  get party(): Peer | null {
     return this.#peer;
   }
 
