@@ -257,7 +257,7 @@ export class VerifyWorld {
       z.object({ line: z.string() }),
       `SELECT 'trust ' || device || ' ' || valid || ' ' || partners AS line FROM trust
        UNION ALL SELECT 'leases ' || device || ' ' || state || ' ' || COUNT(*) FROM leases GROUP BY device, state
-       UNION ALL SELECT 'job ' || job_id || ' claim ' || claim_until || ' about ' || COALESCE(about, '-') || ' ' ||
+       UNION ALL SELECT 'job ' || job_id || ' about ' || COALESCE(about, '-') || ' ' ||
          (SELECT COALESCE(string_agg(copy || ':' || leases.state || ':' || replicated, ','), '') FROM leases WHERE leases.job_id = jobs.job_id)
          FROM jobs WHERE state = 'queued'
        UNION ALL SELECT 'lane ' || device || ' ' || latest || ' ' || COALESCE(suspicion, '-') FROM lanes`,
