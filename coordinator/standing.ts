@@ -43,12 +43,12 @@ export async function standingOf(
 }
 
 export type Asked = { readonly device: Address; readonly kind: string; readonly lane: Lane };
-export type Record = { readonly trust: Trust; readonly stake: Amount };
+export type TrackRecord = { readonly trust: Trust; readonly stake: Amount };
 
 const recordRow = z.object({ place: integerColumn, valid: integerColumn, stake: amountColumn });
 
 /** The record of each with that kind of work, and what it would lose in the lane; in the order in which they are asked for. */
-export async function recordsOf(sql: Sql, asked: readonly Asked[]): Promise<readonly Record[]> {
+export async function recordsOf(sql: Sql, asked: readonly Asked[]): Promise<readonly TrackRecord[]> {
   if (asked.length === 0) return [];
   const rows = await sql.query(
     recordRow,

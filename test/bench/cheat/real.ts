@@ -38,7 +38,7 @@ export async function realFigures(seed: number, scale: number) {
         members.push({ device, rate, sleeper });
       }
     }
-    const batches = Math.ceil(30 * scale);
+    const batches = Math.ceil(12 * scale);
     for (let batch = 0; batch < batches; batch++) {
       await world.order(BATCH);
       await world.settle();

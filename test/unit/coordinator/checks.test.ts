@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { billOf, type Checked, decideBy, isCompared, missingFor, paidCopies } from '../../../coordinator/checks.ts';
+import {
+  billOf,
+  type Checked,
+  decideBy,
+  isCompared,
+  missingFor,
+  paidCopies,
+  refutesSuspect,
+} from '../../../coordinator/checks.ts';
 import type { LeaseRow } from '../../../coordinator/leases.ts';
+import { pairsOf } from '../../../coordinator/likenesses.ts';
 import { checksBpsOf, checksOf, sharesOf, takenBpsOf } from '../../../coordinator/shares.ts';
 import { termsOf } from '../../../coordinator/terms.ts';
 import { isMature } from '../../../coordinator/verification/maturity.ts';
@@ -62,6 +71,24 @@ describe('a job of the network’s own', () => {
     const canary = job({ about: id(9), checks_hold: 10n });
     expect(billOf(canary, 1)).toMatchObject({ consumers: 0, charged: 10n });
     expect(billOf(job(), 1)).toMatchObject({ consumers: 1, charged: 10n });
+  });
+});
+
+describe('what is compared for a job of the network’s own', () => {
+  it('is the output that is known with each that came, as the workload says', () => {
+    const of = { job_id: id(0), workload: 'near', version: '1', known_output: id(7) };
+    const pair = { workload: 'near', version: '1', a: id(7), b: id(8) };
+    expect(pairsOf({ job: of, leases: [lease(1, 'finished', 8), lease(2, 'held')] })).toEqual([pair]);
+    expect(pairsOf({ job: of, leases: [lease(1, 'finished', 7)] })).toEqual([]);
+    expect(pairsOf({ job: { ...of, known_output: null }, leases: [lease(1, 'finished', 8)] })).toEqual([]);
+    const canary = job({ about: id(9), known_output: id(7), known_copies: 2 });
+    const told = decideBy(canary, [lease(1, 'finished', 8)], 3, verification, () => 'same');
+    expect(told).toMatchObject({ kind: 'settled', rejected: [] });
+    const doubt = job({ about: id(9), known_output: id(7), known_copies: 1, suspect: id(5) });
+    const three = [1, 2, 3].map((n) => lease(n, 'finished', 8));
+    expect(refutesSuspect(decideBy(doubt, three, 3, verification))).toBe(true);
+    expect(refutesSuspect(decideBy(doubt, three, 3, verification, () => 'unclear'))).toBe(false);
+    expect(refutesSuspect(decideBy(doubt, [lease(1, 'finished', 7)], 3, verification))).toBe(false);
   });
 });
 
