@@ -24,7 +24,6 @@ const laneRow = z.object({
   suspicion: hex32.nullable(),
   network: z.string().nullable(),
   events: integerColumn,
-  judged: integerColumn,
 });
 const accrualRow = z.object({
   lease_id: hex32,
@@ -43,7 +42,7 @@ const MOST = 100;
 
 type Here = Pick<Context, 'db' | 'signer' | 'options' | 'verification'>;
 
-/** Judges every lane of which something is known that was not judged. Answers what is to be told, and whether there is new work. */
+/** Judges every lane of which something is known that was not judged, or that waits for nothing. Answers what is to be told, and whether there is new work. */
 export async function judgeLanes(context: Here): Promise<{ readonly effects: Effects; readonly work: boolean }> {
   const { db, options, verification } = context;
   const effects = noEffects();
@@ -51,7 +50,10 @@ export async function judgeLanes(context: Here): Promise<{ readonly effects: Eff
   if (verification === null) return { effects, work };
   const lanes = await db.query(
     suspectedRow,
-    'SELECT device, lane FROM lanes WHERE suspicion IS NOT NULL AND events > judged ORDER BY device, lane LIMIT $1',
+    `SELECT device, lane FROM lanes WHERE suspicion IS NOT NULL AND (events > judged OR NOT EXISTS (
+       SELECT 1 FROM accruals JOIN jobs ON jobs.suspect = accruals.lease_id
+       WHERE accruals.device = lanes.device AND accruals.lane = lanes.lane AND jobs.state = 'queued'
+     )) ORDER BY device, lane LIMIT $1`,
     [MOST],
   );
   for (const suspected of lanes) {
@@ -82,13 +84,11 @@ async function judge(
 ): Promise<LaneVerdict | { readonly kind: 'unpaid' } | null> {
   const at = options.clock.now();
   const maturedTo = await lockCredits(sql);
-  const row = await one(
-    sql,
-    laneRow,
-    'SELECT suspicion, network, events, judged FROM lanes WHERE device = $1 AND lane = $2',
-    [device, name],
-  );
-  if (row === null || row.suspicion === null || row.events === row.judged) return null;
+  const row = await one(sql, laneRow, 'SELECT suspicion, network, events FROM lanes WHERE device = $1 AND lane = $2', [
+    device,
+    name,
+  ]);
+  if (row === null || row.suspicion === null) return null;
   await holdSuspects(sql, at);
   const all = await sql.query(
     accrualRow,

@@ -50,7 +50,7 @@ function findingsOf(ends: readonly Concluded[]): Findings {
     for (const [at, lease] of right.entries()) {
       found.accruals.push({ lease, job, byChecks: at >= consumers, checked: compared });
     }
-    if (job.suspect !== null && decision.kind !== 'cancelled') {
+    if (job.suspect !== null) {
       // Where nobody can say who was right, nobody is blamed.
       found.suspects.push({ leaseId: job.suspect, wrong: refutesSuspect(decision), kind });
     }

@@ -13,6 +13,7 @@ export const TRUST: readonly string[] = [
   'ALTER TABLE jobs ADD COLUMN known_copies INT NOT NULL DEFAULT 0',
   'ALTER TABLE jobs ADD COLUMN suspect TEXT',
   'CREATE INDEX jobs_about ON jobs (about) WHERE about IS NOT NULL',
+  'CREATE INDEX jobs_suspect ON jobs (suspect) WHERE suspect IS NOT NULL',
   // They want copies that the network cannot pay for now.
   'CREATE TABLE underfunded (job_id TEXT PRIMARY KEY)',
 

@@ -97,6 +97,27 @@ describe('a machine that errs once', () => {
   }, 120_000);
 });
 
+describe('a lane that is held', () => {
+  it('is let go when nothing of it is left to be checked, whoever took that away', async () => {
+    world = await VerifyWorld.open(POLICY);
+    await world.fundChecks();
+    const [device] = await world.standing(4);
+    if (device === undefined) expect.unreachable();
+    await world.report();
+    const held = `UPDATE lanes SET suspicion = $2, judged = events WHERE device = $1`;
+    await world.db.exec(held, [device.address, `0x${'5'.repeat(64)}`]);
+    for (let rounds = 0; (await world.suspected()) > 0 && rounds < 30; rounds++) await world.settle();
+    expect(await world.suspected()).toBe(0);
+    expect(await world.clawed(device)).toBe(0);
+    // All of it was seen: what was not compared before was done again by others.
+    expect(await world.count('FROM accruals WHERE device = $1 AND checked IS NULL', [device.address])).toBe(0);
+    await world.report();
+    world.now += 60 * HOUR_MS;
+    await world.epoch();
+    expect(await world.balance(account.matured(device.owner.address))).toBeGreaterThan(0n);
+  }, 120_000);
+});
+
 /** As a bad result of the lane would, if the draw has not done so. */
 async function doubt(leaseId: Hex32): Promise<void> {
   await world.db.exec(
