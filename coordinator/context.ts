@@ -1,4 +1,4 @@
-import type { Keccak } from '../core/merkle.ts';
+import type { Keccak } from '../core/keccak.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { Domain } from '../core/typed-data.ts';
 import type { Tokens } from './access.ts';
