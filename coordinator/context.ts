@@ -8,6 +8,7 @@ import type { Db } from './db.ts';
 import type { CoordinatorOptions } from './options.ts';
 import type { Consumers } from './quotas.ts';
 import type { Replica } from './replica.ts';
+import type { SignatureChecks } from './signature-checks.ts';
 import type { Signer } from './signing.ts';
 
 /** What every part of a running coordinator shares. */
@@ -24,6 +25,7 @@ export type Context = {
   readonly changes: Changes;
   readonly replica: Replica;
   readonly keccak: Keccak;
+  readonly checks: SignatureChecks;
 };
 
 /** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */

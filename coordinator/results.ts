@@ -7,7 +7,7 @@ import type { Sql } from './db.ts';
 import { Group } from './group.ts';
 import { findJob } from './jobs.ts';
 import { heldBy, keepBatches, type LeaseRow, leasesNamed } from './leases.ts';
-import { lastReport } from './reports.ts';
+import { lastReport } from './report-chain.ts';
 import {
   type Effects,
   type Happening,

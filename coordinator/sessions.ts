@@ -8,6 +8,7 @@ import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
 import { Overdue } from './overdue.ts';
 import type { Ears } from './replica.ts';
+import { Reports } from './report-groups.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session, type Socket } from './session.ts';
 import { type Effects, type Happening, settle } from './settle.ts';
@@ -23,12 +24,14 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
+  readonly #reports: Reports;
   readonly #overdue = new Overdue();
   #closed = false;
 
   constructor(context: Context) {
     this.#context = context;
     this.#results = new Results(context);
+    this.#reports = new Reports(context);
     this.#dispatcher = new Dispatcher(context, {
       offers: () => this.#offers(),
       reserve: (device, leaseId, lane) => this.#byDevice.get(device)?.reserve(leaseId, lane),
@@ -61,6 +64,7 @@ export class Sessions {
         },
         progressed: (jobId) => this.#changed([jobId]),
         deliver: (delivery) => this.#results.receive(delivery),
+        report: (report) => this.#reports.receive(report),
       },
       socket,
     );

@@ -1,5 +1,5 @@
 import { fail } from './errors.ts';
-import { fromHex, keccak, toHex, utf8 } from './keccak.ts';
+import { fromHex, type Keccak, keccak, toHex, utf8 } from './keccak.ts';
 import type { Hex32 } from './primitives.ts';
 
 /**
@@ -85,12 +85,13 @@ export function structHash(
   name: string,
   fields: readonly Field[],
   value: Readonly<Record<string, unknown>>,
+  hash: Keccak = keccak,
 ): Uint8Array {
   const { typeHash } = layoutOf(name, fields);
   const words = new Uint8Array(WORD * (fields.length + 1));
   words.set(typeHash);
   for (const [index, field] of fields.entries()) write(words, WORD * (index + 1), field, value[field.name]);
-  return keccak(words);
+  return hash(words);
 }
 
 const separators = new WeakMap<Domain, Uint8Array>();
@@ -109,10 +110,11 @@ export function typedDigest(
   name: string,
   fields: readonly Field[],
   value: Readonly<Record<string, unknown>>,
+  hash: Keccak = keccak,
 ): Hex32 {
   const all = new Uint8Array(PREFIX.length + 2 * WORD);
   all.set(PREFIX);
   all.set(separatorOf(domain), PREFIX.length);
-  all.set(structHash(name, fields, value), PREFIX.length + WORD);
-  return toHex(keccak(all));
+  all.set(structHash(name, fields, value, hash), PREFIX.length + WORD);
+  return toHex(hash(all));
 }
