@@ -1,5 +1,6 @@
 import type { Context } from './context.ts';
 import { Group } from './group.ts';
+import type { CoordinatorOptions } from './options.ts';
 import type { SentReport } from './report-chain.ts';
 import { acceptReports, type ReportAnswer } from './reports.ts';
 
@@ -8,12 +9,14 @@ const REPORTS = 100;
 const ITEMS = 5_000;
 const LANES = 2;
 
+type Books = Pick<Context, 'db' | 'signer'> & { readonly options: Pick<CoordinatorOptions, 'clock' | 'maturityMs'> };
+
 /** Takes devices' reports, whose signatures were checked, many in one transaction. */
 export class Reports {
-  readonly #context: Pick<Context, 'db' | 'signer' | 'options'>;
+  readonly #context: Books;
   readonly #group: Group<SentReport, ReportAnswer>;
 
-  constructor(context: Pick<Context, 'db' | 'signer' | 'options'>) {
+  constructor(context: Books) {
     this.#context = context;
     this.#group = new Group((reports) => this.#store(reports), { most: REPORTS, lanes: LANES });
   }
