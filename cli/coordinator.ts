@@ -5,6 +5,7 @@ import { address } from '../core/primitives.ts';
 import { offering, type SignedCatalogue } from './catalogue.ts';
 import { readKeyFile } from './keyfile.ts';
 import type { Logger } from './log.ts';
+import { openJudge } from './verifier.ts';
 
 const config = z.strictObject({
   name: z.string().min(1).max(64),
@@ -32,6 +33,10 @@ const config = z.strictObject({
       region: z.string().default('us-east-1'),
     })
     .optional(),
+  /** Where workloads' own verifiers run; without it their work cannot be ordered. Without a socket: where an engine usually is. */
+  engine: z.strictObject({ socket: z.string().min(1).optional() }).optional(),
+  /** A proof of a GPU's throughput holds for so long. */
+  gpuProofMs: z.number().int().min(60_000).default(86_400_000),
   /** Ten-thousandths of each price. */
   feeBps: z.number().int().min(0).max(5_000).default(0),
   maturityMs: z.number().int().nonnegative().default(0),
@@ -79,20 +84,35 @@ export async function runCoordinator(options: {
     const issue = parsed.error.issues[0];
     return fail('BAD_INPUT', `coordinator configuration: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { chain, blobs, ...rest } = parsed.data;
+  const { chain, blobs, engine, ...rest } = parsed.data;
   const { keyFile, ...contracts } = chain;
-  return startCoordinator({
+  const privateKey = await readKeyFile(keyFile, false);
+  const judge = engine === undefined ? null : await openJudge(judgeOptions(options, engine.socket));
+  const starting = startCoordinator({
     ...rest,
+    ...(judge === null ? {} : { runVerifier: judge.runVerifier }),
     dataDir: options.dataDir,
     signal: options.signal,
     ...(options.env['DATABASE_URL'] ? { databaseUrl: options.env['DATABASE_URL'] } : {}),
     ...(blobs === undefined ? {} : { s3: { ...blobs, ...keysOf(options.env) } }),
     ...offering(options.catalogue),
-    chain: { ...contracts, privateKey: await readKeyFile(keyFile, false) },
+    chain: { ...contracts, privateKey },
     clock: { now: () => Date.now() },
     log: options.log,
   });
+  try {
+    const coordinator = await starting;
+    return { ...coordinator, close: () => coordinator.close().finally(() => judge?.close()) };
+  } catch (error) {
+    judge?.close();
+    throw error;
+  }
 }
+
+const judgeOptions = (
+  { catalogue, log }: { readonly catalogue: SignedCatalogue; readonly log: Logger },
+  socketPath: string | undefined,
+) => ({ catalogue: catalogue.catalogue, log, ...(socketPath === undefined ? {} : { socketPath }) });
 
 function keysOf(env: Readonly<Record<string, string | undefined>>) {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
+import { COMPARISON } from './migrations/comparison.ts';
+import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
 import { QUEUE } from './migrations/queue.ts';
 
 /** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
@@ -212,6 +214,8 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE webhook_secrets (account TEXT PRIMARY KEY, generation INT NOT NULL)',
   ],
   QUEUE,
+  COMPARISON,
+  GPU_PROOFS,
 ];
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */

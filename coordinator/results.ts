@@ -25,6 +25,10 @@ const LANES = 2;
 export const rulesOf = ({ options }: Context): SettleRules => ({
   maxAttempts: options.maxAttempts,
   outputLimit: (workload) => findWorkload(options.catalogue, workload)?.limits.maxOutputBytes ?? 0,
+  comparison: (workload, version) => {
+    const entry = findWorkload(options.catalogue, workload);
+    return entry?.version === version ? entry.comparison : null;
+  },
 });
 
 /** One message's results; its signature was checked. */

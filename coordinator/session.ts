@@ -16,9 +16,11 @@ import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
 import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
 import { findDevice } from './devices.ts';
+import { GpuLane } from './gpu-lane.ts';
+import type { GpuProving } from './gpu-proving.ts';
 import { Intake } from './intake.ts';
 import { resultsHashBy } from './keccak.ts';
-import { findLease, type LeaseRow, raiseProgress } from './leases.ts';
+import { findLease, type LeaseRow, raiseProgress, renewLeases } from './leases.ts';
 import type { Offer } from './matching.ts';
 import type { SentReport } from './report-chain.ts';
 import type { ReportAnswer } from './reports.ts';
@@ -44,6 +46,7 @@ export type SessionHost = {
   readonly progressed: (jobId: Hex32) => void;
   readonly deliver: (delivery: Delivery) => Promise<Effects>;
   readonly report: (report: SentReport) => Promise<ReportAnswer>;
+  readonly proving: GpuProving;
 };
 
 type Peer = {
@@ -56,6 +59,7 @@ type Hello = Extract<DeviceMessage, { type: 'hello' }>;
 
 const POLICY_VIOLATION = 1008;
 const MAX_MALFORMED = 20;
+const LONGEST_LEASE_MS = 86_400_000;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
 /** Also what an older session hears that ends because of one at another replica. */
@@ -80,12 +84,14 @@ export class Session {
   /** Of the sessions of its device, here and at other replicas, the one with the highest number is its newest. */
   #number: number | null = null;
   readonly awaited = new Awaited();
+  readonly #gpu: GpuLane;
   readonly #intake: Intake;
 
   constructor(context: Context, host: SessionHost, socket: Socket) {
     this.#context = context;
     this.#host = host;
     this.#socket = socket;
+    this.#gpu = new GpuLane(context, host.proving, (message) => this.send(message));
     this.#intake = new Intake(
       (text) => this.#handle(text),
       (paused) => socket.pause(paused),
@@ -137,8 +143,16 @@ export class Session {
     if (this.#peer === null || !this.#open) return null;
     const room = perLane((lane) => Math.max(0, this.#stated[lane] - this.#sent.count(lane)));
     if (!LANES.some((lane) => room[lane] > 0)) return null;
-    const slots = perLane((lane) => (this.#restUntil[lane] > now ? 0 : room[lane]));
-    return { ...this.#peer, slots, rttMs: this.#rttMs };
+    const rests = (lane: Lane) => this.#restUntil[lane] > now || (lane === 'gpu' && !this.#gpu.served);
+    const slots = perLane((lane) => (rests(lane) ? 0 : room[lane]));
+    const multiplicationsPerSecond = this.#gpu.multiplicationsPerSecond(now);
+    return { ...this.#peer, slots, rttMs: this.#rttMs, multiplicationsPerSecond };
+  }
+
+  /** Proofs of its GPU that are due or late. */
+  async prove(): Promise<void> {
+    if (this.#peer === null || !this.#open) return;
+    await this.#gpu.consider({ room: this.#stated.gpu > 0, workloads: this.#peer.workloads });
   }
 
   close(reason: string): void {
@@ -232,8 +246,10 @@ export class Session {
     const now = options.clock.now();
     switch (message.type) {
       case 'ready':
+        if (message.lane === 'gpu' && message.slots > 0) await this.#gpu.begin(peer.device);
         this.#stated[message.lane] = message.slots;
         this.#sent.restated(message.lane);
+        if (message.lane === 'gpu') await this.prove();
         return this.#host.ready(this);
       case 'workloads':
         this.#peer = { ...peer, workloads: keysOf(message.workloads) };
@@ -248,6 +264,12 @@ export class Session {
         const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
         const lost = { kind: 'loss', leaseId: lease.lease_id, why, loss: lossOf(message.reason) } as const;
         return this.#host.apply(await db.tx((sql) => settle(sql, [lost], rulesOf(this.#context), now)));
+      }
+      case 'renew': {
+        const longest = options.longestLeaseMs ?? LONGEST_LEASE_MS;
+        const leases = await renewLeases(db, peer.device, message.leaseIds, now + options.leaseMs, longest);
+        if (leases.length > 0) this.send({ type: 'renewed', leases: [...leases] });
+        return;
       }
       case 'progress': {
         const jobId = await raiseProgress(db, message.leaseId, peer.device, message.progress);
@@ -271,6 +293,13 @@ export class Session {
       }
       case 'report':
         return await this.#report(peer, message);
+      case 'gpu-setup':
+      case 'gpu-commitment':
+      case 'gpu-opened':
+      case 'gpu-declined':
+        await this.#gpu.act(message, peer.device);
+        await this.prove();
+        return this.#host.ready(this);
       default:
         return unreachable(message);
     }

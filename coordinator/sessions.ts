@@ -2,8 +2,10 @@ import { asFailure } from '../core/errors.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import { catchUp, lookAgain } from './catch-up.ts';
+import { Comparer } from './comparer.ts';
 import type { Context } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
+import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
 import { Overdue } from './overdue.ts';
@@ -25,6 +27,8 @@ export class Sessions {
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
   readonly #reports: Reports;
+  readonly comparer: Comparer;
+  readonly #proving: GpuProving;
   readonly #overdue = new Overdue();
   #closed = false;
 
@@ -32,6 +36,8 @@ export class Sessions {
     this.#context = context;
     this.#results = new Results(context);
     this.#reports = new Reports(context);
+    this.#proving = new GpuProving(context);
+    this.comparer = new Comparer(context, (effects) => this.apply(effects));
     this.#dispatcher = new Dispatcher(context, {
       offers: () => this.#offers(),
       reserve: (device, leaseId, lane) => this.#byDevice.get(device)?.reserve(leaseId, lane),
@@ -65,6 +71,7 @@ export class Sessions {
         progressed: (jobId) => this.#changed([jobId]),
         deliver: (delivery) => this.#results.receive(delivery),
         report: (report) => this.#reports.receive(report),
+        proving: this.#proving,
       },
       socket,
     );
@@ -127,6 +134,7 @@ export class Sessions {
       if (session !== undefined) this.#roomy.add(session);
     }
     this.#changed([...effects.jobs]);
+    if (effects.undecided.length > 0) this.comparer.look().catch((error) => this.#unseen(error));
     for (const { job, leases, wanted } of effects.reopened) this.#dispatcher.reopen(job, leases, wanted);
     this.#dispatcher.soon();
   }
@@ -150,6 +158,7 @@ export class Sessions {
     const now = options.clock.now();
     await db.alone('expiry', () => this.#takeBack(now));
     if (await this.#context.replica.bury(now)) this.#context.changes.work();
+    for (const session of this.#byDevice.values()) await session.prove();
     await this.#dispatcher.letGo(now);
     this.#dispatcher.woken();
   }
@@ -179,6 +188,7 @@ export class Sessions {
     const open = [...this.#open];
     for (const session of open) session.close('the coordinator is going down');
     await Promise.all(open.map((session) => session.ended()));
+    await this.comparer.close();
     await this.#dispatcher.close();
   }
 

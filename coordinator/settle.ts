@@ -16,7 +16,9 @@ import {
   writeResults,
 } from './leases.ts';
 import { account, move, postAll, type Transfer } from './ledger.ts';
+import { type ComparisonOf, forgetUndecided, likenessesOf, noteUndecided } from './likenesses.ts';
 import { release } from './queue.ts';
+import { exactly, type Likenesses } from './verification/comparison.ts';
 import { decideCancel, decideJob, type JobDecision, type Loss } from './verify.ts';
 
 /** A job that wants more leases. */
@@ -27,20 +29,24 @@ export type Effects = {
   readonly messages: { readonly device: Address; readonly message: CoordinatorMessage }[];
   readonly jobs: Set<Hex32>;
   readonly reopened: Reopened[];
+  /** Jobs that wait until their outputs are compared. */
+  readonly undecided: Hex32[];
 };
 
-export const noEffects = (): Effects => ({ messages: [], jobs: new Set(), reopened: [] });
+export const noEffects = (): Effects => ({ messages: [], jobs: new Set(), reopened: [], undecided: [] });
 
 export function mergeEffects(into: Effects, from: Effects): void {
   into.messages.push(...from.messages);
   for (const jobId of from.jobs) into.jobs.add(jobId);
   into.reopened.push(...from.reopened);
+  into.undecided.push(...from.undecided);
 }
 
 export type SettleRules = {
   readonly maxAttempts: number;
   /** The largest output that this workload may have, bytes. */
   readonly outputLimit: (workload: string) => number;
+  readonly comparison: ComparisonOf;
 };
 
 /** Who gave a result: under its own signature, or as one of a batch. */
@@ -60,6 +66,8 @@ export type Happening =
   /** Nobody did it, or confirmed it, for too long. */
   /** What has waited since before `before` has waited too long. */
   | { readonly kind: 'age'; readonly jobId: Hex32; readonly before: UnixMs }
+  /** More is known of how its outputs compare. */
+  | { readonly kind: 'compared'; readonly jobId: Hex32 }
   /** Its consumer does not want it any more. */
   | { readonly kind: 'cancel'; readonly jobId: Hex32 };
 
@@ -196,9 +204,14 @@ class Settlement {
     if (open !== undefined && !open.over) this.#conclude(open, decideCancel(open.leases.map(copyOf)));
   }
 
+  compared({ jobId }: Extract<Happening, { kind: 'compared' }>): void {
+    const open = this.#jobs.get(jobId);
+    if (open !== undefined) open.touched = true;
+  }
+
   /** Takes the decisions that the jobs' leases now call for, and writes everything. */
   async write(sql: Sql): Promise<Effects> {
-    for (const open of this.#jobs.values()) if (open.touched && !open.over) this.#decide(open);
+    await this.#decideAll(sql);
     await writeResults(sql, [...this.#results.values()]);
     await writeLeases(sql, [...this.#changes.values()]);
     await endJobs(sql, this.#ends, this.#at);
@@ -213,10 +226,26 @@ class Settlement {
     return this.effects;
   }
 
-  #decide(open: Open): void {
+  async #decideAll(sql: Sql): Promise<void> {
+    const touched = [...this.#jobs.values()].filter((open) => open.touched && !open.over);
+    const likenesses = await likenessesOf(sql, touched, this.#rules.comparison);
+    const compared: Hex32[] = [];
+    for (const open of touched) {
+      const { job_id: jobId } = open.job;
+      const known = likenesses(jobId);
+      if (known === null) this.effects.undecided.push(jobId);
+      else if (known !== exactly) compared.push(jobId);
+      this.#decide(open, known);
+    }
+    await noteUndecided(sql, this.effects.undecided, this.#at);
+    await forgetUndecided(sql, compared);
+  }
+
+  #decide(open: Open, likenesses: Likenesses | null): void {
     const { job } = open;
     this.effects.jobs.add(job.job_id);
-    const decision = decideJob(open.leases.map(copyOf), job.replicas, this.#rules.maxAttempts);
+    if (likenesses === null) return;
+    const decision = decideJob(open.leases.map(copyOf), job.replicas, this.#rules.maxAttempts, { likenesses });
     if (decision.kind !== 'open') this.#conclude(open, decision);
     else if (decision.wanted > 0) this.#wanted.set(job.job_id, decision.wanted);
   }
@@ -316,6 +345,7 @@ export async function settle(
     if (one.kind === 'result') settlement.result(one);
     else if (one.kind === 'loss') settlement.loss(one);
     else if (one.kind === 'age') settlement.age(one);
+    else if (one.kind === 'compared') settlement.compared(one);
     else settlement.cancel(one);
   }
   return await settlement.write(sql);

@@ -69,7 +69,7 @@ export class ReportStage {
     await insertLeases(sql, [lease], 1);
     const value = { leaseId, outputHash: ZERO_HASH, outputBytes: 1, startedAt: 1, finishedAt: 2 };
     const done = { kind: 'result', device, value, stored: 1, evidence: { signature: `0x${'11'.repeat(65)}` } } as const;
-    await settle(sql, [done], { maxAttempts: 1, outputLimit: () => 10 }, 2);
+    await settle(sql, [done], { maxAttempts: 1, outputLimit: () => 10, comparison: () => 'exact' as const }, 2);
     this.leases.push({ id: leaseId, pay, device: number });
   }
 
