@@ -1,4 +1,4 @@
-import type { Keccak } from '../core/merkle.ts';
+import type { Keccak } from '../core/keccak.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { Domain } from '../core/typed-data.ts';
 import type { Tokens } from './access.ts';
@@ -9,6 +9,7 @@ import type { Db } from './db.ts';
 import type { CoordinatorOptions } from './options.ts';
 import type { Consumers } from './quotas.ts';
 import type { Replica } from './replica.ts';
+import type { SignatureChecks } from './signature-checks.ts';
 import type { Signer } from './signing.ts';
 
 /** What every part of a running coordinator shares. */
@@ -27,6 +28,7 @@ export type Context = {
   /** null: everything as ordered. */
   readonly verification: Verification | null;
   readonly keccak: Keccak;
+  readonly checks: SignatureChecks;
 };
 
 /** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */

@@ -24,6 +24,7 @@ import { Replica } from './replica.ts';
 import { dropOldBlobs } from './retention.ts';
 import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
+import { SignatureChecks } from './signature-checks.ts';
 import { Signer } from './signing.ts';
 import { every } from './timer.ts';
 import { requirePolicy } from './verification/policy.ts';
@@ -71,6 +72,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       entry.limits.maxInputBytes,
       entry.limits.maxOutputBytes,
     ]);
+    const keccak = await fastKeccak();
     const context: Context = {
       options,
       networkId: keccakText(
@@ -82,7 +84,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       chain,
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
-      keccak: await fastKeccak(),
+      keccak,
+      checks: new SignatureChecks(domain, keccak),
       changes: new Changes(replica),
       replica,
       verification: await verificationOf(options, db),

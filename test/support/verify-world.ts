@@ -18,6 +18,7 @@ import { order } from '../../coordinator/orders.ts';
 import { Consumers } from '../../coordinator/quotas.ts';
 import { Replica } from '../../coordinator/replica.ts';
 import { Sessions } from '../../coordinator/sessions.ts';
+import { SignatureChecks } from '../../coordinator/signature-checks.ts';
 import { Signer } from '../../coordinator/signing.ts';
 import { DEFAULT_POLICY, requirePolicy, type VerificationPolicy } from '../../coordinator/verification/policy.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
@@ -77,6 +78,7 @@ export class VerifyWorld {
     this.#context = {
       ...{ options, networkId: randomHex32(), domain, db, verification },
       ...opened,
+      checks: new SignatureChecks(domain, opened.keccak),
       chain: openChain(options.chain),
       signer: new Signer(chain.publisher.privateKey, domain),
       tokens: new Tokens(new Uint8Array(32)),

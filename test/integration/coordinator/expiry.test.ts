@@ -16,6 +16,7 @@ import { Replica } from '../../../coordinator/replica.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
 import { settle } from '../../../coordinator/settle.ts';
+import { SignatureChecks } from '../../../coordinator/signature-checks.ts';
 import { Signer } from '../../../coordinator/signing.ts';
 import { domainOf } from '../../../core/typed-data.ts';
 import { type CoordinatorMessage, coordinatorMessage, encodeWire } from '../../../core/wire.ts';
@@ -47,6 +48,7 @@ describe('a result that comes while its lease is being taken back', () => {
     db = await openTestDb(dir);
     const options = coordinatorOptions(dir, chain, { clock: { now: () => NOW } });
     const domain = domainOf(chain.chainId, chain.distributor);
+    const keccak = await fastKeccak();
     context = {
       ...{ options, networkId, domain, blobs: await openBlobs(join(dir, 'blobs'), 1, () => NOW) },
       db: {
@@ -64,7 +66,8 @@ describe('a result that comes while its lease is being taken back', () => {
       changes: new Changes(),
       consumers: new Consumers({ db, options }),
       replica: await Replica.open(db, () => undefined),
-      keccak: await fastKeccak(),
+      keccak,
+      checks: new SignatureChecks(domain, keccak),
       verification: null,
     };
   });
