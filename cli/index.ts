@@ -17,28 +17,11 @@ import { stderrLog } from './log.ts';
 import { defaultDataDir, practiceCataloguePath, practiceKeysPath, transcodeImage } from './paths.ts';
 import { PRACTICE_DEPOSIT, PRACTICE_LEASE_MS, startPractice } from './practice.ts';
 import { proofLines, proveHere } from './prove.ts';
+import { stopped, stopSignal } from './stop.ts';
 import { version } from './version.ts';
 
 const say = (line: string): void => void process.stderr.write(`${plainText(line)}\n`);
 const answer = (value: unknown): void => void process.stdout.write(`${plainJson(JSON.stringify(value))}\n`);
-
-/** Fires once on the first request to stop; a second one ends the process at once. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(130);
-      controller.abort();
-    });
-  }
-  return controller.signal;
-}
-
-const stopped = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve());
-  });
 
 const wholeNumber = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number');

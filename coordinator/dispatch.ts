@@ -74,6 +74,11 @@ export class Dispatcher {
     this.#group = new Group((rounds) => this.#write(rounds), { most: ROUNDS, lanes: WRITERS });
   }
 
+  /** Copies in hand that wait for a device. */
+  get ready(): number {
+    return this.#ready.size;
+  }
+
   /** There may be work that was not there before. */
   woken(): void {
     this.#drained.clear();
@@ -188,6 +193,7 @@ export class Dispatcher {
         own.map(({ entry: { open }, lease }) => leaseMessage(open.job, lease.lease_id, lease.deadline)),
       );
     }
+    this.#context.metrics.handedOut(good.length);
     this.#peers.changed([...new Set(good.map(({ entry }) => entry.jobId))]);
     // Somebody else knows more of these jobs, or the database did not answer: they are looked at anew.
     const lost = handed.filter(({ lease }) => !written.has(lease.lease_id));

@@ -15,16 +15,19 @@ import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
-import { type App, createApp } from './http.ts';
+import { type App, closeApp, createApp } from './http.ts';
 import { firstMeta, readMeta } from './meta.ts';
+import { Metrics, type MetricsServer, serveMetrics } from './metrics.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { Consumers } from './quotas.ts';
+import { Readiness } from './readiness.ts';
 import { Replica } from './replica.ts';
 import { dropOldBlobs } from './retention.ts';
 import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Signer } from './signing.ts';
 import { every } from './timer.ts';
+import { KeptTotals } from './totals.ts';
 import { WebhookSender } from './webhook-sender.ts';
 
 export type { ChainOptions, Clock, CoordinatorOptions, Log } from './options.ts';
@@ -34,10 +37,17 @@ export type Coordinator = {
   /** `http://host:port` */
   readonly url: string;
   readonly network: NetworkInfo;
-  /** Answers what is being asked, ends the sessions, and releases the folder. */
+  /** Where metrics are served; null: nowhere. */
+  readonly metricsUrl: string | null;
+  /**
+   * Says that it is not ready, hands out nothing more, waits as long as its options say, answers what is being asked, ends the
+   * sessions and the webhooks under way, and releases the folder.
+   */
   readonly close: () => Promise<void>;
 };
 
+/** What is under way when it goes down may take so long, each: sessions, webhooks, requests. */
+const DRAIN_WITHIN_MS = 5_000;
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
 const WEBHOOKS_EVERY_MS = 500;
@@ -57,6 +67,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const db = await openBooks(options);
   const chain = openChain(chainOptions);
   const replica = new Replica(db, log);
+  let metricsServer: MetricsServer | null = null;
   try {
     const secret = await keptSecret(db, 'token-secret');
     const salt = await keptSecret(db, 'network-salt');
@@ -78,15 +89,19 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       changes: new Changes(replica),
       replica,
       consumers: new Consumers({ db, options }),
+      metrics: new Metrics(),
+      totals: new KeptTotals(db, clock),
+      readiness: new Readiness(db, clock, replica),
     };
+    const { readiness, changes } = context;
     const sessions = new Sessions(context);
     const webhooks = new WebhookSender(context);
 
-    let broken: string | null = null;
     const app = await createApp(context, sessions);
-    addRoutes(app, context, () => replica.away ?? broken);
+    addRoutes(app, context);
     addConsumerRoutes(app, context, (effects) => sessions.apply(effects));
     addBlobRoutes(app, context);
+    if (options.metrics !== undefined) metricsServer = await openMetrics(context, sessions, options.metrics);
     const url = await listen(app, options);
     replica.listen(sessions.ears());
 
@@ -101,9 +116,9 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
           sessions.broadcast({ type: 'epoch', epoch, root });
           replica.epoch(epoch, root);
         });
-        broken = null;
+        readiness.broken = null;
       } catch (error) {
-        if (!TRANSIENT.has(asFailure(error).code)) broken = asFailure(error).message;
+        if (!TRANSIENT.has(asFailure(error).code)) readiness.broken = asFailure(error).message;
         // Here, and not after the lock is given back: who sees that it is not ready finds the reason.
         complain('epoch-not-published')(error);
       }
@@ -112,7 +127,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       every(LOOK_AGAIN_MS, () => sessions.lookAgain(), complain('not-looked-again')),
       every(
         DEPOSITS_EVERY_MS,
-        () => db.alone('deposits', () => followChain(db, chain, clock, log)),
+        () =>
+          db.alone('deposits', async () => {
+            await followChain(db, chain, clock, log);
+            await readiness.followed();
+          }),
         complain('chain-not-read'),
       ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
@@ -134,13 +153,18 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
 
     return {
       url,
+      metricsUrl: metricsServer?.url ?? null,
       network: networkInfo(context),
       async close() {
+        readiness.draining = true;
+        log('info', 'coordinator-draining', { devices: sessions.devices });
+        await sessions.drain();
+        await new Promise((resolve) => setTimeout(resolve, options.drainMs ?? 0));
         await Promise.all(timers.map((timer) => timer.stop()));
-        context.changes.wakeAll();
-        await webhooks.close();
-        await sessions.close();
-        await app.close();
+        changes.close();
+        await Promise.all([webhooks.close(DRAIN_WITHIN_MS), sessions.close(DRAIN_WITHIN_MS)]);
+        await closeApp(app, DRAIN_WITHIN_MS);
+        await metricsServer?.close();
         await replica.close();
         chain.close();
         await db.close();
@@ -148,11 +172,24 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       },
     };
   } catch (error) {
+    await metricsServer?.close();
     chain.close();
     await replica.close();
     await db.close();
     throw error;
   }
+}
+
+function openMetrics(context: Context, sessions: Sessions, at: { readonly host: string; readonly port: number }) {
+  const { db, metrics, totals, readiness, options } = context;
+  metrics.watch({
+    ...{ db, totals, clock: options.clock },
+    workloads: new Set(options.catalogue.entries.map(({ id }) => id)),
+    sessions: () => sessions.devices,
+    readyCopies: () => sessions.readyCopies,
+    draining: () => readiness.draining,
+  });
+  return serveMetrics(metrics, at);
 }
 
 /** The library for buckets is loaded only where there is one. */

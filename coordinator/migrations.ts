@@ -212,6 +212,9 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   ],
 ];
 
+/** Number of the newest migration. */
+export const SCHEMA = MIGRATIONS.length;
+
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */
 export async function migrate(db: Db): Promise<void> {
   await db.tx(async (sql) => {

@@ -64,7 +64,6 @@ function operationOf(name: string, endpoint: Endpoint): Json {
     responses: {
       [status]: answerOf(endpoint),
       ...(name === 'catalogue' ? { 304: { description: 'It is the one that is known' } } : {}),
-      ...(name === 'ready' ? { 503: answerOf(endpoint) } : {}),
       default: { $ref: '#/components/responses/Problem' },
     },
   };

@@ -66,6 +66,10 @@ export type CoordinatorOptions = {
   readonly maxAccountBytes: number;
   /** What one consumer may ask; the rest is DEFAULT_QUOTAS. */
   readonly quotas?: Partial<Quotas>;
+  /** For so long it stays where it is, not ready and with no new work, before it ends its sessions; absent: not at all. */
+  readonly drainMs?: number;
+  /** Metrics for Prometheus are served there; port 0: any. Absent: nowhere. */
+  readonly metrics?: { readonly host: string; readonly port: number };
   /** Orders may send word to this machine, without TLS: for practice and tests. */
   readonly loopbackWebhooks?: boolean;
   readonly clock: Clock;

@@ -44,6 +44,8 @@ type Peer = {
 type Hello = Extract<DeviceMessage, { type: 'hello' }>;
 
 const POLICY_VIOLATION = 1008;
+/** RFC 6455's registry: the service restarts, and who comes back should wait a random while. */
+const SERVICE_RESTART = 1012;
 const MAX_MALFORMED = 20;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
@@ -63,6 +65,7 @@ export class Session {
   #rttMs: number | null = null;
   #peer: Peer | null = null;
   #open = true;
+  #leaving = false;
   /** What concerns a device between its hello and its welcome waits here: nothing may overtake the welcome. */
   #waiting: CoordinatorMessage[] | null = null;
   #malformed = 0;
@@ -123,7 +126,7 @@ export class Session {
 
   /** What it would take now; null: nothing, and nothing until it says so. */
   offer(now: number): Offer | null {
-    if (this.#peer === null || !this.#open) return null;
+    if (this.#peer === null || !this.#open || this.#leaving) return null;
     const sent: Record<Lane, number> = { ...perLane(() => 0) };
     for (const { lane } of this.#sent.values()) sent[lane] += 1;
     const room = perLane((lane) => Math.max(0, this.#stated[lane] - sent[lane]));
@@ -132,10 +135,22 @@ export class Session {
     return { ...this.#peer, slots, rttMs: this.#rttMs };
   }
 
-  close(reason: string): void {
+  close(reason: string, code = POLICY_VIOLATION): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#socket.close(POLICY_VIOLATION, reason);
+    this.#socket.close(code, reason);
+  }
+
+  /** Nothing more is taken from it; what it has sent is answered first, if that does not take longer. */
+  async leave(withinMs: number): Promise<void> {
+    this.#leaving = true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, withinMs);
+    });
+    await Promise.race([this.#intake.settled(), late]);
+    clearTimeout(timer);
+    this.close('the coordinator is going down; another may be there', SERVICE_RESTART);
   }
 
   /** The connection is gone; leases live on until their deadline. Resolves when the last message is handled. */
@@ -145,7 +160,7 @@ export class Session {
   }
 
   receive(text: string): void {
-    if (!this.#open || this.#intake.take(text, this.#context.options.clock.now())) return;
+    if (!this.#open || this.#leaving || this.#intake.take(text, this.#context.options.clock.now())) return;
     this.close('too many messages at once');
   }
 
@@ -240,6 +255,7 @@ export class Session {
         const detail = plainText(message.detail);
         const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
         const lost = { kind: 'loss', leaseId: lease.lease_id, why, loss: lossOf(message.reason) } as const;
+        this.#context.metrics.lost('declined');
         return this.#host.apply(await db.tx((sql) => settle(sql, [lost], rulesOf(this.#context), now)));
       }
       case 'progress': {
@@ -290,6 +306,7 @@ export class Session {
     }
     requireSigned(domain, 'Report', value, message.signature, peer.device);
     const answer = await db.tx((sql) => acceptReport(sql, signer, options.clock, message, options.maturityMs));
+    this.#context.metrics.reported(answer.kind);
     if (answer.kind === 'receipt') return this.send(answer.message);
     options.log('error', 'report-fork', { device: peer.device, sequence: answer.sequence });
     this.#refuse(

@@ -7,10 +7,12 @@ import { Dispatcher } from './dispatch.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
 import { overdue } from './leases.ts';
+import type { LostBecause } from './metrics.ts';
 import type { Ears } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session, type Socket } from './session.ts';
 import { type Effects, type Happening, settle } from './settle.ts';
+import { CANCELLED_BY_CONSUMER } from './verify.ts';
 
 const HELLO_WITHIN_MS = 10_000;
 
@@ -23,7 +25,7 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
-  #closed = false;
+  #draining = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -65,7 +67,7 @@ export class Sessions {
     );
     this.#open.add(session);
     // The books are being closed behind it: nothing more may be handled.
-    if (this.#closed) session.close('the coordinator is going down');
+    if (this.#draining) void session.leave(0);
     const timer = setTimeout(() => session.joined || session.close('no hello'), HELLO_WITHIN_MS);
     return {
       receive: (text) => session.receive(text),
@@ -115,6 +117,10 @@ export class Sessions {
 
   /** Tells what a committed transaction changed, then hands out what became free. */
   apply(effects: Effects): void {
+    const { metrics } = this.#context;
+    metrics.verdicts(effects.verdicts);
+    for (const { message } of effects.messages)
+      if (message.type === 'cancel') metrics.lost(whyCancelled(message.reason));
     for (const [device, messages] of groupBy(effects.messages, (one) => one.device)) {
       const session = this.#byDevice.get(device);
       if (session === undefined) this.#elsewhere(messages.map((one) => one.message));
@@ -135,6 +141,14 @@ export class Sessions {
     }
   }
 
+  /** Devices that are connected here, and copies of jobs in hand that wait for one. */
+  get devices(): number {
+    return this.#byDevice.size;
+  }
+  get readyCopies(): number {
+    return this.#dispatcher.ready;
+  }
+
   broadcast(message: CoordinatorMessage): void {
     for (const session of this.#byDevice.values()) session.send(message);
   }
@@ -151,11 +165,11 @@ export class Sessions {
   async #takeBack(now: UnixMs): Promise<void> {
     const { options } = this.#context;
     for (const { lease_id: leaseId, device } of await overdue(this.#context.db, now)) {
-      const lost = { kind: 'loss', leaseId, why: 'the deadline passed', loss: 'attempt' } as const;
+      const lost = { kind: 'loss', leaseId, why: DEADLINE_PASSED, loss: 'attempt' } as const;
       const effects = await this.#settle(lost, now);
       // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
       if (effects.jobs.size === 0) continue;
-      effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: 'the deadline passed' } });
+      effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: DEADLINE_PASSED } });
       options.log('info', 'lease-expired', { leaseId, device });
       this.apply(effects);
     }
@@ -167,12 +181,19 @@ export class Sessions {
     }
   }
 
-  /** Ends all sessions and resolves when nothing is being handled any more. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Nobody new is taken, and no work is handed out any more: what was claimed is anybody's. Results are taken still. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.#dispatcher.close();
+  }
+
+  /** Ends all sessions, each when what it has said is answered, and resolves when nothing is being handled any more. */
+  async close(withinMs: number): Promise<void> {
+    await this.drain();
     const open = [...this.#open];
-    for (const session of open) session.close('the coordinator is going down');
+    await Promise.all(open.map((session) => session.leave(withinMs)));
     await Promise.all(open.map((session) => session.ended()));
+    // Some of it may have come back meanwhile.
     await this.#dispatcher.close();
   }
 
@@ -199,6 +220,14 @@ export class Sessions {
     if (older !== undefined && older !== session) older.close(REPLACED);
     this.#byDevice.set(device, session);
   }
+}
+
+const DEADLINE_PASSED = 'the deadline passed';
+
+/** What the device is told is said here alone, or by the decision about its job. */
+function whyCancelled(reason: string): LostBecause {
+  if (reason === DEADLINE_PASSED) return 'deadline';
+  return reason === CANCELLED_BY_CONSUMER ? 'cancelled' : 'not-needed';
 }
 
 /** What many results are answered with, in two messages instead of two for each. */

@@ -27,14 +27,21 @@ export type Effects = {
   readonly messages: { readonly device: Address; readonly message: CoordinatorMessage }[];
   readonly jobs: Set<Hex32>;
   readonly reopened: Reopened[];
+  /** Results that had their verdict. */
+  readonly verdicts: { accepted: number; rejected: number };
 };
 
-export const noEffects = (): Effects => ({ messages: [], jobs: new Set(), reopened: [] });
+export const noEffects = (): Effects => ({
+  ...{ messages: [], jobs: new Set(), reopened: [] },
+  verdicts: { accepted: 0, rejected: 0 },
+});
 
 export function mergeEffects(into: Effects, from: Effects): void {
   into.messages.push(...from.messages);
   for (const jobId of from.jobs) into.jobs.add(jobId);
   into.reopened.push(...from.reopened);
+  into.verdicts.accepted += from.verdicts.accepted;
+  into.verdicts.rejected += from.verdicts.rejected;
 }
 
 export type SettleRules = {
@@ -270,6 +277,7 @@ class Settlement {
   }
 
   #change(open: Open, next: LeaseRow): void {
+    if (next.state === 'accepted' || next.state === 'rejected') this.effects.verdicts[next.state] += 1;
     open.leases = open.leases.map((lease) => (lease.lease_id === next.lease_id ? next : lease));
     const { lease_id, state, why, counts_as_attempt, unable } = next;
     const fresh = this.#results.get(lease_id);

@@ -47,8 +47,16 @@ const job = { params: say.jobParam };
 const blob = { params: say.blobParam };
 
 export const API = {
-  health: row(['GET', '/healthz', 200], 'none', 'Whether the process answers', say.healthAnswer, {}),
-  ready: row(['GET', '/readyz', 200], 'none', 'Whether it should get traffic; 503 when not', say.readyAnswer, {}),
+  health: row(['GET', '/v1/health', 200], 'none', 'Whether the process answers', say.healthAnswer, {}),
+  ready: row(
+    ['GET', '/v1/ready', 200],
+    'none',
+    'Whether it should get traffic; 503 with why when not',
+    say.healthAnswer,
+    {},
+  ),
+  healthz: row(['GET', '/healthz', 200], 'none', 'The same as /v1/health', say.healthAnswer, {}),
+  readyz: row(['GET', '/readyz', 200], 'none', 'The same as /v1/ready', say.healthAnswer, {}),
   openapi: row(['GET', '/v1/openapi.json', 200], 'none', 'This document', 'document', {}),
   network: row(['GET', '/v1/network', 200], 'none', 'What a newcomer must know', wire.networkInfo, {}),
   catalogue: row(['GET', '/v1/catalogue', 200], 'none', 'What may run, signed; 304 when it is known', envelope, {}),

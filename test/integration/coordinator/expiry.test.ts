@@ -10,12 +10,15 @@ import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
+import { Metrics } from '../../../coordinator/metrics.ts';
 import { Consumers } from '../../../coordinator/quotas.ts';
+import { Readiness } from '../../../coordinator/readiness.ts';
 import { Replica } from '../../../coordinator/replica.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
 import { settle } from '../../../coordinator/settle.ts';
 import { Signer } from '../../../coordinator/signing.ts';
+import { KeptTotals } from '../../../coordinator/totals.ts';
 import { domainOf } from '../../../core/typed-data.ts';
 import { type CoordinatorMessage, coordinatorMessage, encodeWire } from '../../../core/wire.ts';
 import { newAccount } from '../../support/chain.ts';
@@ -46,6 +49,7 @@ describe('a result that comes while its lease is being taken back', () => {
     db = await openTestDb(dir);
     const options = coordinatorOptions(dir, chain, { clock: { now: () => NOW } });
     const domain = domainOf(chain.chainId, chain.distributor);
+    const replica = new Replica(db, () => undefined);
     context = {
       ...{ options, networkId, domain, blobs: await openBlobs(join(dir, 'blobs'), 1, () => NOW) },
       db: {
@@ -62,7 +66,10 @@ describe('a result that comes while its lease is being taken back', () => {
       tokens: new Tokens(new Uint8Array(32)),
       changes: new Changes(),
       consumers: new Consumers({ db, options }),
-      replica: new Replica(db, () => undefined),
+      replica,
+      metrics: new Metrics(),
+      totals: new KeptTotals(db, options.clock),
+      readiness: new Readiness(db, options.clock, replica),
     };
   });
   afterAll(async () => {
@@ -108,6 +115,6 @@ describe('a result that comes while its lease is being taken back', () => {
     expect(await findLease(db, leaseId)).toMatchObject({ state: 'finished' });
     expect(messages.filter(({ type }) => type === 'cancel')).toEqual([]);
     connection.ended();
-    await sessions.close();
+    await sessions.close(1_000);
   });
 });
