@@ -76,6 +76,8 @@ export class TestDevice {
   readonly key: Signatory;
   readonly messages: CoordinatorMessage[] = [];
   token = '';
+  /** How the other side ended the connection last. */
+  closeCode: number | null = null;
   lastReport: Stored | null = null;
   readonly deviceAccount: Account;
   #socket: WebSocket | null = null;
@@ -136,7 +138,12 @@ export class TestDevice {
     const from = this.messages.length;
     const socket = new WebSocket(`${this.url.replace('http', 'ws')}/v1/session`);
     this.#socket = socket;
-    this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
+    this.#closed = new Promise((resolve) => {
+      socket.once('close', (code) => {
+        this.closeCode = code;
+        resolve();
+      });
+    });
     socket.on('message', (data) => this.messages.push(coordinatorMessage.parse(JSON.parse(data.toString()))));
     socket.on('error', () => undefined);
     return await this.told('challenge', () => true, from);

@@ -1,61 +1,41 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseTokens } from '../../../core/money.ts';
 import type { Hex32 } from '../../../core/primitives.ts';
 import { epoch, type Lease, networkInfo, ownerBooks, ownerProof } from '../../../core/wire.ts';
 import { newAccount, startTestChain, type TestChain } from '../../support/chain.ts';
+import { ChildCoordinator } from '../../support/child-coordinator.ts';
 import { sha256, TestConsumer, TestDevice } from '../../support/device.ts';
 import { PRICE, WORKLOAD } from '../../support/network.ts';
 import { newStore, type Store } from '../../support/store.ts';
 import { until } from '../../support/wait.ts';
 
-const SCRIPT = join(import.meta.dirname, '../../support/coordinator-process.ts');
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('kill -9 of a coordinator', () => {
   let chain: TestChain;
   let dataDir: string;
   let store: Store;
-  let child: ChildProcess | null = null;
-  let url = '';
-
-  async function start(): Promise<void> {
-    const port = url === '' ? 0 : Number(new URL(url).port);
-    const { rpcUrl, chainId, token, distributor, publisher } = chain;
-    const { databaseUrl } = store;
-    const options = JSON.stringify({ dataDir, databaseUrl, port, rpcUrl, chainId, token, distributor, publisher });
-    child = spawn(process.execPath, [SCRIPT, options], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const output = child.stdout ?? expect.unreachable();
-    const [line] = await once(createInterface(output), 'line');
-    url = String(line);
-  }
-  async function kill(): Promise<void> {
-    if (child === null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
-    child = null;
-  }
+  let coordinator: ChildCoordinator;
 
   beforeAll(async () => {
     chain = await startTestChain();
     dataDir = await mkdtemp(join(tmpdir(), 'idlemesh-crash-'));
     store = await newStore();
-    await start();
+    coordinator = new ChildCoordinator({ dataDir, store, chain });
+    await coordinator.start();
   }, 60_000);
   afterAll(async () => {
-    await kill();
+    await coordinator.kill();
     await chain.stop();
     await store.drop();
     await rm(dataDir, { recursive: true, force: true });
   });
 
   it('loses nothing that was acknowledged and pays nothing twice', async () => {
+    const { url } = coordinator;
     const network = networkInfo.parse(await (await fetch(`${url}/v1/network`)).json());
     const consumer = new TestConsumer(url, network);
     await chain.deposit(consumer.account, parseTokens('10'));
@@ -70,9 +50,9 @@ describe('kill -9 of a coordinator', () => {
       device.send({ type: 'ready', lane: 'cpu', slots: 1 });
     };
     const killAndReturn = async () => {
-      await kill();
+      await coordinator.kill();
       await device.hangUp();
-      await start();
+      await coordinator.start();
     };
     await returns();
 
