@@ -36,7 +36,7 @@ const days = (text: string): number => {
   return Number(text);
 };
 
-const connecting = (command: Command): Command =>
+export const connecting = (command: Command): Command =>
   command
     .addOption(
       new Option('--coordinator <url>', 'the network to talk to')

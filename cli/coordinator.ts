@@ -57,6 +57,8 @@ const config = z.strictObject({
     .default(4 * 2 ** 30),
   /** So long after SIGTERM it answers still, not ready and with no new work, for who sends traffic to notice. */
   drainMs: z.number().int().min(0).max(10_000).default(2_000),
+  /** Whose signed orders are carried out: `idlemesh admin`. */
+  admins: z.array(address).default([]),
   /** Where Prometheus finds metrics; no port, no metrics. */
   metricsHost: z.string().default('127.0.0.1'),
   metricsPort: z.number().int().min(0).max(65_535).optional(),

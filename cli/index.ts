@@ -5,7 +5,9 @@ import { asFailure } from '../core/errors.ts';
 import { plainJson, plainText } from '../core/plain-text.ts';
 import { holds } from '../core/proof.ts';
 import { languageOf, textIn } from '../core/text/index.ts';
+import { addAdminCommands } from './admin-commands.ts';
 import { openHeadlessAgent } from './agent.ts';
+import { backupBooks, restoreBooks } from './backup.ts';
 import { loadCatalogue } from './catalogue.ts';
 import { addConsumerCommands } from './consumer-commands.ts';
 import { runCoordinator } from './coordinator.ts';
@@ -101,6 +103,22 @@ program
     await coordinator.close();
   });
 
+const booksOf = (options: { readonly data: string; readonly log: Parameters<typeof stderrLog>[0] }) => ({
+  ...{ dataDir: options.data, env: process.env, log: stderrLog(options.log) },
+});
+program
+  .command('backup <file>')
+  .description("write a coordinator's books into a file, of one moment; with DATABASE_URL while it runs")
+  .option('--data <dir>', 'of the coordinator', defaultDataDir('coordinator'))
+  .addOption(logOption())
+  .action(async (file: string, options) => answer(await backupBooks(booksOf(options), file)));
+program
+  .command('restore <file>')
+  .description('bring them back into an empty database, and count them before anybody is served')
+  .option('--data <dir>', 'of the coordinator', defaultDataDir('coordinator'))
+  .addOption(logOption())
+  .action(async (file: string, options) => answer(await restoreBooks(booksOf(options), file)));
+
 program
   .command('practice')
   .description('run a whole network on loopback: chain, coordinator and a consumer that orders transcodes')
@@ -147,12 +165,9 @@ program
     await feeding;
   });
 
-addConsumerCommands(program, {
-  say,
-  answer,
-  print: (line) => void process.stdout.write(`${plainText(line)}\n`),
-  stopSignal,
-});
+const print = (line: string): void => void process.stdout.write(`${plainText(line)}\n`);
+addConsumerCommands(program, { say, answer, print, stopSignal });
+addAdminCommands(program, { answer, print });
 
 program
   .command('doctor')

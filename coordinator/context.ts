@@ -4,6 +4,7 @@ import type { Tokens } from './access.ts';
 import type { Blobs } from './blobs.ts';
 import type { Chain } from './chain.ts';
 import type { Db } from './db.ts';
+import type { Disabled } from './disabled.ts';
 import type { Metrics } from './metrics.ts';
 import type { CoordinatorOptions } from './options.ts';
 import type { Consumers } from './quotas.ts';
@@ -28,6 +29,7 @@ export type Context = {
   readonly metrics: Metrics;
   readonly totals: KeptTotals;
   readonly readiness: Readiness;
+  readonly disabled: Disabled;
 };
 
 /** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */

@@ -108,6 +108,12 @@ export class Dispatcher {
     await release(this.#context.db, [...jobs], now + REST_MS);
   }
 
+  /** Gives out no more of what must not be done now; it is anybody's again, once it may. */
+  async withdraw(isOff: (job: Job) => boolean): Promise<void> {
+    const off = this.#ready.drop(({ open }) => isOff(open.job));
+    await release(this.#context.db, [...new Set(off.map(({ jobId }) => jobId))], 0);
+  }
+
   /** Resolves when nothing is being written any more; what was claimed is anybody's again. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -11,6 +11,7 @@ import { fastKeccak } from './keccak.ts';
 import { bookEpoch, booksBalance, dueInAll, type Owed, owedByLedger } from './ledger.ts';
 import type { Clock, Log } from './options.ts';
 import { owedByReceipts } from './recount.ts';
+import { noteRecount } from './recounted.ts';
 
 const entitlements = z.array(z.strictObject({ owner: address, cumulative: amount }));
 const epochRow = z.object({
@@ -73,13 +74,28 @@ export function firstDifference(a: ReadonlyMap<Address, Owed>, b: ReadonlyMap<Ad
 const NOTHING: Owed = { due: 0n, credited: 0n };
 
 /**
+ * What all owners have coming, counted by both calculators; the caller's transaction is a snapshot. Throws INTERNAL when they do not agree
+ * to the unit, or the books do not balance.
+ */
+export async function countBooks(
+  sql: Sql,
+  [ours, theirs]: readonly [Calculator, Calculator] = [owedByLedger, owedByReceipts],
+): Promise<ReadonlyMap<Address, Owed>> {
+  const owed = await ours(sql);
+  const differing = firstDifference(owed, await theirs(sql));
+  if (differing !== null) fail('INTERNAL', `ledger and receipts disagree about ${differing}`, { owner: differing });
+  if (!(await booksBalance(sql))) fail('INTERNAL', 'the books do not balance');
+  return owed;
+}
+
+/**
  * Lets mature what is due, and closes an epoch in the books when there is something new: two independent calculators must agree
  * to the unit and the books must balance, or it throws INTERNAL and nothing is signed. Answers whether one was closed.
  */
 export async function closeEpoch(
   db: Db,
   now: UnixMs,
-  calculators: readonly [Calculator, Calculator] = [owedByLedger, owedByReceipts],
+  calculators?: readonly [Calculator, Calculator],
 ): Promise<boolean> {
   await db.tx((sql) => mature(sql, now));
   // Both must see the same state of the books: a report that comes between them is no disagreement.
@@ -87,11 +103,8 @@ export async function closeEpoch(
     async (sql) => {
       const last = await latestClosed(sql);
       if ((await dueInAll(sql)) === (last?.total ?? 0n)) return false;
-      const [ours, theirs] = calculators;
-      const owed = await ours(sql);
-      const differing = firstDifference(owed, await theirs(sql));
-      if (differing !== null) fail('INTERNAL', `ledger and receipts disagree about ${differing}`, { owner: differing });
-      if (!(await booksBalance(sql))) fail('INTERNAL', 'the books do not balance');
+      const owed = await countBooks(sql, calculators);
+      await noteRecount(sql, now, owed.size);
       const leaves: Entitlement[] = [...owed].flatMap(([owner, { due }]) =>
         due > 0n ? [{ owner, cumulative: due }] : [],
       );
@@ -146,9 +159,19 @@ export async function publishEpochs(
   }
 }
 
-/** A practice chain that lost its last second may have lost a root: it is published again, at the same index. */
+/**
+ * A practice chain that lost its last second may have lost a root: it is published again, at the same index. Throws CONFLICT when it is
+ * the books that lost some.
+ */
 async function forgetLostRoots(db: Db, chain: Roots, log: Log): Promise<void> {
   const count = await chain.rootCount();
+  const newest = (await latestClosed(db))?.epoch ?? 0;
+  // What was published since is owed, and nobody here knows it: the next root would take it back.
+  if (count > newest) {
+    fail('CONFLICT', `the chain has ${count} roots and these books know ${newest}: they are older than the chain`, {
+      epoch: newest,
+    });
+  }
   const lost = await db.exec('UPDATE epochs SET tx_hash = NULL WHERE tx_hash IS NOT NULL AND epoch > $1', [count]);
   if (lost > 0) log('error', 'roots-lost-by-chain', { count, lost });
 }

@@ -6,6 +6,7 @@ import { keccakText } from '../core/keccak.ts';
 import { domainOf } from '../core/typed-data.ts';
 import type { NetworkInfo } from '../core/wire.ts';
 import { Tokens } from './access.ts';
+import { addAdminRoutes } from './admin-routes.ts';
 import { addBlobRoutes } from './blob-routes.ts';
 import { type Blobs, openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
@@ -14,6 +15,7 @@ import { Changes, type Context } from './context.ts';
 import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
+import { Disabled } from './disabled.ts';
 import { closeEpoch, publishEpochs } from './epochs.ts';
 import { type App, closeApp, createApp } from './http.ts';
 import { firstMeta, readMeta } from './meta.ts';
@@ -21,6 +23,7 @@ import { Metrics, type MetricsServer, serveMetrics } from './metrics.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { Consumers } from './quotas.ts';
 import { Readiness } from './readiness.ts';
+import { noteRecount } from './recounted.ts';
 import { Replica } from './replica.ts';
 import { dropOldBlobs } from './retention.ts';
 import { addRoutes, networkInfo } from './routes.ts';
@@ -92,8 +95,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       metrics: new Metrics(),
       totals: new KeptTotals(db, clock),
       readiness: new Readiness(db, clock, replica),
+      disabled: new Disabled(),
     };
     const { readiness, changes } = context;
+    await context.disabled.load(db);
     const sessions = new Sessions(context);
     const webhooks = new WebhookSender(context);
 
@@ -101,6 +106,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     addRoutes(app, context);
     addConsumerRoutes(app, context, (effects) => sessions.apply(effects));
     addBlobRoutes(app, context);
+    addAdminRoutes(app, context, sessions);
     if (options.metrics !== undefined) metricsServer = await openMetrics(context, sessions, options.metrics);
     const url = await listen(app, options);
     replica.listen(sessions.ears());
@@ -118,7 +124,9 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         });
         readiness.broken = null;
       } catch (error) {
-        if (!TRANSIENT.has(asFailure(error).code)) readiness.broken = asFailure(error).message;
+        const { code, message } = asFailure(error);
+        if (!TRANSIENT.has(code)) readiness.broken = message;
+        if (code === 'INTERNAL') await noteRecount(db, clock.now(), null).catch(complain('recount-not-noted'));
         // Here, and not after the lock is given back: who sees that it is not ready finds the reason.
         complain('epoch-not-published')(error);
       }

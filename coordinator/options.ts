@@ -70,6 +70,8 @@ export type CoordinatorOptions = {
   readonly drainMs?: number;
   /** Metrics for Prometheus are served there; port 0: any. Absent: nowhere. */
   readonly metrics?: { readonly host: string; readonly port: number };
+  /** Whose signed orders are carried out; absent: nobody's. */
+  readonly admins?: readonly Address[];
   /** Orders may send word to this machine, without TLS: for practice and tests. */
   readonly loopbackWebhooks?: boolean;
   readonly clock: Clock;

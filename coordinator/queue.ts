@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Hex32, UnixMs } from '../core/primitives.ts';
 import { integerColumn, type Sql } from './db.ts';
+import { NOT_DISABLED } from './disabled.ts';
 import { type Job, jobRow } from './jobs.ts';
 
 const OPEN = `state NOT IN ('done', 'failed')`;
@@ -29,7 +30,7 @@ export async function claim(
     `WITH found AS MATERIALIZED (
        SELECT job.* FROM unnest($6::text[]) AS consumers (consumer) CROSS JOIN LATERAL (
          SELECT job_id, consumer, priority, created_at FROM jobs
-         WHERE jobs.consumer = consumers.consumer AND ${OPEN} AND claim_until <= $1
+         WHERE jobs.consumer = consumers.consumer AND ${OPEN} AND claim_until <= $1 AND ${NOT_DISABLED}
            AND workload || ' ' || image || ' ' || lane = ANY ($3::text[])
          ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
        ) AS job

@@ -10,6 +10,8 @@ import type { Log } from './options.ts';
 const note = z.discriminatedUnion('kind', [
   z.strictObject({ from: z.string(), kind: z.literal('here') }),
   z.strictObject({ from: z.string(), kind: z.literal('work') }),
+  /** Something was disabled or enabled, somebody banned. */
+  z.strictObject({ from: z.string(), kind: z.literal('rules') }),
   z.strictObject({ from: z.string(), kind: z.literal('jobs'), jobs: z.array(z.string()) }),
   z.strictObject({ from: z.string(), kind: z.literal('leases'), leases: z.array(hex32) }),
   z.strictObject({ from: z.string(), kind: z.literal('session'), device: address, number: z.number() }),
@@ -20,6 +22,7 @@ type Note = z.output<typeof note>;
 /** Who acts on what others tell. */
 export type Ears = {
   readonly work: () => void;
+  readonly rules: () => void;
   readonly jobs: (shortNames: readonly string[]) => void;
   /** Leases of which their device should hear something, if it is connected here. */
   readonly leases: (leaseIds: readonly Hex32[]) => void;
@@ -89,6 +92,9 @@ export class Replica {
     this.#leases.add(leaseId);
     this.#tell();
   }
+  rules(): void {
+    if (this.#company) this.#say({ kind: 'rules' });
+  }
   epoch(epoch: number, root: Hex32): void {
     if (this.#company) this.#say({ kind: 'epoch', epoch, root });
   }
@@ -127,6 +133,7 @@ export class Replica {
     if (!this.#company) this.#say({ kind: 'here' });
     this.#heardAt = performance.now();
     if (heard.kind === 'work') ears.work();
+    else if (heard.kind === 'rules') ears.rules();
     else if (heard.kind === 'jobs') ears.jobs(heard.jobs);
     else if (heard.kind === 'leases') ears.leases(heard.leases);
     else if (heard.kind === 'session') ears.session(heard.device, heard.number);

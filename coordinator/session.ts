@@ -141,6 +141,17 @@ export class Session {
     this.#socket.close(code, reason);
   }
 
+  /** Whose it is: the device and its owner. */
+  get who(): readonly Address[] {
+    return this.#peer === null ? [] : [this.#peer.device, this.#peer.owner];
+  }
+
+  /** It is not wanted any more, and is told so. */
+  dismiss(why: string): void {
+    this.#refuse('REFUSED', `banned from this network: ${why}`, null);
+    this.close('banned');
+  }
+
   /** Nothing more is taken from it; what it has sent is answered first, if that does not take longer. */
   async leave(withinMs: number): Promise<void> {
     this.#leaving = true;
@@ -203,6 +214,7 @@ export class Session {
     const now = options.clock.now();
     if (enrolled === null || enrolled.expires_at <= now)
       fail('UNAUTHORISED', 'the device is not enrolled; enrol it first');
+    if (enrolled.banned !== null) fail('REFUSED', `banned from this network: ${enrolled.banned}`);
     if (enrolled.blocked !== null) fail('REFUSED', `the device is blocked: ${enrolled.blocked}`);
 
     const { device, owner } = enrolled;

@@ -1,6 +1,8 @@
 import { asFailure } from '../core/errors.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
+import { WITHDRAWN } from './admin.ts';
+import { bannedAmong } from './bans.ts';
 import { catchUp, lookAgain } from './catch-up.ts';
 import type { Context } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
@@ -8,13 +10,15 @@ import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
 import { overdue } from './leases.ts';
 import type { LostBecause } from './metrics.ts';
-import type { Ears } from './replica.ts';
+import { type Ears, piecesOf } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session, type Socket } from './session.ts';
 import { type Effects, type Happening, settle } from './settle.ts';
 import { CANCELLED_BY_CONSUMER } from './verify.ts';
 
 const HELLO_WITHIN_MS = 10_000;
+/** Sessions whose bans are asked for in one statement. */
+const AT_ONCE = 5_000;
 
 /** All connected devices, and the work that is handed out to them. */
 export class Sessions {
@@ -89,6 +93,9 @@ export class Sessions {
     const { changes } = this.#context;
     return {
       work: () => changes.heardOfWork(),
+      rules: () => {
+        this.heedRules().catch((error) => this.#unseen(error));
+      },
       jobs: (names) => {
         for (const name of names) changes.heardOf(name);
       },
@@ -105,9 +112,29 @@ export class Sessions {
     };
   }
 
+  /** Something was disabled or enabled, or somebody was banned. */
+  async heedRules(): Promise<void> {
+    const { db, disabled } = this.#context;
+    await disabled.load(db);
+    await this.#dispatcher.withdraw((job) => disabled.has(job));
+    const sessions = [...this.#byDevice.values()];
+    for (const some of piecesOf(sessions, AT_ONCE)) {
+      const bans = await bannedAmong(
+        db,
+        some.flatMap(({ who }) => who),
+      );
+      for (const session of some) {
+        const why = session.who.map((one) => bans.get(one)).find((one) => one !== undefined);
+        if (why !== undefined) session.dismiss(why);
+      }
+    }
+    this.#dispatcher.woken();
+  }
+
   /** For what another replica had to tell and was not heard of. */
   async lookAgain(): Promise<void> {
     const { db, options } = this.#context;
+    await this.heedRules();
     if (db.notes !== null) await lookAgain(this.#context, this.#byDevice, options.clock.now());
   }
 
@@ -227,6 +254,7 @@ const DEADLINE_PASSED = 'the deadline passed';
 /** What the device is told is said here alone, or by the decision about its job. */
 function whyCancelled(reason: string): LostBecause {
   if (reason === DEADLINE_PASSED) return 'deadline';
+  if (reason.startsWith(WITHDRAWN)) return 'withdrawn';
   return reason === CANCELLED_BY_CONSUMER ? 'cancelled' : 'not-needed';
 }
 

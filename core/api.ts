@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import * as admin from './admin.ts';
 import * as say from './api-messages.ts';
 import { envelope } from './dsse.ts';
 import * as wire from './wire.ts';
@@ -173,6 +174,20 @@ export const API = {
     'What the newest root owes an owner, with its proof',
     wire.ownerProof,
     { params: say.ownerParam },
+  ),
+  admin: row(
+    ['POST', '/v1/admin/actions', 200],
+    'none',
+    'An order of an admin, signed: disable, enable, ban, unban, refund, recount. Once, however often it is sent',
+    admin.adminAnswer,
+    { body: admin.adminRequest },
+  ),
+  adminActions: row(
+    ['GET', '/v1/admin/actions', 200],
+    'none',
+    'What admins ordered, newest first',
+    admin.shownActions,
+    {},
   ),
   claim: row(['POST', '/v1/claims', 200], 'none', 'Relays a signed claim', wire.claimAccepted, {
     body: wire.claimRequest,

@@ -8,6 +8,7 @@ import { openChain } from '../../../coordinator/chain.ts';
 import { Changes, type Context } from '../../../coordinator/context.ts';
 import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
+import { Disabled } from '../../../coordinator/disabled.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
 import { Metrics } from '../../../coordinator/metrics.ts';
@@ -70,6 +71,7 @@ describe('a result that comes while its lease is being taken back', () => {
       metrics: new Metrics(),
       totals: new KeptTotals(db, options.clock),
       readiness: new Readiness(db, options.clock, replica),
+      disabled: new Disabled(),
     };
   });
   afterAll(async () => {
