@@ -92,6 +92,13 @@ export class TestDevice {
     this.key = new Signatory(device, network);
   }
 
+  /** The same device, with what it has reported, at another coordinator of its network. */
+  movedTo(url: string): TestDevice {
+    const moved = new TestDevice(url, this.network, this.ownerAccount, this.deviceAccount);
+    moved.lastReport = this.lastReport;
+    return moved;
+  }
+
   async enrol(): Promise<Response> {
     const issuedAt = Date.now();
     const value = { owner: this.owner.address, device: this.key.address, issuedAt, expiresAt: issuedAt + 3_600_000 };
