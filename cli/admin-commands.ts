@@ -57,7 +57,11 @@ export function addAdminCommands(program: Command, { answer, print }: Pick<Voice
     async (job: string, options) => answer(await orderAdmin(options, 'refund', job, options.why)),
   );
   connecting(admin.command('books').description('count all of the books now, by both calculators')).action(
-    async (options) => answer(await orderAdmin(options, 'recount', '', 'asked by an admin')),
+    async (options) => {
+      const counted = await orderAdmin(options, 'recount', '', 'asked by an admin');
+      answer(counted);
+      if (counted.result['balanced'] !== 'yes') process.exitCode = 1;
+    },
   );
   connecting(admin.command('log').description('what was ordered, newest first')).action(async (options) => {
     const { actions } = await new Client(options.coordinator, null).call(API.adminActions);

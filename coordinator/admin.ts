@@ -9,7 +9,7 @@ import {
   versionText,
   type WorkloadVersion,
 } from '../core/admin.ts';
-import { fail } from '../core/errors.ts';
+import { fail, isFailure } from '../core/errors.ts';
 import { type Address, address, type Hex32, hex32, type Signature, type UnixMs } from '../core/primitives.ts';
 import { ban, type HeldLease, heldByBanned, heldOf, unban } from './bans.ts';
 import type { Context } from './context.ts';
@@ -140,13 +140,19 @@ async function perform(
   }
 }
 
-/** Throws INTERNAL when the calculators do not agree. */
 async function recount(sql: Sql, now: UnixMs): Promise<Readonly<Record<string, string>>> {
-  const owed = await countBooks(sql);
+  let owed: Awaited<ReturnType<typeof countBooks>>;
+  try {
+    owed = await countBooks(sql);
+  } catch (error) {
+    if (!isFailure(error, 'INTERNAL')) throw error;
+    await noteRecount(sql, now, null);
+    return { balanced: 'no', why: error.message };
+  }
   await noteRecount(sql, now, owed.size);
   const totals = await sumTotals({ tx: (work) => work(sql) });
   const texts = Object.entries(totals).map(([kind, amount]) => [kind, amount.toString()]);
-  return { owners: String(owed.size), ...Object.fromEntries(texts) };
+  return { balanced: 'yes', owners: String(owed.size), ...Object.fromEntries(texts) };
 }
 
 function readAddress(subject: string): Address {

@@ -3,6 +3,7 @@ import type { Domain } from '../core/typed-data.ts';
 import type { Tokens } from './access.ts';
 import type { Blobs } from './blobs.ts';
 import type { Chain } from './chain.ts';
+import type { DayCounts } from './day-counts.ts';
 import type { Db } from './db.ts';
 import type { Disabled } from './disabled.ts';
 import type { Metrics } from './metrics.ts';
@@ -30,6 +31,7 @@ export type Context = {
   readonly totals: KeptTotals;
   readonly readiness: Readiness;
   readonly disabled: Disabled;
+  readonly days: DayCounts;
 };
 
 /** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */

@@ -116,9 +116,9 @@ export async function closeEpoch(
         tree.entitlements.map((leaf) => ({ owner: leaf.owner, cumulative: encodeAmount(leaf.cumulative) })),
       );
       const written = await sql.exec(
-        `INSERT INTO epochs (epoch, root, total, closed_at, entitlements) VALUES ($1, $2, $3, $4, $5)
+        `INSERT INTO epochs (epoch, root, total, closed_at, entitlements, owners) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT DO NOTHING`,
-        [(last?.epoch ?? 0) + 1, tree.root, total.toString(), now, text],
+        [(last?.epoch ?? 0) + 1, tree.root, total.toString(), now, text, leaves.length],
       );
       return written > 0;
     },

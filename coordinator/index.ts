@@ -12,6 +12,7 @@ import { type Blobs, openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
 import { addConsumerRoutes } from './consumer-routes.ts';
 import { Changes, type Context } from './context.ts';
+import { DayCounts } from './day-counts.ts';
 import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
@@ -29,6 +30,7 @@ import { dropOldBlobs } from './retention.ts';
 import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Signer } from './signing.ts';
+import { addStatusRoutes } from './status-routes.ts';
 import { every } from './timer.ts';
 import { KeptTotals } from './totals.ts';
 import { WebhookSender } from './webhook-sender.ts';
@@ -54,6 +56,7 @@ const DRAIN_WITHIN_MS = 5_000;
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
 const WEBHOOKS_EVERY_MS = 500;
+const DAYS_EVERY_MS = 5_000;
 /** How often it is looked for what another replica should have told. */
 const LOOK_AGAIN_MS = 30_000;
 /** They pass by themselves, and say nothing of the books. */
@@ -96,6 +99,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       totals: new KeptTotals(db, clock),
       readiness: new Readiness(db, clock, replica),
       disabled: new Disabled(),
+      days: new DayCounts(db),
     };
     const { readiness, changes } = context;
     await context.disabled.load(db);
@@ -107,9 +111,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     addConsumerRoutes(app, context, (effects) => sessions.apply(effects));
     addBlobRoutes(app, context);
     addAdminRoutes(app, context, sessions);
+    addStatusRoutes(app, context, () => sessions.devices);
     if (options.metrics !== undefined) metricsServer = await openMetrics(context, sessions, options.metrics);
     const url = await listen(app, options);
-    replica.listen(sessions.ears());
+    replica.listen(sessions.ears(), () => sessions.devices);
 
     const complain = (event: string) => (error: unknown) => {
       const { code, message } = asFailure(error);
@@ -143,6 +148,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         complain('chain-not-read'),
       ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
+      every(DAYS_EVERY_MS, () => context.days.write(), complain('days-not-counted')),
       every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
       every(
         options.keepBlobsMs / 4,
@@ -172,6 +178,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         changes.close();
         await Promise.all([webhooks.close(DRAIN_WITHIN_MS), sessions.close(DRAIN_WITHIN_MS)]);
         await closeApp(app, DRAIN_WITHIN_MS);
+        await context.days.write().catch(complain('days-not-counted'));
         await metricsServer?.close();
         await replica.close();
         chain.close();

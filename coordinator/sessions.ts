@@ -144,8 +144,9 @@ export class Sessions {
 
   /** Tells what a committed transaction changed, then hands out what became free. */
   apply(effects: Effects): void {
-    const { metrics } = this.#context;
+    const { metrics, days, options } = this.#context;
     metrics.verdicts(effects.verdicts);
+    days.add(effects.verdicts, options.clock.now());
     for (const { message } of effects.messages)
       if (message.type === 'cancel') metrics.lost(whyCancelled(message.reason));
     for (const [device, messages] of groupBy(effects.messages, (one) => one.device)) {

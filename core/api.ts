@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import * as admin from './admin.ts';
 import * as say from './api-messages.ts';
 import { envelope } from './dsse.ts';
+import * as status from './status.ts';
 import * as wire from './wire.ts';
 
 /**
@@ -16,8 +17,8 @@ import * as wire from './wire.ts';
 export type Auth = 'none' | 'optional' | 'bearer' | 'read' | 'submit' | 'account';
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
-/** `bytes`: a blob; `none`: no body; `document`: JSON that another standard describes. */
-type AnswerKind = z.ZodType | 'bytes' | 'none' | 'document';
+/** `bytes`: a blob; `none`: no body; `document`: JSON that another standard describes; `page`: HTML for people. */
+type AnswerKind = z.ZodType | 'bytes' | 'none' | 'document' | 'csv' | 'page';
 type More = {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -157,6 +158,31 @@ export const API = {
     'What was clawed back from one owner, and why',
     wire.clawBacks,
     { params: say.ownerParam },
+  ),
+  page: row(['GET', '/', 200], 'none', 'The status of the network, for people', 'page', {}),
+  status: row(
+    ['GET', '/v1/status', 200],
+    'none',
+    'The state of the network: devices, results, books, epochs, orders of admins',
+    status.networkStatus,
+    {},
+  ),
+  epochs: row(['GET', '/v1/epochs', 200], 'none', 'Epochs without their data sets, newest first', status.epochPage, {
+    query: status.epochsQuery,
+  }),
+  leaves: row(
+    ['GET', '/v1/epochs/:number/leaves', 200],
+    'none',
+    'The leaves of a published epoch with their proofs, in pages',
+    status.leafPage,
+    { params: say.epochParam, query: status.leavesQuery },
+  ),
+  leavesCsv: row(
+    ['GET', '/v1/epochs/:number/leaves.csv', 200],
+    'none',
+    'All of them as one file: owner, cumulative, leaf, proof',
+    'csv',
+    { params: say.epochParam },
   ),
   latestEpoch: row(
     ['GET', '/v1/epochs/latest', 200],

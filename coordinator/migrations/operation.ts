@@ -23,6 +23,9 @@ export const OPERATION: readonly string[] = [
      PRIMARY KEY (workload, version)
    )`,
   'CREATE TABLE bans (address TEXT PRIMARY KEY, why TEXT NOT NULL, at BIGINT NOT NULL)',
+  'ALTER TABLE epochs ADD COLUMN owners INT',
+  'UPDATE epochs SET owners = jsonb_array_length(entitlements::jsonb)',
+  'ALTER TABLE epochs ALTER COLUMN owners SET NOT NULL',
   // Days since 1970 in UTC.
   'CREATE TABLE results_by_day (day INT PRIMARY KEY, accepted BIGINT NOT NULL, rejected BIGINT NOT NULL)',
 ];

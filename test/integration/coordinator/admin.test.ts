@@ -258,7 +258,8 @@ describe('an admin', () => {
 
   it('has the books counted, and they balance', async () => {
     const { result } = await ask('recount', '');
-    const { owners, ...totals } = result;
+    const { owners, balanced, ...totals } = result;
+    expect(balanced).toBe('yes');
     expect(Number(owners)).toBeGreaterThan(0);
     expect(Object.values(totals).reduce((sum, amount) => sum + BigInt(amount), 0n)).toBe(0n);
   });

@@ -6,6 +6,7 @@ import { Tokens } from '../../../coordinator/access.ts';
 import { openBlobs } from '../../../coordinator/blobs.ts';
 import { openChain } from '../../../coordinator/chain.ts';
 import { Changes, type Context } from '../../../coordinator/context.ts';
+import { DayCounts } from '../../../coordinator/day-counts.ts';
 import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { Disabled } from '../../../coordinator/disabled.ts';
@@ -72,6 +73,7 @@ describe('a result that comes while its lease is being taken back', () => {
       totals: new KeptTotals(db, options.clock),
       readiness: new Readiness(db, options.clock, replica),
       disabled: new Disabled(),
+      days: new DayCounts(db),
     };
   });
   afterAll(async () => {
