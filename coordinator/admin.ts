@@ -9,13 +9,13 @@ import {
   versionText,
   type WorkloadVersion,
 } from '../core/admin.ts';
-import { fail, isFailure } from '../core/errors.ts';
+import { asFailure, fail } from '../core/errors.ts';
 import { type Address, address, type Hex32, hex32, type Signature, type UnixMs } from '../core/primitives.ts';
 import { ban, type HeldLease, heldByBanned, heldOf, unban } from './bans.ts';
 import type { Context } from './context.ts';
 import { integerColumn, one, type Sql } from './db.ts';
 import { disable, enable } from './disabled.ts';
-import { countBooks } from './epochs.ts';
+import { countBooks, isMiscount } from './epochs.ts';
 import { noteRecount } from './recounted.ts';
 import { refundJob } from './refund.ts';
 import { rulesOf } from './results.ts';
@@ -145,9 +145,9 @@ async function recount(sql: Sql, now: UnixMs): Promise<Readonly<Record<string, s
   try {
     owed = await countBooks(sql);
   } catch (error) {
-    if (!isFailure(error, 'INTERNAL')) throw error;
+    if (!isMiscount(error)) throw error;
     await noteRecount(sql, now, null);
-    return { balanced: 'no', why: error.message };
+    return { balanced: 'no', why: asFailure(error).message };
   }
   await noteRecount(sql, now, owed.size);
   const totals = await sumTotals({ tx: (work) => work(sql) });

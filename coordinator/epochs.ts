@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail } from '../core/errors.ts';
+import { Failure, fail, isFailure } from '../core/errors.ts';
 import { type Entitlement, type MerkleTree, merkleTree } from '../core/merkle.ts';
 import { encodeAmount, sum } from '../core/money.ts';
 import { type Address, address, amount, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
@@ -74,6 +74,9 @@ export function firstDifference(a: ReadonlyMap<Address, Owed>, b: ReadonlyMap<Ad
 }
 const NOTHING: Owed = { due: 0n, credited: 0n };
 
+/** Whether it was the count of the books that failed, and nothing else. */
+export const isMiscount = (error: unknown): boolean => isFailure(error, 'INTERNAL') && error.info['counted'] === false;
+
 /**
  * What all owners have coming, counted by both calculators; the caller's transaction is a snapshot. Throws INTERNAL when they do not agree
  * to the unit, or the books do not balance.
@@ -82,11 +85,16 @@ export async function countBooks(
   sql: Sql,
   [ours, theirs]: readonly [Calculator, Calculator] = [owedByLedger, owedByReceipts],
 ): Promise<ReadonlyMap<Address, Owed>> {
-  const owed = await ours(sql);
-  const differing = firstDifference(owed, await theirs(sql));
-  if (differing !== null) fail('INTERNAL', `ledger and receipts disagree about ${differing}`, { owner: differing });
-  if (!(await booksBalance(sql))) fail('INTERNAL', 'the books do not balance');
-  return owed;
+  try {
+    const owed = await ours(sql);
+    const differing = firstDifference(owed, await theirs(sql));
+    if (differing !== null) fail('INTERNAL', `ledger and receipts disagree about ${differing}`, { owner: differing });
+    if (!(await booksBalance(sql))) fail('INTERNAL', 'the books do not balance');
+    return owed;
+  } catch (error) {
+    if (!isFailure(error, 'INTERNAL')) throw error;
+    throw new Failure('INTERNAL', error.message, { ...error.info, counted: false }, error);
+  }
 }
 
 /**

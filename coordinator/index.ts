@@ -17,7 +17,7 @@ import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
 import { Disabled } from './disabled.ts';
-import { closeEpoch, publishEpochs } from './epochs.ts';
+import { closeEpoch, isMiscount, publishEpochs } from './epochs.ts';
 import { type App, closeApp, createApp } from './http.ts';
 import { firstMeta, readMeta } from './meta.ts';
 import { Metrics, type MetricsServer, serveMetrics } from './metrics.ts';
@@ -131,7 +131,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       } catch (error) {
         const { code, message } = asFailure(error);
         if (!TRANSIENT.has(code)) readiness.broken = message;
-        if (code === 'INTERNAL') await noteRecount(db, clock.now(), null).catch(complain('recount-not-noted'));
+        if (isMiscount(error)) await noteRecount(db, clock.now(), null).catch(complain('recount-not-noted'));
         // Here, and not after the lock is given back: who sees that it is not ready finds the reason.
         complain('epoch-not-published')(error);
       }

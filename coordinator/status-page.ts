@@ -1,9 +1,9 @@
 import type { AdminAction, ShownAction } from '../core/admin.ts';
 import { type Amount, formatTokens } from '../core/money.ts';
-import type { UnixMs } from '../core/primitives.ts';
+import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { DayResults, EpochSummary, NetworkStatus } from '../core/status.ts';
-import type { Context } from './context.ts';
-import { STYLE } from './status-style.ts';
+import type { CoordinatorOptions } from './options.ts';
+import { STYLE, STYLE_DIGEST } from './status-style.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -28,7 +28,16 @@ const tokens = (amount: Amount, symbol: string): string => {
   return `${whole.replaceAll(/\B(?=(\d{3})+$)/g, ',')}.${part} ${text(symbol)}`;
 };
 
-type About = Pick<Context, 'options' | 'networkId' | 'signer'>;
+type About = {
+  readonly options: Pick<CoordinatorOptions, 'tokenSymbol'> & {
+    readonly chain: Pick<CoordinatorOptions['chain'], 'chainId' | 'distributor' | 'token'>;
+  };
+  readonly networkId: Hex32;
+  readonly signer: { readonly address: Address };
+};
+
+/** What the page may load, which is nothing, and the one style it may have. */
+export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${STYLE_DIGEST}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 /** The page of a network: one document without scripts, that says what its API says. */
 export function statusPage(status: NetworkStatus, about: About): string {

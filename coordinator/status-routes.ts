@@ -6,10 +6,7 @@ import { csvOf, EpochData, epochsBefore, leavesFrom } from './epoch-data.ts';
 import type { App } from './http.ts';
 import { serve } from './router.ts';
 import { Status } from './status.ts';
-import { statusPage } from './status-page.ts';
-import { STYLE_DIGEST } from './status-style.ts';
-
-const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_DIGEST}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+import { PAGE_POLICY, statusPage } from './status-page.ts';
 
 /** What everybody may see of the network: its state, and the data sets of its epochs. */
 export function addStatusRoutes(app: App, context: Context, devicesHere: () => number): void {
@@ -20,7 +17,7 @@ export function addStatusRoutes(app: App, context: Context, devicesHere: () => n
   serve(app, context, API.page, async ({ reply }) =>
     reply
       .type('text/html; charset=utf-8')
-      .header('content-security-policy', POLICY)
+      .header('content-security-policy', PAGE_POLICY)
       .header('x-content-type-options', 'nosniff')
       .header('referrer-policy', 'no-referrer')
       .header('cache-control', 'public, max-age=3')

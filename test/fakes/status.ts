@@ -7,8 +7,9 @@ const hash = (n: number): Hex32 => keccakText(`status ${n}`);
 const address = (n: number): Address => `0x${hash(n).slice(-40)}`;
 const tokens = (amount: number): bigint => BigInt(Math.round(amount * 1e6)) * 10n ** 12n;
 
-/** A network that has been at work for a month, as its page shows it; `AT` is its now. */
-export const AT = Date.UTC(2026, 10, 23, 10, 15);
+/** Its now. */
+const AT = Date.UTC(2026, 10, 23, 10, 15);
+/** A network that has been at work for a month. */
 export const busyStatus: NetworkStatus = {
   ...{ name: 'Attic Mesh', at: AT, notReady: null, coordinators: 3, devices: 1_284, openJobs: 48_210 },
   ...{ heldLeases: 3_977, countedTo: 100_000 },
@@ -52,4 +53,28 @@ export const busyStatus: NetworkStatus = {
     { action: 'refund', subject: null, why: 'Its output was one of those.', admin: address(7), at: AT - 90 * 60_000 },
     { action: 'ban', subject: null, why: 'Returned noise 214 times.', admin: address(8), at: AT - 3 * DAY_MS },
   ],
+};
+
+/** One that has just begun, */
+export const newStatus: NetworkStatus = {
+  ...busyStatus,
+  ...{ coordinators: 1, devices: 0, openJobs: 0, heldLeases: 0, days: [], epochs: [], disabled: [], actions: [] },
+  books: { recountedAt: null, balancedSince: null, owners: 0, totals: {} },
+};
+
+/** and one that is in trouble, with long words in it. */
+export const troubledStatus: NetworkStatus = {
+  ...busyStatus,
+  ...{ name: 'A'.repeat(64), notReady: 'the chain could not be read for 12 minutes', openJobs: 100_000 },
+  books: {
+    ...busyStatus.books,
+    balancedSince: null,
+    totals: { ...busyStatus.books.totals, external: `-${'9'.repeat(36)}` },
+  },
+  disabled: busyStatus.disabled.map((one) => ({ ...one, workload: 'w'.repeat(64), why: 'y'.repeat(300) })),
+};
+
+export const aboutNetwork = {
+  options: { tokenSymbol: 'MESH', chain: { chainId: 8_453, distributor: address(1), token: address(2) } },
+  ...{ networkId: hash(200), signer: { address: address(3) } },
 };
