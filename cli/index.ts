@@ -7,9 +7,10 @@ import { holds } from '../core/proof.ts';
 import { languageOf, textIn } from '../core/text/index.ts';
 import { addAdminCommands } from './admin-commands.ts';
 import { openHeadlessAgent } from './agent.ts';
+import { auditEpoch } from './audit.ts';
 import { backupBooks, restoreBooks } from './backup.ts';
 import { loadCatalogue } from './catalogue.ts';
-import { addConsumerCommands } from './consumer-commands.ts';
+import { addConsumerCommands, coordinatorOption } from './consumer-commands.ts';
 import { runCoordinator } from './coordinator.ts';
 import { demo } from './demo.ts';
 import { doctorLines, examineHere } from './doctor.ts';
@@ -168,6 +169,18 @@ program
 const print = (line: string): void => void process.stdout.write(`${plainText(line)}\n`);
 addConsumerCommands(program, { say, answer, print, stopSignal });
 addAdminCommands(program, { answer, print });
+
+program
+  .command('audit [epoch]')
+  .description('build the root of a published epoch again from its public data, and see whether the chain has it')
+  .addOption(coordinatorOption())
+  .option('--rpc <url>', 'the chain, for who does not trust the address that the coordinator names')
+  .action(async (epoch: string | undefined, options) => {
+    const number = epoch === undefined ? null : wholeNumber(epoch);
+    const audit = await auditEpoch(options.coordinator, number, options.rpc ?? null);
+    answer({ ...audit, total: audit.total.toString() });
+    if (!audit.agrees) process.exitCode = 1;
+  });
 
 program
   .command('doctor')

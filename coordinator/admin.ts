@@ -176,7 +176,7 @@ async function requireKnown(
   const open = await one(
     sql,
     found,
-    `SELECT 1 AS found FROM jobs WHERE workload = $1 AND version = $2 AND state NOT IN ('done', 'failed') LIMIT 1`,
+    `SELECT 1 AS found FROM queue JOIN jobs USING (job_id) WHERE jobs.workload = $1 AND jobs.version = $2 LIMIT 1`,
     [asked.workload, asked.version],
   );
   if (open !== null) return;

@@ -55,9 +55,9 @@ const blobRow = z.object({ blob: hex32, bytes: integerColumn });
 
 /** What every open job needs of files: its input, and the outputs that wait for their verdict. */
 const NEEDED = `
-  SELECT input_hash AS blob, input_bytes AS bytes FROM jobs WHERE state NOT IN ('done', 'failed')
-  UNION SELECT leases.output_hash, leases.output_bytes FROM leases JOIN jobs ON jobs.job_id = leases.job_id
-    WHERE jobs.state NOT IN ('done', 'failed') AND leases.state = 'finished' AND leases.output_hash IS NOT NULL`;
+  SELECT input_hash AS blob, input_bytes AS bytes FROM queue JOIN jobs USING (job_id)
+  UNION SELECT leases.output_hash, leases.output_bytes FROM queue JOIN leases USING (job_id)
+    WHERE leases.state = 'finished' AND leases.output_hash IS NOT NULL`;
 
 async function* linesOf(sql: Sql, at: UnixMs): AsyncGenerator<string> {
   yield JSON.stringify({ ...FORMAT, schema: SCHEMA, at });

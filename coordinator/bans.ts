@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Address, address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
 import type { Sql } from './db.ts';
+import { HELD } from './leases.ts';
 
 /** Of owners and of devices: of an owner all devices are meant. */
 
@@ -32,7 +33,7 @@ export const heldByBanned = async (sql: Sql, who: Address, most: number): Promis
     await sql.query(
       leaseRow,
       `SELECT lease_id, device FROM leases
-       WHERE state = 'held' AND device = ANY (ARRAY(SELECT device FROM devices WHERE owner = $1 OR device = $1)) LIMIT $2`,
+       WHERE ${HELD} AND device = ANY (ARRAY(SELECT device FROM devices WHERE owner = $1 OR device = $1)) LIMIT $2`,
       [who, most],
     ),
   );
@@ -47,7 +48,7 @@ export const heldOf = async (
     await sql.query(
       leaseRow,
       `SELECT leases.lease_id, leases.device FROM leases JOIN jobs ON jobs.job_id = leases.job_id
-       WHERE leases.state = 'held' AND jobs.workload = $1 AND jobs.version = $2 LIMIT $3`,
+       WHERE ${HELD} AND jobs.workload = $1 AND jobs.version = $2 LIMIT $3`,
       [workload, version, most],
     ),
   );

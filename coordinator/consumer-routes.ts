@@ -78,8 +78,8 @@ export function addConsumerRoutes(app: App, context: Context, apply: (effects: E
     const open = await one(
       db,
       openRow,
-      `SELECT COUNT(*) AS jobs, COALESCE(SUM(hold), 0)::text AS held FROM jobs
-       WHERE consumer = $1 AND state NOT IN ('done', 'failed')`,
+      `SELECT COUNT(*) AS jobs, COALESCE(SUM(hold), 0)::text AS held FROM queue JOIN jobs USING (job_id)
+       WHERE queue.consumer = $1`,
       [caller.account],
     );
     return {

@@ -1,3 +1,4 @@
+import type { Keccak } from '../core/merkle.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { Domain } from '../core/typed-data.ts';
 import type { Tokens } from './access.ts';
@@ -32,6 +33,7 @@ export type Context = {
   readonly readiness: Readiness;
   readonly disabled: Disabled;
   readonly days: DayCounts;
+  readonly keccak: Keccak;
 };
 
 /** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */

@@ -13,6 +13,8 @@ const STATEMENT_MS = 30_000;
 /** Sums over all the books. */
 const SNAPSHOT_MS = 600_000;
 const IDLE_IN_TRANSACTION_MS = 60_000;
+const BEGIN_SNAPSHOT = `BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = ${SNAPSHOT_MS};
+  SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on`;
 /** How often a transaction that met another is run, at most. */
 const TRIES = 8;
 const LOOK_AGAIN_MS = 1_000;
@@ -42,8 +44,8 @@ export async function openPostgres(address: string, log: Log, signal?: AbortSign
     ...{ connectionString: url, application_name: 'idlemesh', types: typeParsers, keepAlive: true },
     ...{ connectionTimeoutMillis: CONNECT_WITHIN_MS, statement_timeout: STATEMENT_MS },
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-    // What is looked up by its index stays there: disks no longer turn.
-    options: '-c random_page_cost=1.1',
+    // What is looked up by its index stays there: a plan that was made while a table was small is kept by its connection.
+    options: '-c random_page_cost=1.1 -c enable_seqscan=off -c enable_bitmapscan=off',
   };
   await awaitServer(config, shown, mask, log, signal);
   const pool = new Pool({ ...config, max: CONNECTIONS, idleTimeoutMillis: 60_000 });
@@ -138,9 +140,8 @@ async function transaction<T>(
   { snapshot = false }: TxOptions,
   mask: (text: string) => string,
 ): Promise<T> {
-  await client.query(snapshot ? 'BEGIN ISOLATION LEVEL REPEATABLE READ' : 'BEGIN');
+  await client.query(snapshot ? BEGIN_SNAPSHOT : 'BEGIN');
   try {
-    if (snapshot) await client.query(`SET LOCAL statement_timeout = ${SNAPSHOT_MS}`);
     const result = await work(sqlOver(driverOf(client)));
     // Work that swallowed a statement's error has nothing to commit.
     const { command } = await client.query('COMMIT');
@@ -190,9 +191,9 @@ const notesOver = (
   async tell(texts) {
     if (texts.length > 0) await send(texts);
   },
-  async listen(heard, mended, signal) {
+  async listen(heard, mended, holding, signal) {
     while (!signal.aborted) {
-      await hear(config, heard, mended, signal).catch((error: unknown) => {
+      await hear(config, heard, mended, holding, signal).catch((error: unknown) => {
         if (!signal.aborted) log('warn', 'database-not-heard', { message: mask(String(error)) });
       });
       await pause(LOOK_AGAIN_MS / 4, signal);
@@ -205,6 +206,7 @@ async function hear(
   config: ClientConfig,
   heard: (text: string) => void,
   mended: () => void,
+  { space, number }: { readonly space: number; readonly number: number },
   signal: AbortSignal,
 ): Promise<void> {
   const client = new Client({ ...config, query_timeout: CONNECT_WITHIN_MS });
@@ -220,6 +222,8 @@ async function hear(
   try {
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
+    // Of this replica alone; one that is still held is that of a connection that the database has not yet given up.
+    await client.query('SELECT pg_advisory_lock($1, $2)', [space, number]);
     mended();
     ping = setInterval(() => {
       client.query('SELECT 1').catch((error: Error) => client.emit('error', error));

@@ -25,7 +25,13 @@ export type TxOptions = {
 export type Notes = {
   readonly tell: (texts: readonly string[]) => Promise<void>;
   /** `mended` is called when texts can be heard, the first time, too: what was told before was missed. Resolves when it ends. */
-  readonly listen: (heard: (text: string) => void, mended: () => void, signal: AbortSignal) => Promise<void>;
+  readonly listen: (
+    heard: (text: string) => void,
+    mended: () => void,
+    /** An advisory lock of two numbers, held as long as it can be heard. */
+    holding: { readonly space: number; readonly number: number },
+    signal: AbortSignal,
+  ) => Promise<void>;
 };
 
 /** Connections of this process to its database. */

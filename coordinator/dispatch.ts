@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { findWorkload } from '../core/catalogue.ts';
 import { asFailure } from '../core/errors.ts';
 import { type Address, type Hex32, LANES, type Lane, type UnixMs } from '../core/primitives.ts';
@@ -6,24 +5,26 @@ import type { Lease } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { Group } from './group.ts';
 import { groupBy } from './group-by.ts';
-import { type Job, leaseMessage } from './jobs.ts';
+import { randomId } from './ids.ts';
+import { type Job, kindOf, leaseMessage } from './jobs.ts';
 import { copyOf, insertLeases, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
 import { demandOf, inTurn, isSecondChoice, mayTake, type Need, needOf, type Offer } from './matching.ts';
+import { Pace } from './pace.ts';
 import { claim, release } from './queue.ts';
 import { ReadyWork, type Waiting } from './ready.ts';
-import { decideJob, workloadKey } from './verify.ts';
+import { decideJob } from './verify.ts';
 
 /** Jobs that are claimed in one go: some for each slot that is free, but no fewer and no more than these. */
-const CLAIM = { least: 64, most: 2_000, perSlot: 2 } as const;
-/** So long work is claimed: that of a replica that died is another's after it. */
+const CLAIM = { least: 64, most: 4_000, perSlot: 2 } as const;
+/** So long work is claimed: that of a replica that is seen by nobody is another's after it. */
 const CLAIM_MS = 10_000;
 /** Work in hand that nobody took for so long is let go, for other replicas and for younger work, */
 const UNTAKEN_MS = 6_000;
 /** and is not claimed again for so long. */
 const REST_MS = 3_000;
-/** Rounds whose leases are written in one transaction, and how many of those go on at once. */
+/** Rounds whose leases are written in one transaction, and how many of those go on at once: two would be smaller ones. */
 const ROUNDS = 50;
-const WRITERS = 2;
+const WRITERS = 1;
 
 /** A job of which this replica has copies to give out. */
 type Open = {
@@ -50,8 +51,6 @@ export type Peers = {
   readonly changed: (jobIds: readonly Hex32[]) => void;
 };
 
-const kindOf = (workload: string, image: string, lane: Lane): string => `${workloadKey(workload, image)} ${lane}`;
-
 /**
  * Hands out work. Ready work is claimed from the database in large pieces and kept in memory, so that who asks is matched at
  * once; what is matched is written, many leases in one commit, and only then sent.
@@ -64,6 +63,8 @@ export class Dispatcher {
   #claiming: Promise<void> | null = null;
   /** Kinds of which nothing was left to claim when it was looked at last, and nobody has said otherwise. */
   readonly #drained = new Set<string>();
+  /** How fast work goes: so much of it is kept ready. */
+  readonly #pace = new Pace();
   #scheduled = false;
   #closed = false;
   readonly #underWay = new Set<Promise<void>>();
@@ -135,7 +136,7 @@ export class Dispatcher {
     };
     const waiting = {
       ...{ jobId: job.job_id, consumer: job.consumer, priority: job.priority, price: job.price, open },
-      kind: kindOf(job.workload, job.image, job.lane),
+      kind: kindOf(job),
     };
     for (let copy = 0; copy < wanted; copy++) this.#ready.add(waiting);
   }
@@ -160,6 +161,7 @@ export class Dispatcher {
         }
       }
     }
+    this.#pace.add(handed.length, this.#context.options.clock.now());
     if (handed.length > 0) this.#follow(this.#send(handed));
     this.#refill(offers);
   }
@@ -175,7 +177,7 @@ export class Dispatcher {
     const { device, owner } = offer;
     const { clock, leaseMs } = this.#context.options;
     const lease: NewLease = {
-      lease_id: `0x${randomBytes(32).toString('hex')}`,
+      lease_id: randomId(),
       ...{ job_id: open.job.job_id, copy: open.next, device, owner, deadline: clock.now() + leaseMs },
     };
     open.next += 1;
@@ -225,7 +227,10 @@ export class Dispatcher {
       offers.flatMap((offer) => LANES.filter((lane) => offer.slots[lane] > 0).flatMap((lane) => kindsOf(offer, lane))),
     );
     const room = offers.reduce((sum, { slots }) => sum + LANES.reduce((own, lane) => own + slots[lane], 0), 0);
-    const most = Math.min(CLAIM.most, Math.max(CLAIM.least, room * CLAIM.perSlot));
+    const most = Math.min(
+      CLAIM.most,
+      Math.max(CLAIM.least, room * CLAIM.perSlot, this.#pace.perSecond(this.#context.options.clock.now())),
+    );
     const short = new Set([...kinds].filter((kind) => !this.#drained.has(kind) && this.#ready.sizeOf(kind) < most / 2));
     if (short.size === 0) return;
     this.#claiming = this.#claim(short, most)
@@ -238,10 +243,10 @@ export class Dispatcher {
   }
 
   async #claim(kinds: ReadonlySet<string>, most: number): Promise<void> {
-    const { db, options } = this.#context;
+    const { db, options, replica } = this.#context;
     const now = options.clock.now();
     for (const kind of kinds) this.#drained.add(kind);
-    const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS));
+    const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS, replica.number));
     if (jobs.length === 0) return;
     const ids = jobs.map(({ job_id }) => job_id);
     const leases = groupBy(await leasesOf(db, ids), ({ job_id }) => job_id);

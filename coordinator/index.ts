@@ -19,6 +19,7 @@ import { followChain } from './deposits.ts';
 import { Disabled } from './disabled.ts';
 import { closeEpoch, isMiscount, publishEpochs } from './epochs.ts';
 import { type App, closeApp, createApp } from './http.ts';
+import { fastKeccak } from './keccak.ts';
 import { firstMeta, readMeta } from './meta.ts';
 import { Metrics, type MetricsServer, serveMetrics } from './metrics.ts';
 import type { CoordinatorOptions } from './options.ts';
@@ -72,7 +73,10 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
   const signer = new Signer(chainOptions.privateKey, domain);
   const db = await openBooks(options);
   const chain = openChain(chainOptions);
-  const replica = new Replica(db, log);
+  const replica = await Replica.open(db, log).catch(async (error: unknown) => {
+    await db.close();
+    throw error;
+  });
   let metricsServer: MetricsServer | null = null;
   try {
     const secret = await keptSecret(db, 'token-secret');
@@ -92,6 +96,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       chain,
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
+      keccak: await fastKeccak(),
       changes: new Changes(replica),
       replica,
       consumers: new Consumers({ db, options }),

@@ -5,6 +5,7 @@ import { address, type Hex32, hex32, lane, type UnixMs } from '../core/primitive
 import { type JobState, type JobView, type Lease, params } from '../core/wire.ts';
 import { amountColumn, integerColumn, one, type Sql } from './db.ts';
 import type { LeaseRow } from './leases.ts';
+import { workloadKey } from './verify.ts';
 
 /** Statements on jobs. */
 
@@ -50,15 +51,25 @@ export type NewJob = Omit<
   'state' | 'rev' | 'charged' | 'output_hash' | 'output_bytes' | 'failure' | 'cancelled_at'
 >;
 
+/** Which devices can do it. */
+export const kindOf = ({ workload, image, lane: of }: Pick<Job, 'workload' | 'image' | 'lane'>): string =>
+  `${workloadKey(workload, image)} ${of}`;
+
+/** A job is open as long as it stands in the queue. */
 export async function insertJob(sql: Sql, job: NewJob, at: UnixMs): Promise<void> {
   await sql.exec(
-    `INSERT INTO jobs (job_id, consumer, workload, version, image, lane, params, input_hash, input_bytes, price, hold,
+    `WITH queued AS (
+       INSERT INTO queue (job_id, consumer, kind, priority, created_at) VALUES ($1, $2, $17, $14, $13)
+     ), reader AS (
+       INSERT INTO readers (sha256, account) VALUES ($8, $2) ON CONFLICT DO NOTHING
+     )
+     INSERT INTO jobs (job_id, consumer, workload, version, image, lane, params, input_hash, input_bytes, price, hold,
        replicas, state, created_at, priority, pay, dust)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued', $13, $14, $15, $16)`,
     [
       ...[job.job_id, job.consumer, job.workload, job.version, job.image, job.lane, canonicalJson(job.params)],
       ...[job.input_hash, job.input_bytes, job.price.toString(), job.hold.toString(), job.replicas, at],
-      ...[job.priority, job.pay.toString(), job.dust.toString()],
+      ...[job.priority, job.pay.toString(), job.dust.toString(), kindOf(job)],
     ],
   );
 }
@@ -122,8 +133,8 @@ export const jobsBefore = (
 export async function agedJobs(sql: Sql, before: UnixMs): Promise<readonly Hex32[]> {
   const rows = await sql.query(
     z.object({ job_id: hex32 }),
-    `SELECT job_id FROM jobs WHERE state NOT IN ('done', 'failed') AND created_at < $1 AND NOT EXISTS (
-       SELECT 1 FROM leases WHERE leases.job_id = jobs.job_id AND 
+    `SELECT job_id FROM queue WHERE created_at < $1 AND NOT EXISTS (
+       SELECT 1 FROM leases WHERE leases.job_id = queue.job_id AND 
          (leases.state = 'held' OR (leases.state = 'finished' AND leases.deadline >= $1)))
      ORDER BY created_at LIMIT 200`,
     [before],
@@ -131,19 +142,26 @@ export async function agedJobs(sql: Sql, before: UnixMs): Promise<readonly Hex32
   return rows.map((row) => row.job_id);
 }
 
-export type JobEnd = Pick<Job, 'job_id' | 'charged' | 'output_hash' | 'output_bytes' | 'failure' | 'cancelled_at'> & {
-  readonly state: 'done' | 'failed';
-};
+export type JobEnd = Pick<
+  Job,
+  'job_id' | 'consumer' | 'charged' | 'output_hash' | 'output_bytes' | 'failure' | 'cancelled_at'
+> & { readonly state: 'done' | 'failed' };
 
 /** What was to be told at their end is due from then on. */
 export async function endJobs(sql: Sql, ends: readonly JobEnd[], at: UnixMs): Promise<void> {
   if (ends.length === 0) return;
   await sql.exec(
     `WITH ended AS MATERIALIZED (
-       SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])
-         AS ended (job_id, state, charged, output_hash, output_bytes, failure, cancelled_at)
+       SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::text[], $5::bigint[], $6::text[], $7::bigint[],
+         $9::text[]) AS ended (job_id, state, charged, output_hash, output_bytes, failure, cancelled_at, consumer)
      ), told AS (
        UPDATE webhooks SET due_at = $8 FROM ended WHERE webhooks.job_id = ended.job_id AND webhooks.due_at IS NULL
+     ), over AS (
+       DELETE FROM queue USING ended WHERE queue.job_id = ended.job_id
+     ), reader AS (
+       INSERT INTO readers (sha256, account)
+       SELECT DISTINCT output_hash, consumer FROM ended WHERE output_hash IS NOT NULL ORDER BY 1, 2
+       ON CONFLICT DO NOTHING
      )
      UPDATE jobs SET state = ended.state, charged = ended.charged, output_hash = ended.output_hash,
        output_bytes = ended.output_bytes, failure = ended.failure, cancelled_at = ended.cancelled_at, rev = rev + 1
@@ -152,7 +170,7 @@ export async function endJobs(sql: Sql, ends: readonly JobEnd[], at: UnixMs): Pr
       ...[ends.map((end) => end.job_id), ends.map(({ state }) => state)],
       ...[ends.map(({ charged }) => charged?.toString() ?? null), ends.map((end) => end.output_hash)],
       ...[ends.map((end) => end.output_bytes), ends.map(({ failure }) => failure)],
-      ...[ends.map((end) => end.cancelled_at), at],
+      ...[ends.map((end) => end.cancelled_at), at, ends.map(({ consumer }) => consumer)],
     ],
   );
 }

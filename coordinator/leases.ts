@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
+import { type Address, address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
 import { integerColumn, one, type Sql } from './db.ts';
 import { NOT_DISABLED } from './disabled.ts';
 import type { Copy, LeaseState } from './verify.ts';
@@ -38,24 +38,31 @@ export const findLease = (sql: Sql, leaseId: string): Promise<LeaseRow | null> =
 export const leasesNamed = (sql: Sql, leaseIds: readonly string[]): Promise<readonly LeaseRow[]> =>
   sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE lease_id = ANY ($1::text[])`, [leaseIds]);
 
+/** Where the books keep the time up to which no lease with a deadline before it is held any more. */
+export const OVER_KEY = 'leases-over-to';
+const OVER = `COALESCE((SELECT value::bigint FROM meta WHERE key = '${OVER_KEY}'), 0)`;
+/** No index tells what is held: it would be written anew with every result. */
+export const HELD = `leases.state = 'held' AND leases.deadline > ${OVER}`;
+
 export const heldBy = (sql: Sql, device: string): Promise<readonly LeaseRow[]> =>
-  sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE device = $1 AND state = 'held'`, [device]);
+  sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE device = $1 AND ${HELD}`, [device]);
 
 /** Leases that these devices hold since before a time. */
 export async function heldByAny(sql: Sql, devices: readonly string[], before: UnixMs): Promise<readonly Hex32[]> {
   const rows = await sql.query(
     z.object({ lease_id: hex32 }),
-    `SELECT lease_id FROM leases WHERE device = ANY ($1) AND state = 'held' AND issued_at < $2`,
+    `SELECT lease_id FROM leases WHERE device = ANY ($1) AND ${HELD} AND issued_at < $2`,
     [devices, before],
   );
   return rows.map((row) => row.lease_id);
 }
 
-export const overdue = (sql: Sql, now: UnixMs): Promise<readonly LeaseRow[]> =>
+/** The first that are held behind their deadline, which lies after `from`. */
+export const overdue = (sql: Sql, from: UnixMs, now: UnixMs): Promise<readonly LeaseRow[]> =>
   sql.query(
     leaseRow,
-    `SELECT ${COLUMNS} FROM leases WHERE state = 'held' AND deadline < $1 ORDER BY deadline LIMIT 200`,
-    [now],
+    `SELECT ${COLUMNS} FROM leases WHERE state = 'held' AND deadline > $1 AND deadline < $2 ORDER BY deadline LIMIT 200`,
+    [from, now],
   );
 
 export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' | 'owner' | 'deadline'>;
@@ -102,6 +109,7 @@ export async function writeLeases(sql: Sql, changes: readonly LeaseChange[]): Pr
 /** A lease that has had its result, with the proof of who gave it. */
 export type LeaseResult = {
   readonly lease_id: Hex32;
+  readonly device: Address;
   readonly state: 'finished' | 'accepted' | 'rejected';
   readonly why: string | null;
   readonly output_hash: Hex32;
@@ -115,17 +123,22 @@ export type LeaseResult = {
 export async function writeResults(sql: Sql, results: readonly LeaseResult[]): Promise<void> {
   if (results.length === 0) return;
   await sql.exec(
-    `UPDATE leases SET state = fresh.state, why = fresh.why, progress = 1, output_hash = fresh.output_hash,
+    `WITH fresh AS MATERIALIZED (
+       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+         $9::text[]) AS fresh (lease_id, state, why, output_hash, output_bytes, result, signature, batch_hash, device)
+     ), named AS (
+       UPDATE uploads SET named = TRUE FROM fresh
+       WHERE account = fresh.device AND sha256 = fresh.output_hash AND NOT named
+     )
+     UPDATE leases SET state = fresh.state, why = fresh.why, progress = 1, output_hash = fresh.output_hash,
        output_bytes = fresh.output_bytes, result = fresh.result, result_signature = fresh.signature,
        batch_hash = fresh.batch_hash
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[])
-       AS fresh (lease_id, state, why, output_hash, output_bytes, result, signature, batch_hash)
-     WHERE leases.lease_id = fresh.lease_id`,
+     FROM fresh WHERE leases.lease_id = fresh.lease_id`,
     [
       ...[results.map(({ lease_id }) => lease_id), results.map(({ state }) => state), results.map(({ why }) => why)],
       ...[results.map((one) => one.output_hash), results.map((one) => one.output_bytes)],
       ...[results.map(({ result }) => result), results.map((one) => one.result_signature)],
-      results.map((one) => one.batch_hash),
+      ...[results.map((one) => one.batch_hash), results.map(({ device }) => device)],
     ],
   );
 }

@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { type Db, integerColumn } from './db.ts';
+import { HELD } from './leases.ts';
 import type { Clock } from './options.ts';
 import { ACCOUNT_KINDS, type KeptTotals } from './totals.ts';
 
@@ -131,9 +132,8 @@ export class Metrics {
         this.reset();
         const rows = await db.query(
           queueRow,
-          `SELECT workload, lane, count(*) AS count FROM (
-             SELECT workload, lane FROM jobs WHERE state NOT IN ('done', 'failed') LIMIT ${MOST_COUNTED}
-           ) AS open GROUP BY workload, lane`,
+          `SELECT split_part(kind, ' ', 1) AS workload, split_part(kind, ' ', 3) AS lane, count(*) AS count
+           FROM (SELECT kind FROM queue LIMIT ${MOST_COUNTED}) AS open GROUP BY 1, 2`,
         );
         for (const { workload, lane, count } of rows) {
           this.inc({ workload: workloads.has(workload) ? workload : 'other', lane }, count);
@@ -147,7 +147,7 @@ export class Metrics {
       async collect() {
         const [row] = await db.query(
           countRow,
-          `SELECT count(*) AS count FROM (SELECT 1 FROM leases WHERE state = 'held' LIMIT ${MOST_COUNTED}) AS held`,
+          `SELECT count(*) AS count FROM (SELECT 1 FROM leases WHERE ${HELD} LIMIT ${MOST_COUNTED}) AS held`,
         );
         this.set(row?.count ?? 0);
       },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
 import { OPERATION } from './migrations/operation.ts';
+import { QUEUE } from './migrations/queue.ts';
 
 /** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
 const MIGRATIONS: readonly (readonly string[])[] = [
@@ -211,6 +212,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX webhooks_by_endpoint ON webhooks (account, url)',
     'CREATE TABLE webhook_secrets (account TEXT PRIMARY KEY, generation INT NOT NULL)',
   ],
+  QUEUE,
   OPERATION,
 ];
 

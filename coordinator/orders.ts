@@ -11,6 +11,7 @@ import type { Context } from './context.ts';
 import { one, type Sql } from './db.ts';
 import { insertJob } from './jobs.ts';
 import { chargeKey } from './keys.ts';
+import { HELD } from './leases.ts';
 import { hold } from './ledger.ts';
 import { detailOf, translate } from './problems.ts';
 import { sharesOf } from './shares.ts';
@@ -158,17 +159,15 @@ export async function orderMany(
 export async function mayRead(sql: Sql, bearer: Bearer, sha256: Hex32): Promise<boolean> {
   const row =
     bearer.role === 'consumer'
-      ? await one(
-          sql,
-          found,
-          'SELECT 1 AS found FROM jobs WHERE consumer = $1 AND (input_hash = $2 OR output_hash = $2) LIMIT 1',
-          [bearer.account, sha256],
-        )
+      ? await one(sql, found, 'SELECT 1 AS found FROM readers WHERE account = $1 AND sha256 = $2', [
+          bearer.account,
+          sha256,
+        ])
       : await one(
           sql,
           found,
-          `SELECT 1 AS found FROM leases JOIN jobs ON jobs.job_id = leases.job_id
-           WHERE device = $1 AND ((leases.state = 'held' AND input_hash = $2) OR leases.output_hash = $2) LIMIT 1`,
+          `SELECT 1 AS found FROM uploads WHERE account = $1 AND sha256 = $2 UNION ALL
+           SELECT 1 FROM leases JOIN jobs USING (job_id) WHERE device = $1 AND ${HELD} AND input_hash = $2 LIMIT 1`,
           [bearer.account, sha256],
         );
   return row !== null;

@@ -1,17 +1,16 @@
 import { z } from 'zod';
 import type { Hex32, UnixMs } from '../core/primitives.ts';
 import { integerColumn, type Sql } from './db.ts';
-import { NOT_DISABLED } from './disabled.ts';
+import { QUEUED_AND_NOT_DISABLED } from './disabled.ts';
 import { type Job, jobRow } from './jobs.ts';
 
-const OPEN = `state NOT IN ('done', 'failed')`;
-/** Of one consumer in one go, at least. */
+/** Of one consumer and kind in one go, at least. */
 const OF_EACH = 50;
 
 const claimedRow = jobRow.extend({ created_at: integerColumn });
 
 /**
- * Takes ready work of these kinds (`workload image lane`) for one replica until `until`: of each consumer the first few, and
+ * Takes ready work of these kinds (`workload image lane`) for the replica of that number until `until`: of each consumer the first few, and
  * of all of them the first `most`, the first of each before the second of any. Rows that another
  * replica is just taking are left to it.
  */
@@ -21,28 +20,33 @@ export async function claim(
   most: number,
   now: UnixMs,
   until: UnixMs,
+  replica = 0,
 ): Promise<readonly Job[]> {
   if (kinds.size === 0) return [];
   const consumers = await consumersWaiting(sql);
   if (consumers.length === 0) return [];
+  const ofEach = Math.min(most, Math.max(OF_EACH, Math.ceil((2 * most) / (consumers.length * kinds.size))));
   const rows = await sql.query(
     claimedRow,
     `WITH found AS MATERIALIZED (
-       SELECT job.* FROM unnest($6::text[]) AS consumers (consumer) CROSS JOIN LATERAL (
-         SELECT job_id, consumer, priority, created_at FROM jobs
-         WHERE jobs.consumer = consumers.consumer AND ${OPEN} AND claim_until <= $1 AND ${NOT_DISABLED}
-           AND workload || ' ' || image || ' ' || lane = ANY ($3::text[])
+       SELECT waiting.* FROM unnest($6::text[]) AS consumers (consumer) CROSS JOIN unnest($3::text[]) AS kinds (kind)
+       CROSS JOIN LATERAL (
+         SELECT ctid, job_id, consumer, priority, created_at FROM queue
+         WHERE queue.consumer = consumers.consumer AND queue.kind = kinds.kind AND claim_until <= $1 AND ${QUEUED_AND_NOT_DISABLED}
          ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
-       ) AS job
+       ) AS waiting
      ), chosen AS MATERIALIZED (
-       SELECT job_id FROM (
-         SELECT job_id, created_at,
+       SELECT ctid FROM (
+         SELECT ctid, job_id, created_at,
            row_number() OVER (PARTITION BY consumer ORDER BY priority DESC, created_at, job_id) AS place
          FROM found
        ) AS ranked ORDER BY place, created_at, job_id LIMIT $4
+     ), claimed AS (
+       UPDATE queue SET claim_until = $2, claimed_by = $7
+       WHERE ctid = ANY (ARRAY(SELECT ctid FROM chosen)) RETURNING job_id
      )
-     UPDATE jobs SET claim_until = $2 WHERE job_id = ANY (ARRAY(SELECT job_id FROM chosen)) RETURNING jobs.*`,
-    [now, until, [...kinds], most, Math.max(OF_EACH, Math.ceil((2 * most) / consumers.length)), consumers],
+     SELECT jobs.* FROM claimed JOIN jobs USING (job_id)`,
+    [now, until, [...kinds], most, ofEach, consumers, replica],
   );
   return [...rows].sort((a, b) => a.created_at - b.created_at || (a.job_id < b.job_id ? -1 : 1));
 }
@@ -52,10 +56,9 @@ async function consumersWaiting(sql: Sql): Promise<readonly string[]> {
   const rows = await sql.query(
     z.object({ consumer: z.string() }),
     `WITH RECURSIVE consumers AS (
-       (SELECT consumer FROM jobs WHERE ${OPEN} ORDER BY consumer LIMIT 1)
+       (SELECT consumer FROM queue ORDER BY consumer LIMIT 1)
        UNION ALL
-       SELECT (SELECT jobs.consumer FROM jobs WHERE ${OPEN} AND jobs.consumer > consumers.consumer
-               ORDER BY jobs.consumer LIMIT 1)
+       SELECT (SELECT queue.consumer FROM queue WHERE queue.consumer > consumers.consumer ORDER BY queue.consumer LIMIT 1)
        FROM consumers WHERE consumers.consumer IS NOT NULL
      ) SELECT consumer FROM consumers WHERE consumer IS NOT NULL`,
   );
@@ -65,5 +68,5 @@ async function consumersWaiting(sql: Sql): Promise<readonly string[]> {
 /** Lets go of what was claimed; somebody may claim it again from `from` on. */
 export async function release(sql: Sql, jobIds: readonly Hex32[], from: UnixMs): Promise<void> {
   if (jobIds.length === 0) return;
-  await sql.exec(`UPDATE jobs SET claim_until = $2 WHERE job_id = ANY ($1::text[])`, [jobIds, from]);
+  await sql.exec(`UPDATE queue SET claim_until = $2 WHERE job_id = ANY ($1::text[])`, [[...jobIds].sort(), from]);
 }

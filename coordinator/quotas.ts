@@ -26,7 +26,7 @@ const countOpen = async (sql: Sql, consumer: Address, most: number): Promise<num
       sql,
       counted,
       `SELECT COUNT(*) AS open FROM (
-         SELECT 1 FROM jobs WHERE consumer = $1 AND state NOT IN ('done', 'failed') LIMIT $2) AS found`,
+         SELECT 1 FROM queue WHERE consumer = $1 LIMIT $2) AS found`,
       [consumer, most],
     )
   )?.open ?? 0;

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { asFailure } from '../core/errors.ts';
-import { type Address, address, type Hex32, hex32 } from '../core/primitives.ts';
+import { type Address, address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
 import { shortName } from './context.ts';
 import { type Db, integerColumn, one } from './db.ts';
 import type { Log } from './options.ts';
+import { arrive, freeAllClaims, freeClaimsOfDead, nextReplica, PRESENCE } from './presence.ts';
 
 /** What replicas tell each other. It wakes: who hears it looks into the books. */
 const note = z.discriminatedUnion('kind', [
@@ -45,6 +46,8 @@ const ALONE_AFTER_MS = 20_000;
 
 /** This coordinator as one of those that share a database. */
 export class Replica {
+  /** Under which it claims work. */
+  readonly number: number;
   readonly #id = randomUUID();
   readonly #db: Db;
   readonly #log: Log;
@@ -60,9 +63,15 @@ export class Replica {
   #devices: () => number = () => 0;
   readonly #heard = new Map<string, { readonly at: number; readonly devices: number }>();
 
-  constructor(db: Db, log: Log) {
+  private constructor(db: Db, log: Log, number: number) {
     this.#db = db;
     this.#log = log;
+    this.number = number;
+  }
+
+  static async open(db: Db, log: Log): Promise<Replica> {
+    if (db.notes === null) await freeAllClaims(db);
+    return new Replica(db, log, db.notes === null ? 0 : await nextReplica(db));
   }
 
   /** Why the database cannot be used; null: it can. */
@@ -83,11 +92,20 @@ export class Replica {
     if (notes === null) return;
     this.#devices = devices;
     const mended = () => {
+      arrive(this.#db, this.number).catch((error: unknown) => {
+        this.#log('warn', 'replica-not-seen', { message: asFailure(error).message });
+      });
       this.#here();
       ears.mended();
     };
-    this.#listening = notes.listen((text) => this.#hear(text, ears), mended, this.#stop.signal);
+    const holding = { space: PRESENCE, number: this.number };
+    this.#listening = notes.listen((text) => this.#hear(text, ears), mended, holding, this.#stop.signal);
     this.#timer = setInterval(() => this.#here(), HERE_EVERY_MS);
+  }
+
+  /** Frees what dead replicas had claimed. Answers whether there were any. */
+  async bury(now: UnixMs): Promise<boolean> {
+    return this.#db.notes !== null && (await freeClaimsOfDead(this.#db, now));
   }
 
   /** There is work that was not there before. */

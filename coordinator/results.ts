@@ -19,8 +19,8 @@ import {
 } from './settle.ts';
 
 /** Messages whose results are stored in one transaction, and how many such transactions go on at once. */
-const MESSAGES = 25;
-const LANES = 3;
+const MESSAGES = 50;
+const LANES = 2;
 
 export const rulesOf = ({ options }: Context): SettleRules => ({
   maxAttempts: options.maxAttempts,

@@ -9,10 +9,9 @@ export async function dropOldBlobs({ db, blobs, options }: Context): Promise<voi
   const before = options.clock.now() - options.keepBlobsMs;
   const rows = await db.query(
     named,
-    `SELECT input_hash AS hash FROM jobs WHERE state NOT IN ('done', 'failed')
+    `SELECT input_hash AS hash FROM queue JOIN jobs USING (job_id)
      UNION
-     SELECT leases.output_hash AS hash FROM leases JOIN jobs USING (job_id)
-      WHERE jobs.state NOT IN ('done', 'failed') AND leases.output_hash IS NOT NULL`,
+     SELECT leases.output_hash AS hash FROM queue JOIN leases USING (job_id) WHERE leases.output_hash IS NOT NULL`,
   );
   const dropped = await blobs.drop(before, new Set(rows.map((row) => row.hash)));
   if (dropped.length === 0) return;

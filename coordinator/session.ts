@@ -1,20 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
 import { plainText } from '../core/plain-text.ts';
-import { type Address, type Hex32, type Lane, perLane, type Signature, sameAddress } from '../core/primitives.ts';
-import { type ResultItem, resultsHash, type Struct } from '../core/typed-data.ts';
+import {
+  type Address,
+  type Hex32,
+  LANES,
+  type Lane,
+  perLane,
+  type Signature,
+  sameAddress,
+} from '../core/primitives.ts';
+import type { ResultItem, Struct } from '../core/typed-data.ts';
 import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease, type Machine } from '../core/wire.ts';
 import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
 import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
 import { findDevice } from './devices.ts';
 import { Intake } from './intake.ts';
+import { resultsHashBy } from './keccak.ts';
 import { findLease, type LeaseRow, raiseProgress } from './leases.ts';
 import type { Offer } from './matching.ts';
 import { acceptReport } from './reports.ts';
 import { type Delivery, resume, rulesOf } from './results.ts';
 import { type Effects, settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
+import { Slots } from './slots.ts';
 
 /** A WebSocket in our words. */
 export type Socket = {
@@ -61,7 +71,7 @@ export class Session {
   readonly #stated: Record<Lane, number> = { ...perLane(() => 0) };
   readonly #restUntil: Record<Lane, number> = { ...perLane(() => 0) };
   /** Leases sent after the device last stated its level, or about to be, and not yet over. */
-  readonly #sent = new Map<Hex32, { readonly lane: Lane; readonly waits: boolean }>();
+  readonly #sent = new Slots();
   #rttMs: number | null = null;
   #peer: Peer | null = null;
   #open = true;
@@ -106,15 +116,15 @@ export class Session {
 
   /** A lease that is being written takes one of the slots the device stated, also when it states them anew meanwhile. */
   reserve(leaseId: Hex32, lane: Lane): void {
-    this.#sent.set(leaseId, { lane, waits: true });
+    this.#sent.take(leaseId, lane, true);
   }
   unreserve(leaseId: Hex32): void {
-    this.#sent.delete(leaseId);
+    this.#sent.free(leaseId);
   }
 
   /** Hands out leases that were reserved and are written now. */
   lease(leases: readonly Lease[]): void {
-    for (const { leaseId, lane } of leases) this.#sent.set(leaseId, { lane, waits: false });
+    for (const { leaseId, lane } of leases) this.#sent.take(leaseId, lane, false);
     const [only] = leases;
     if (leases.length === 1 && only !== undefined) this.send({ type: 'lease', lease: only });
     else this.send({ type: 'leases', leases: [...leases] });
@@ -127,10 +137,8 @@ export class Session {
   /** What it would take now; null: nothing, and nothing until it says so. */
   offer(now: number): Offer | null {
     if (this.#peer === null || !this.#open || this.#leaving) return null;
-    const sent: Record<Lane, number> = { ...perLane(() => 0) };
-    for (const { lane } of this.#sent.values()) sent[lane] += 1;
-    const room = perLane((lane) => Math.max(0, this.#stated[lane] - sent[lane]));
-    if (!Object.values(room).some((count) => count > 0)) return null;
+    const room = perLane((lane) => Math.max(0, this.#stated[lane] - this.#sent.count(lane)));
+    if (!LANES.some((lane) => room[lane] > 0)) return null;
     const slots = perLane((lane) => (this.#restUntil[lane] > now ? 0 : room[lane]));
     return { ...this.#peer, slots, rttMs: this.#rttMs };
   }
@@ -250,18 +258,15 @@ export class Session {
     switch (message.type) {
       case 'ready':
         this.#stated[message.lane] = message.slots;
-        for (const [leaseId, { lane, waits }] of this.#sent) {
-          if (lane === message.lane && !waits) this.#sent.delete(leaseId);
-        }
+        this.#sent.restated(message.lane);
         return this.#host.ready(this);
       case 'workloads':
         this.#peer = { ...peer, workloads: keysOf(message.workloads) };
         return this.#host.ready(this);
       case 'decline': {
         const lease = await this.#ownLease(peer, message.leaseId);
-        const sent = this.#sent.get(lease.lease_id);
-        if (sent !== undefined) this.#restUntil[sent.lane] = now + REST_AFTER_DECLINE_MS;
-        this.#sent.delete(lease.lease_id);
+        const lane = this.#sent.free(lease.lease_id);
+        if (lane !== null) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
         this.awaited.over(lease.lease_id);
         // A stranger's words, for the consumer's terminal; a database may refuse some characters, too.
         const detail = plainText(message.detail);
@@ -282,7 +287,10 @@ export class Session {
       }
       case 'results': {
         const { value, results } = message;
-        if (value.resultsHash !== resultsHash(results) || value.resultCount !== results.length) {
+        if (
+          value.resultsHash !== resultsHashBy(this.#context.keccak, results) ||
+          value.resultCount !== results.length
+        ) {
           fail('BAD_INPUT', 'the signature is for other results than the ones sent with it');
         }
         return await this.#results(peer, 'Results', value, message.signature, results);
@@ -306,7 +314,7 @@ export class Session {
     const digest = requireSigned(domain, name, value, signature, peer.device);
     const batch = name === 'Results' ? digest : null;
     const effects = await this.#host.deliver({ device: peer.device, results, signature, batch });
-    for (const { leaseId } of results) this.#sent.delete(leaseId);
+    for (const { leaseId } of results) this.#sent.free(leaseId);
     this.#host.apply(effects);
   }
 

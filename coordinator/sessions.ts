@@ -8,8 +8,8 @@ import type { Context } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
-import { overdue } from './leases.ts';
 import type { LostBecause } from './metrics.ts';
+import { Overdue } from './overdue.ts';
 import { type Ears, piecesOf } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session, type Socket } from './session.ts';
@@ -29,6 +29,7 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
+  readonly #overdue = new Overdue();
   #draining = false;
 
   constructor(context: Context) {
@@ -186,13 +187,14 @@ export class Sessions {
     const { db, options } = this.#context;
     const now = options.clock.now();
     await db.alone('expiry', () => this.#takeBack(now));
+    if (await this.#context.replica.bury(now)) this.#context.changes.work();
     await this.#dispatcher.letGo(now);
     this.#dispatcher.woken();
   }
 
   async #takeBack(now: UnixMs): Promise<void> {
     const { options } = this.#context;
-    for (const { lease_id: leaseId, device } of await overdue(this.#context.db, now)) {
+    for (const { lease_id: leaseId, device } of await this.#overdue.next(this.#context.db, now)) {
       const lost = { kind: 'loss', leaseId, why: DEADLINE_PASSED, loss: 'attempt' } as const;
       const effects = await this.#settle(lost, now);
       // Its result came in the meantime: a cancellation would make the device throw away what it is owed.

@@ -166,7 +166,7 @@ class Settlement {
       'batch' in evidence
         ? { result: null, result_signature: null, batch_hash: evidence.batch }
         : { result: canonicalJson({ ...value, device }), result_signature: evidence.signature, batch_hash: null };
-    this.#results.set(leaseId, { lease_id: leaseId, state: 'finished', why: null, ...output, ...proof });
+    this.#results.set(leaseId, { lease_id: leaseId, device, state: 'finished', why: null, ...output, ...proof });
     this.#change(open, { ...lease, state: 'finished', progress: 1, ...output });
     open.touched = true;
     this.#tell(device, { type: 'result-stored', leaseId });
@@ -265,11 +265,18 @@ class Settlement {
     this.#ends.push(
       decision.kind === 'settled'
         ? {
-            ...{ job_id: job.job_id, state: 'done', charged, failure: null, cancelled_at: null },
+            ...{
+              job_id: job.job_id,
+              consumer: job.consumer,
+              state: 'done',
+              charged,
+              failure: null,
+              cancelled_at: null,
+            },
             ...{ output_hash: decision.outputHash, output_bytes: output?.output_bytes ?? null },
           }
         : {
-            ...{ job_id: job.job_id, state: 'failed', charged, failure: decision.why },
+            ...{ job_id: job.job_id, consumer: job.consumer, state: 'failed', charged, failure: decision.why },
             ...{ output_hash: null, output_bytes: null },
             cancelled_at: decision.kind === 'cancelled' ? this.#at : null,
           },

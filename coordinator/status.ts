@@ -7,6 +7,7 @@ import { lastDays } from './day-counts.ts';
 import { integerColumn, one } from './db.ts';
 import { disabledVersions } from './disabled.ts';
 import { epochsBefore } from './epoch-data.ts';
+import { HELD } from './leases.ts';
 import { lastRecount } from './recounted.ts';
 
 /** Whoever asks more often gets the same. */
@@ -47,8 +48,8 @@ export class Status {
     const counts = await one(
       db,
       countsRow,
-      `SELECT (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state NOT IN ('done', 'failed') LIMIT $1) AS jobs) AS open,
-         (SELECT count(*) FROM (SELECT 1 FROM leases WHERE state = 'held' LIMIT $1) AS leases) AS held`,
+      `SELECT (SELECT count(*) FROM (SELECT 1 FROM queue LIMIT $1) AS jobs) AS open,
+         (SELECT count(*) FROM (SELECT 1 FROM leases WHERE ${HELD} LIMIT $1) AS held) AS held`,
       [COUNTED_TO],
     );
     const recounted = await lastRecount(db);

@@ -5,6 +5,7 @@ import type { Address, Hex32 } from '../core/primitives.ts';
 import type { Bearer } from './access.ts';
 import type { Context } from './context.ts';
 import { integerColumn, one, type Sql } from './db.ts';
+import { HELD } from './leases.ts';
 
 const kept = z.object({ bytes: integerColumn });
 const leased = z.object({ workload: z.string() });
@@ -61,7 +62,7 @@ export class Uploads {
     const { db, options } = this.#context;
     const rows = await db.query(
       leased,
-      `SELECT DISTINCT workload FROM leases JOIN jobs USING (job_id) WHERE device = $1 AND leases.state = 'held'`,
+      `SELECT DISTINCT workload FROM leases JOIN jobs USING (job_id) WHERE device = $1 AND ${HELD}`,
       [device],
     );
     const limits = rows.map((row) => findWorkload(options.catalogue, row.workload)?.limits.maxOutputBytes ?? 0);
@@ -77,13 +78,12 @@ export async function keptBy(sql: Sql, account: Address): Promise<number> {
   return row?.bytes ?? 0;
 }
 
-/** Results are the network's, not the device's: only what no lease of its names counts. */
+/** Results are the network's, not the device's: only what no result of its has named counts. */
 async function keptByDevice(sql: Sql, device: Address): Promise<number> {
   const row = await one(
     sql,
     kept,
-    `SELECT COALESCE(SUM(bytes), 0) AS bytes FROM uploads WHERE account = $1
-       AND NOT EXISTS (SELECT 1 FROM leases WHERE device = $1 AND output_hash = sha256)`,
+    'SELECT COALESCE(SUM(bytes), 0) AS bytes FROM uploads WHERE account = $1 AND NOT named',
     [device],
   );
   return row?.bytes ?? 0;
@@ -91,4 +91,5 @@ async function keptByDevice(sql: Sql, device: Address): Promise<number> {
 
 export async function forgetUploads(sql: Sql, removed: readonly Hex32[]): Promise<void> {
   await sql.exec('DELETE FROM uploads WHERE sha256 = ANY ($1::text[])', [removed]);
+  await sql.exec('DELETE FROM readers WHERE sha256 = ANY ($1::text[])', [removed]);
 }

@@ -48,7 +48,15 @@ async function start(dataDir: string): Promise<Replica> {
   mkdirSync(blobs, { recursive: true });
   writeFileSync(join(blobs, outputHash.slice(2)), output);
   const file = join(import.meta.dirname, 'dispatch/replica-process.ts');
-  const words = ['--disable-warning=ExperimentalWarning', file, dataDir, databaseUrl, JSON.stringify(chain)];
+  // As deploy/ starts it.
+  const words = [
+    '--disable-warning=ExperimentalWarning',
+    '--max-semi-space-size=32',
+    file,
+    dataDir,
+    databaseUrl,
+    JSON.stringify(chain),
+  ];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [first] = (await once(child.stdout, 'data')) as [Buffer];
   return { dataDir, url: first.toString().trim(), child };

@@ -2,18 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { Wallet } from 'ethers';
 import secp256k1 from 'secp256k1';
 import { WebSocket } from 'ws';
+import { fastKeccak, resultsHashBy } from '../../../coordinator/keccak.ts';
 import { fromHex, toHex } from '../../../core/keccak.ts';
 import type { Address, Hex32, Signature } from '../../../core/primitives.ts';
-import {
-  type Domain,
-  digestOf,
-  type ResultItem,
-  resultsHash,
-  type Struct,
-  type StructName,
-} from '../../../core/typed-data.ts';
+import { type Domain, digestOf, type ResultItem, type Struct, type StructName } from '../../../core/typed-data.ts';
 import { encodeWire } from '../../../core/wire.ts';
 
+const keccak = await fastKeccak();
 /** Results in one request. */
 const REQUEST = 20;
 const FLUSH_MS = 20;
@@ -150,7 +145,7 @@ export class BenchDevice {
     const now = Date.now();
     const ids = this.#waiting.splice(0, most);
     const results: ResultItem[] = ids.map((leaseId) => ({ leaseId, ...this.#output, startedAt: now, finishedAt: now }));
-    const value = { device: this.address, resultsHash: resultsHash(results), resultCount: results.length };
+    const value = { device: this.address, resultsHash: resultsHashBy(keccak, results), resultCount: results.length };
     const at = performance.now();
     for (const leaseId of ids) this.#sent.set(leaseId, at);
     this.#send({ type: 'results', value, signature: this.#sign('Results', value), results });

@@ -20,7 +20,11 @@ export async function insertJobs(db: Db, consumer: Address, count: number): Prom
     );
     await db.tx(async (sql) => {
       await sql.exec(
-        `INSERT INTO jobs (job_id, consumer, workload, version, image, lane, params, input_hash, input_bytes, price, hold,
+        `WITH queued AS (
+           INSERT INTO queue (job_id, consumer, kind, priority, created_at)
+           SELECT id, $2, $3 || ' ' || $4 || ' cpu', 0, $6 FROM jsonb_array_elements_text($1::text::jsonb) AS id
+         )
+         INSERT INTO jobs (job_id, consumer, workload, version, image, lane, params, input_hash, input_bytes, price, hold,
            replicas, state, created_at, pay)
          SELECT id, $2, $3, '1.0.0', $4, 'cpu', '{}', id, 1, $5::numeric, $5::numeric, 0, 'queued', $6, $5::numeric
          FROM jsonb_array_elements_text($1::text::jsonb) AS id`,

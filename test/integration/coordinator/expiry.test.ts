@@ -11,6 +11,7 @@ import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
 import { Disabled } from '../../../coordinator/disabled.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
+import { fastKeccak } from '../../../coordinator/keccak.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
 import { Metrics } from '../../../coordinator/metrics.ts';
 import { Consumers } from '../../../coordinator/quotas.ts';
@@ -51,7 +52,7 @@ describe('a result that comes while its lease is being taken back', () => {
     db = await openTestDb(dir);
     const options = coordinatorOptions(dir, chain, { clock: { now: () => NOW } });
     const domain = domainOf(chain.chainId, chain.distributor);
-    const replica = new Replica(db, () => undefined);
+    const replica = await Replica.open(db, () => undefined);
     context = {
       ...{ options, networkId, domain, blobs: await openBlobs(join(dir, 'blobs'), 1, () => NOW) },
       db: {
@@ -74,6 +75,7 @@ describe('a result that comes while its lease is being taken back', () => {
       readiness: new Readiness(db, options.clock, replica),
       disabled: new Disabled(),
       days: new DayCounts(db),
+      keccak: await fastKeccak(),
     };
   });
   afterAll(async () => {

@@ -13,6 +13,12 @@ import { openTestDb } from '../../support/store.ts';
 
 const [alice, bob] = [newAccount().address, newAccount().address];
 const HERE = 'echo here cpu';
+const END = {
+  state: 'failed',
+  charged: 0n,
+  failure: 'over',
+  ...{ cancelled_at: null, output_hash: null, output_bytes: null },
+} as const;
 let dir: string;
 let db: Db;
 let at = 0;
@@ -24,17 +30,7 @@ beforeEach(async () => {
   const open = await claim(db, new Set([HERE, 'echo elsewhere cpu']), 10_000, 0, 1);
   await endJobs(
     db,
-    open.map(({ job_id }) => ({
-      ...{
-        job_id,
-        state: 'failed',
-        charged: 0n,
-        failure: 'over',
-        cancelled_at: null,
-        output_hash: null,
-        output_bytes: null,
-      },
-    })),
+    open.map(({ job_id, consumer }) => ({ ...END, job_id, consumer })),
     1,
   );
 });
@@ -104,8 +100,7 @@ describe('a lease', () => {
   });
   test('is not written for a job that is over, or is none', async () => {
     const jobId = await job();
-    const end = { charged: 0n, failure: 'over', cancelled_at: null, output_hash: null, output_bytes: null };
-    await endJobs(db, [{ job_id: jobId, state: 'failed', ...end }], 1);
+    await endJobs(db, [{ ...END, job_id: jobId, consumer: alice }], 1);
     expect((await insertLeases(db, [lease(jobId), lease(randomHex32())], 1)).size).toBe(0);
   });
 });

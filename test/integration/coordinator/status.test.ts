@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adminAnswer } from '../../../core/admin.ts';
@@ -9,6 +10,7 @@ import { newAccount } from '../../support/chain.ts';
 import { post, type TestConsumer, type TestDevice } from '../../support/device.ts';
 import { earn } from '../../support/earn.ts';
 import { PRICE, TestNetwork } from '../../support/network.ts';
+import { runCli } from '../../support/run-cli.ts';
 import { until } from '../../support/wait.ts';
 
 const EVIL = '<script>alert(1)</script>"\'&';
@@ -79,6 +81,27 @@ describe('what a network tells everybody', () => {
       }
     }
   });
+
+  it('is audited by one command, which says so when the chain has another root', async () => {
+    const { epoch } = await latest();
+    const good = await runCli(['audit', '--coordinator', network.url]);
+    expect(good).toMatchObject({ code: 0, err: '' });
+    expect(JSON.parse(good.out)).toMatchObject({ epoch, owners: 3, agrees: true });
+    const first = await runCli(['audit', '1', '--coordinator', network.url, '--rpc', network.chain.rpcUrl]);
+    expect(JSON.parse(first.out)).toMatchObject({ epoch: 1, owners: 1, agrees: true });
+    // A coordinator that tells of another data set than the one it published.
+    const liar = createServer(async (request, response) => {
+      const told = await (await get(request.url ?? '/')).text();
+      response.end(told.replace(/("cumulative":")(\d)/, (_all, key, digit) => `${key}${(Number(digit) % 9) + 1}`));
+    });
+    await new Promise<void>((resolve) => liar.listen(0, '127.0.0.1', resolve));
+    const at = liar.address();
+    const url = `http://127.0.0.1:${typeof at === 'object' ? at?.port : 0}`;
+    const bad = await runCli(['audit', '--coordinator', url]);
+    liar.close();
+    expect(bad.code).toBe(1);
+    expect(JSON.parse(bad.out)).toMatchObject({ epoch, agrees: false });
+  }, 60_000);
 
   it('has the same leaves as JSON, each with a proof that leads to the root', async () => {
     const { epoch, root } = await latest();
