@@ -83,23 +83,27 @@ export async function carryOut(
   if (!(options.admins ?? []).includes(value.admin)) fail('UNAUTHORISED', 'this account is no admin of the network');
   if (value.networkId !== networkId) fail('UNAUTHORISED', 'the order is for another network');
   const id = requireSigned(domain, 'AdminAction', value, signature, value.admin);
-  const answer = await db.tx(async (sql) => {
-    const known = await findAction(sql, id);
-    if (known !== null) return answerOf(known);
-    if (Math.abs(value.issuedAt - now) > CLOCK_SKEW_MS) {
-      fail('UNAUTHORISED', 'the order is too old or from the future; check the clock');
-    }
-    const result = await perform(context, sql, value, now);
-    await sql.exec(
-      `INSERT INTO admin_actions (action_id, admin, action, subject, why, issued_at, signature, at, result)
+  const answer = await db.tx(
+    async (sql) => {
+      const known = await findAction(sql, id);
+      if (known !== null) return answerOf(known);
+      if (Math.abs(value.issuedAt - now) > CLOCK_SKEW_MS) {
+        fail('UNAUTHORISED', 'the order is too old or from the future; check the clock');
+      }
+      const result = await perform(context, sql, value, now);
+      await sql.exec(
+        `INSERT INTO admin_actions (action_id, admin, action, subject, why, issued_at, signature, at, result)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-      [
-        ...[id, value.admin, value.action, value.subject, value.why, value.issuedAt, signature, now],
-        JSON.stringify(result),
-      ],
-    );
-    return { id, action: value.action, subject: value.subject, why: value.why, at: now, result };
-  });
+        [
+          ...[id, value.admin, value.action, value.subject, value.why, value.issuedAt, signature, now],
+          JSON.stringify(result),
+        ],
+      );
+      return { id, action: value.action, subject: value.subject, why: value.why, at: now, result };
+      // Else a report that comes between the two calculators would be a disagreement.
+    },
+    { snapshot: value.action === 'recount' },
+  );
   options.log('warn', 'admin-action', { admin: value.admin, action: value.action, subject: value.subject, id });
   // Also when it is sent again: the first time it may not have come so far.
   replica.rules();
@@ -150,7 +154,7 @@ async function recount(sql: Sql, now: UnixMs): Promise<Readonly<Record<string, s
     return { balanced: 'no', why: asFailure(error).message };
   }
   await noteRecount(sql, now, owed.size);
-  const totals = await sumTotals({ tx: (work) => work(sql) });
+  const totals = await sumTotals(sql);
   const texts = Object.entries(totals).map(([kind, amount]) => [kind, amount.toString()]);
   return { balanced: 'yes', owners: String(owed.size), ...Object.fromEntries(texts) };
 }

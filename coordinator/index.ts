@@ -32,7 +32,7 @@ import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { Signer } from './signing.ts';
 import { addStatusRoutes } from './status-routes.ts';
-import { every } from './timer.ts';
+import { every, within } from './timer.ts';
 import { KeptTotals } from './totals.ts';
 import { WebhookSender } from './webhook-sender.ts';
 
@@ -179,14 +179,17 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         log('info', 'coordinator-draining', { devices: sessions.devices });
         await sessions.drain();
         await new Promise((resolve) => setTimeout(resolve, options.drainMs ?? 0));
-        await Promise.all(timers.map((timer) => timer.stop()));
+        const ended = Promise.all(timers.map((timer) => timer.stop()));
+        await within(DRAIN_WITHIN_MS, ended);
         changes.close();
         await Promise.all([webhooks.close(DRAIN_WITHIN_MS), sessions.close(DRAIN_WITHIN_MS)]);
         await closeApp(app, DRAIN_WITHIN_MS);
         await context.days.write().catch(complain('days-not-counted'));
         await metricsServer?.close();
-        await replica.close();
+        // A root that waits for its block is not waited for: it is looked for on chain at the next start.
         chain.close();
+        await within(DRAIN_WITHIN_MS, ended);
+        await replica.close();
         await db.close();
         log('info', 'coordinator-stopped', {});
       },

@@ -25,6 +25,7 @@ import { type Delivery, resume, rulesOf } from './results.ts';
 import { type Effects, settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
 import { Slots } from './slots.ts';
+import { within } from './timer.ts';
 
 /** A WebSocket in our words. */
 export type Socket = {
@@ -163,12 +164,7 @@ export class Session {
   /** Nothing more is taken from it; what it has sent is answered first, if that does not take longer. */
   async leave(withinMs: number): Promise<void> {
     this.#leaving = true;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, withinMs);
-    });
-    await Promise.race([this.#intake.settled(), late]);
-    clearTimeout(timer);
+    await within(withinMs, this.#intake.settled());
     this.close('the coordinator is going down; another may be there', SERVICE_RESTART);
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Amount } from '../core/money.ts';
 import type { UnixMs } from '../core/primitives.ts';
-import { amountColumn, type Db } from './db.ts';
+import { amountColumn, type Db, type Sql } from './db.ts';
 import type { Clock } from './options.ts';
 
 /** Kinds of accounts, which are what stands before the colon of their names. */
@@ -26,15 +26,12 @@ const WITHIN_MS = 10_000;
 const row = z.object({ name: z.string(), balance: amountColumn });
 
 /** The books as a whole, by kind of account. */
-export async function sumTotals(db: Pick<Db, 'tx'>): Promise<Totals> {
-  const rows = await db.tx(async (sql) => {
-    await sql.exec(`SET LOCAL statement_timeout = ${WITHIN_MS}`);
-    return await sql.query(
-      row,
-      `SELECT split_part(account, ':', 1) AS name, SUM(balance)::text AS balance FROM accounts
-       WHERE balance <> 0 GROUP BY 1`,
-    );
-  });
+export async function sumTotals(sql: Sql): Promise<Totals> {
+  const rows = await sql.query(
+    row,
+    `SELECT split_part(account, ':', 1) AS name, SUM(balance)::text AS balance FROM accounts
+     WHERE balance <> 0 GROUP BY 1`,
+  );
   const of = (kind: AccountKind): Amount => rows.find(({ name }) => name === kind)?.balance ?? 0n;
   return Object.fromEntries(ACCOUNT_KINDS.map((kind) => [kind, of(kind)])) as Totals;
 }
@@ -54,7 +51,10 @@ export class KeptTotals {
   get(): Promise<Totals> {
     const now = this.#clock.now();
     if (this.#kept === null || this.#at === null || now - this.#at >= FRESH_MS) {
-      const asked = sumTotals(this.#db);
+      const asked = this.#db.tx(async (sql) => {
+        await sql.exec(`SET LOCAL statement_timeout = ${WITHIN_MS}`);
+        return await sumTotals(sql);
+      });
       this.#kept = asked;
       this.#at = now;
       asked.catch(() => {

@@ -8,7 +8,8 @@ import { type JobView, type Lease, networkInfo, ownerBooks } from '../../../core
 import { startTestChain, type TestChain } from '../../support/chain.ts';
 import { ChildCoordinator } from '../../support/child-coordinator.ts';
 import { sha256, TestConsumer, TestDevice } from '../../support/device.ts';
-import { PRICE, WORKLOAD } from '../../support/network.ts';
+import { earn } from '../../support/earn.ts';
+import { PRICE, TestNetwork, WORKLOAD } from '../../support/network.ts';
 import { newStore, type Store } from '../../support/store.ts';
 import { until } from '../../support/wait.ts';
 
@@ -169,3 +170,29 @@ describe('SIGTERM to a coordinator under load', () => {
     expect(ms).toBeLessThan(1_500);
   });
 });
+
+it('a root that waits for its block keeps no coordinator from going down, and is published once', async () => {
+  const network = await TestNetwork.start();
+  try {
+    const { chain } = network;
+    const consumer = await network.consumer();
+    const device = await network.device(0);
+    const { item } = await earn(consumer, device, 'to be published');
+    await chain.provider.send('evm_setAutomine', [false]);
+    await device.report([item]);
+    const pending = async () => (await chain.provider.send('txpool_status', [])).pending;
+    await until('the root on its way', async () => Number(await pending()) > 0);
+    const from = performance.now();
+    await network.halt();
+    expect(performance.now() - from).toBeLessThan(15_000);
+    await chain.provider.send('evm_setAutomine', [true]);
+    await chain.provider.send('evm_mine', []);
+    await network.restart();
+    const owed = async () => (await network.books(device.owner.address)).published;
+    await until('the root', async () => (await owed()) === PRICE);
+    const roots = await chain.distributorAs(chain.deployer).getFunction('rootCount').staticCall();
+    expect(roots).toBe(1n);
+  } finally {
+    await network.stop();
+  }
+}, 90_000);
