@@ -23,11 +23,13 @@ import { createNotice } from './notice.ts';
 import { attentionFor, BLIND_MS, gives, HEAL_MS, nextChange, takes, thresholdsOf } from './pace.ts';
 import type { Ledger, Ports } from './ports.ts';
 import { createProver } from './prover.ts';
+import { createRenewals } from './renewals.ts';
 import { createReporting } from './reporting.ts';
 import { createRounds } from './rounds.ts';
 import { createSenses } from './senses.ts';
 import { createSession } from './session.ts';
 import { createSwitchBook, switchesOf } from './switches.ts';
+import { createTrial } from './trial.ts';
 import { paint } from './view.ts';
 import { createWallet } from './wallet.ts';
 
@@ -81,7 +83,12 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   });
   const keeper = createCatalogueKeeper({ ports, url: () => session.url(), send, swapped: engine.doubt, changed });
   const gpus = createGpuChoice({ ports, gpus: () => senses.read().gpus, engine: engine.state, wake });
+  const trial = createTrial({
+    ...{ log, send, wake, catalogue: keeper.current, engine: engine.state },
+    gpus: () => senses.read().gpus,
+  });
   const jobs = createJobs({
+    trial,
     ...{ ports, books, reporting, instance, link, key, send, changed },
     slots,
     escalated: (detail) => slow.tell({ detail, at: clock.now() }),
@@ -91,6 +98,10 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     declined: (lane) => delete asked[lane],
     ...{ doubtEngine: engine.doubt, launch: engine.launch, gpus },
     wake: wake,
+  });
+  const renewals = createRenewals({
+    ...{ clock, log, books, send, wake },
+    ...{ running: jobs.running, skew: () => session.skew() },
   });
   const session = createSession({
     ports,
@@ -111,10 +122,11 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     },
   });
   const receive = createInbox({
-    ...{ ports, books, jobs, reporting, wallet },
+    ...{ ports, books, jobs, renewals, reporting, wallet, trial },
     greetedWith: () => helloLeases,
     welcomed: () => {
       keeper.welcomed();
+      trial.welcomed();
       asked = {};
     },
     mayRun: ({ lane, image }) => last?.decision.begins[lane] === true && !images.lacks(image),
@@ -239,11 +251,14 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     });
     await act(actions);
     reporting.consider();
+    renewals.consider();
     blind = false;
     changed();
   }
 
   async function act(actions: readonly Action[]): Promise<void> {
+    // Before the slots are: what the GPU has proven counts only when it is known to be the same.
+    trial.tell();
     await Promise.all(
       actions.map(async (action) => {
         if (action.kind !== 'request') return jobs.apply(action);
@@ -262,7 +277,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       ...{ now, decision: last.decision, signals: last.signals, policy: policyOf(settings.current().settings) },
       ...{ deadlines: jobs.held().map(({ deadline }) => deadline), releaseAfterMs: RELEASE_AFTER_MS },
     });
-    return Math.min(now + HEAL_MS, at);
+    return Math.min(now + HEAL_MS, at, renewals.next());
   }
 
   function picture(): Picture {

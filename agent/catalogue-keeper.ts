@@ -1,4 +1,4 @@
-import { type Catalogue, EMPTY_CATALOGUE } from '../core/catalogue.ts';
+import { type Catalogue, EMPTY_CATALOGUE, onDevices } from '../core/catalogue.ts';
 import { asFailure } from '../core/errors.ts';
 import {
   type CatalogueRefusal,
@@ -82,7 +82,7 @@ export function createCatalogueKeeper({ ports, url, send, swapped, changed }: Ke
     if (held === null || standing() !== null) return EMPTY_CATALOGUE;
     const on = platform();
     if (resolved?.held !== held || resolved.on !== on) {
-      resolved = { held, on, catalogue: resolveRelease(held.release, on === null ? [] : [on]) };
+      resolved = { held, on, catalogue: onDevices(resolveRelease(held.release, on === null ? [] : [on])) };
     }
     return resolved.catalogue;
   }

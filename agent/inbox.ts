@@ -4,15 +4,19 @@ import type { CoordinatorMessage, Lease, Verdict } from '../core/wire.ts';
 import type { Books } from './books.ts';
 import type { Jobs } from './jobs.ts';
 import type { Ports } from './ports.ts';
+import type { Renewals } from './renewals.ts';
 import type { Reporting } from './reporting.ts';
+import type { Trial } from './trial.ts';
 import type { Wallet } from './wallet.ts';
 
 type InboxOptions = {
   readonly ports: Pick<Ports, 'clock' | 'log'>;
   readonly books: Books;
   readonly jobs: Jobs;
+  readonly renewals: Renewals;
   readonly reporting: Reporting;
   readonly wallet: Wallet;
+  readonly trial: Trial;
   /** Leases that the last hello named. */
   readonly greetedWith: () => ReadonlySet<string>;
   /** A session has begun: the coordinator knows of no slots. */
@@ -23,7 +27,7 @@ type InboxOptions = {
 
 /** Hands each message of the coordinator to whom it concerns. One that fails is logged and stops nothing. */
 export function createInbox(options: InboxOptions): (message: CoordinatorMessage) => void {
-  const { books, jobs, reporting, wallet, wake } = options;
+  const { books, jobs, reporting, wallet, trial, wake } = options;
   const { clock, log } = options.ports;
 
   function handle(message: CoordinatorMessage): void {
@@ -47,6 +51,9 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
       case 'leases':
         for (const lease of message.leases) offered(lease);
         return;
+      case 'renewed':
+        for (const { leaseId, deadline } of message.leases) options.renewals.renewed(leaseId, deadline);
+        return;
       case 'cancel':
         jobs.cancel(message.leaseId, message.reason);
         return;
@@ -67,6 +74,11 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         return;
       case 'epoch':
         wallet.refresh();
+        return;
+      case 'gpu-challenge':
+      case 'gpu-openings':
+      case 'gpu-verdict':
+        trial.heard(message, options.mayRun);
         return;
       case 'error':
         log('warn', 'coordinator-error', { code: message.code, detail: message.message, about: message.about });

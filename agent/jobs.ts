@@ -1,21 +1,16 @@
-import type { Catalogue } from '../core/catalogue.ts';
 import type { Decision } from '../core/decide.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
 import { type Hex32, LANES, type Lane, type PerLane, perLane } from '../core/primitives.ts';
 import { type Action, decisionOf, type HeldLease, memoryWanted } from '../core/reconcile.ts';
 import type { Share } from '../core/sandbox.ts';
 import type { RunningJob } from '../core/snapshot.ts';
-import type { DeviceMessage, Lease } from '../core/wire.ts';
-import type { Books } from './books.ts';
+import type { Lease } from '../core/wire.ts';
 import { soon } from './ending.ts';
-import type { Launch } from './engine-watch.ts';
 import { type DeclineReason, entryFor } from './fitting.ts';
-import type { GpuChoice } from './gpu-choice.ts';
 import type { Ending } from './job-ending.ts';
+import type { JobsOptions } from './jobs-options.ts';
 import { createLadder } from './ladder.ts';
 import { createLeaseEnds } from './lease-ends.ts';
-import type { CoordinatorLink, DeviceKey, Ports } from './ports.ts';
-import type { Reporting } from './reporting.ts';
 import { type Runner, startRunner } from './runner.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
@@ -43,38 +38,16 @@ export type Jobs = {
   readonly releaseAll: () => Promise<void>;
 };
 
-type JobsOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'containers' | 'home' | 'log' | 'seccompProfile' | 'traffic' | 'workspace'>;
-  readonly books: Books;
-  readonly reporting: Reporting;
-  readonly catalogue: () => Catalogue;
-  readonly launch: () => Launch;
-  readonly gpus: GpuChoice;
-  readonly instance: string;
-  readonly slots: PerLane<number>;
-  readonly link: () => CoordinatorLink | null;
-  readonly key: () => DeviceKey | null;
-  readonly send: (message: DeviceMessage) => boolean;
-  /** The network's clock minus this device's, ms. */
-  readonly skew: () => number;
-  readonly doubtSkew: () => void;
-  /** A lease was declined: the coordinator may have counted its slot as taken. */
-  readonly declined: (lane: Lane) => void;
-  readonly doubtEngine: () => void;
-  /** Work was ended, because the engine was too slow or refused to freeze it. */
-  readonly escalated: (detail: string) => void;
-  readonly changed: () => void;
-  readonly wake: () => void;
-};
-
 export function createJobs(options: JobsOptions): Jobs {
-  const { ports, books, gpus } = options;
+  const { ports, books, gpus, trial } = options;
   const { clock, log } = ports;
   const runners = new Map<Hex32, Runner>();
   /** How often the containers of each lease were killed from outside. */
   const deaths = new Map<Hex32, number>();
   /** Their results are being signed and written. */
   const finishing = new Set<Hex32>();
+  /** Those of the network's tests, of which no ledger knows. */
+  const tests = new WeakSet<Runner>();
   /** Ended, though their container may come up yet. */
   const ended = new WeakSet<Runner>();
   let share: Share = { cpuCores: 1, memoryBytes: 0, pids: 1 };
@@ -89,6 +62,13 @@ export function createJobs(options: JobsOptions): Jobs {
   });
 
   const heldRecords = () => books.ledger()?.leases(['held']) ?? [];
+  /** Those of the ledger, and the network's test where there is one. */
+  const heldLeases = (): readonly Lease[] => [
+    ...heldRecords().map(({ lease }) => lease),
+    ...[trial.lease() ?? []].flat(),
+  ];
+  const leaseNamed = (leaseId: Hex32): Lease | undefined =>
+    trial.isOne(leaseId) ? (trial.lease() ?? undefined) : books.ledger()?.lease(leaseId)?.lease;
 
   function decline(lease: Pick<Lease, 'leaseId' | 'lane'>, reason: DeclineReason, detail: string): boolean {
     log('info', 'lease-declined', { leaseId: lease.leaseId, reason, detail });
@@ -118,7 +98,7 @@ export function createJobs(options: JobsOptions): Jobs {
       decline(lease, 'stopped', 'its deadline has passed');
       return;
     }
-    const inHand = heldRecords().filter((record) => record.lease.lane === lease.lane).length;
+    const inHand = heldLeases().filter(({ lane }) => lane === lease.lane).length;
     if (!may || inHand >= options.slots[lease.lane]) {
       decline(lease, 'held', 'nothing more may run here now');
       return;
@@ -138,7 +118,8 @@ export function createJobs(options: JobsOptions): Jobs {
   function drop(leaseId: Hex32, why: string): void {
     const runner = runners.get(leaseId);
     if (runner) finishOff(runner);
-    ends.write('lease-dropped', leaseId, why, (ledger) => ledger.drop(leaseId, clock.now(), why));
+    if (trial.isOne(leaseId)) trial.dropped(why);
+    else ends.write('lease-dropped', leaseId, why, (ledger) => ledger.drop(leaseId, clock.now(), why));
   }
 
   /** Files stay for as long as the lease may start again here. */
@@ -152,23 +133,25 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   function start(leaseId: Hex32): void {
-    const lease = books.ledger()?.lease(leaseId)?.lease;
+    const lease = leaseNamed(leaseId);
     const key = options.key();
     if (lease === undefined || key === null || runners.has(leaseId) || ends.under(leaseId)) return;
     // Never two containers of one lease; the end of the removal wakes the next round.
     if (ladder.removing(leaseId)) return;
     const entry = entryOf(lease);
+    const isTrial = trial.isOne(leaseId);
     if ('reason' in entry) {
-      decline(lease, entry.reason, entry.detail);
+      if (!isTrial) decline(lease, entry.reason, entry.detail);
       drop(leaseId, entry.detail);
       return;
     }
     const gpu = gpus.take(leaseId, entry, decision);
     if (gpu === 'later') return;
+    if (isTrial) trial.began(gpu);
     let saidAt = 0;
     const runner = startRunner({
       ...{ ports, key, lease, entry, gpu, instance: options.instance, launch: options.launch() },
-      ...{ link: options.link, share: shareOf(lease.lane, 1), changed: options.changed },
+      ...{ link: isTrial ? () => trial.link : options.link, share: shareOf(lease.lane, 1), changed: options.changed },
       deaths: deaths.get(leaseId) ?? 0,
       began: () => {
         if (ended.has(runner)) finishOff(runner);
@@ -176,17 +159,19 @@ export function createJobs(options: JobsOptions): Jobs {
         options.wake();
       },
       finish: async (value) => {
+        if (isTrial) return;
         finishing.add(leaseId);
         const signature = await key.sign('Result', value);
         await books.durably((ledger) => ledger.finish(leaseId, value, signature, clock.now()));
       },
       onProgress: (progress) => {
-        if (clock.now() - saidAt < PROGRESS_EVERY_MS) return;
+        if (isTrial || clock.now() - saidAt < PROGRESS_EVERY_MS) return;
         saidAt = clock.now();
         options.send({ type: 'progress', leaseId, progress });
       },
     });
     runners.set(leaseId, runner);
+    if (isTrial) tests.add(runner);
     settle(runner);
     log('info', 'job-started', { leaseId, workload: lease.workload });
     runner.ended
@@ -203,6 +188,15 @@ export function createJobs(options: JobsOptions): Jobs {
     finishing.delete(leaseId);
     gpus.free(leaseId);
     log('info', 'job-ended', { leaseId, ending: ending.kind });
+    if (tests.has(runner) && trial.isOne(leaseId)) trial.ended(ending);
+    if (!tests.has(runner)) concluded(runner, ending);
+    tidy(leaseId);
+    options.changed();
+    options.wake();
+  }
+
+  function concluded(runner: Runner, ending: Ending): void {
+    const { leaseId } = runner.lease;
     if (ending.kind !== 'released') deaths.delete(leaseId);
     else if (ending.killed) deaths.set(leaseId, (deaths.get(leaseId) ?? 0) + 1);
     if (ending.kind === 'finished') options.reporting.sendResult(leaseId);
@@ -211,9 +205,6 @@ export function createJobs(options: JobsOptions): Jobs {
       decline(runner.lease, ending.reason, ending.detail);
       drop(leaseId, ending.detail);
     }
-    tidy(leaseId);
-    options.changed();
-    options.wake();
   }
 
   /** Not waited for: an engine that hangs holds up no round. */
@@ -249,6 +240,11 @@ export function createJobs(options: JobsOptions): Jobs {
     const containerId = runner.containerId();
     if (decision === null || may || containerId === null) return;
     const { leaseId } = runner.lease;
+    // Time runs on for a test: it is given up, and asked for again when nobody is here.
+    if (trial.isOne(leaseId)) {
+      drop(leaseId, 'the owner needs the machine');
+      return;
+    }
     if (memoryWanted(decision, unitOf(runner.lease))) stop(runner, containerId);
     else if (runner.view().phase === 'running' || ladder.thawing(containerId))
       void ladder.freeze(runner, leaseId, containerId);
@@ -278,7 +274,7 @@ export function createJobs(options: JobsOptions): Jobs {
       ends.write('result-cancelled', leaseId, why, (ledger) => ledger.settle(verdict, clock.now()));
     },
     held: () =>
-      heldRecords().map(({ lease: { leaseId, lane, deadline } }) => ({
+      heldLeases().map(({ leaseId, lane, deadline }) => ({
         leaseId,
         lane,
         deadline: deadline - options.skew(),
@@ -287,8 +283,8 @@ export function createJobs(options: JobsOptions): Jobs {
         frozen: runners.get(leaseId)?.view().phase === 'frozen',
       })),
     counts: () => {
-      const records = heldRecords();
-      return perLane((lane) => records.filter((record) => record.lease.lane === lane).length);
+      const leases = heldLeases();
+      return perLane((lane) => leases.filter((lease) => lease.lane === lane).length);
     },
     async apply(action) {
       switch (action.kind) {
@@ -303,7 +299,7 @@ export function createJobs(options: JobsOptions): Jobs {
           if (action.why !== 'orphan') runners.get(action.leaseId)?.release();
           return ladder.remove(runners.get(action.leaseId), action.leaseId, action.containerId);
         case 'drop':
-          if (action.why === 'withdrawn' && !ends.under(action.leaseId)) {
+          if (action.why === 'withdrawn' && !ends.under(action.leaseId) && !trial.isOne(action.leaseId)) {
             const lease = books.ledger()?.lease(action.leaseId)?.lease;
             if (lease !== undefined) decline(lease, 'stopped', 'the owner does not share this any more');
           }

@@ -41,6 +41,8 @@ export type StoredReport = {
 /** Append-only and fsynced: what a call acknowledged survives `kill -9`. Every write throws DISK_FULL when it cannot. */
 export type Ledger = {
   readonly hold: (lease: Lease, at: UnixMs) => void;
+  /** A held lease ends later from now on. */
+  readonly renew: (leaseId: Hex32, deadline: UnixMs, at: UnixMs) => void;
   readonly drop: (leaseId: Hex32, at: UnixMs, why: string) => void;
   readonly finish: (leaseId: Hex32, value: Struct<'Result'>, signature: Signature, at: UnixMs) => void;
   readonly resultStored: (leaseId: Hex32, at: UnixMs) => void;

@@ -5,6 +5,7 @@ import { address } from '../core/primitives.ts';
 import { offering, type SignedCatalogue } from './catalogue.ts';
 import { readKeyFile } from './keyfile.ts';
 import { hiding, type Logger } from './log.ts';
+import { openJudge } from './verifier.ts';
 
 const config = z.strictObject({
   name: z.string().min(1).max(64),
@@ -32,6 +33,10 @@ const config = z.strictObject({
       region: z.string().default('us-east-1'),
     })
     .optional(),
+  /** Where workloads' own verifiers run; without it their work cannot be ordered. Without a socket: where an engine usually is. */
+  engine: z.strictObject({ socket: z.string().min(1).optional() }).optional(),
+  /** A proof of a GPU's throughput holds for so long. */
+  gpuProofMs: z.number().int().min(60_000).default(86_400_000),
   /** Ten-thousandths of each price. */
   feeBps: z.number().int().min(0).max(5_000).default(0),
   maturityMs: z.number().int().nonnegative().default(0),
@@ -86,11 +91,13 @@ export async function runCoordinator(options: {
     const issue = parsed.error.issues[0];
     return fail('BAD_INPUT', `coordinator configuration: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { chain, blobs, metricsHost, metricsPort, ...rest } = parsed.data;
+  const { chain, blobs, engine, metricsHost, metricsPort, ...rest } = parsed.data;
   const { keyFile, ...contracts } = chain;
   const privateKey = await readKeyFile(keyFile, false);
-  return startCoordinator({
+  const judge = engine === undefined ? null : await openJudge(judgeOptions(options, engine.socket));
+  const starting = startCoordinator({
     ...rest,
+    ...(judge === null ? {} : { runVerifier: judge.runVerifier }),
     dataDir: options.dataDir,
     signal: options.signal,
     ...(options.env['DATABASE_URL'] ? { databaseUrl: options.env['DATABASE_URL'] } : {}),
@@ -101,6 +108,13 @@ export async function runCoordinator(options: {
     clock: { now: () => Date.now() },
     log: hiding(options.log, secretsOf(options.env, privateKey)),
   });
+  try {
+    const coordinator = await starting;
+    return { ...coordinator, close: () => coordinator.close().finally(() => judge?.close()) };
+  } catch (error) {
+    judge?.close();
+    throw error;
+  }
 }
 
 /** What this process holds and nobody may read in its log. */
@@ -110,6 +124,11 @@ function secretsOf(env: Readonly<Record<string, string | undefined>>, privateKey
   const given = [privateKey, privateKey.slice(2), bucket, database, password, decodeURIComponent(password)];
   return given.filter((secret) => secret.length > 3).sort((a, b) => b.length - a.length);
 }
+
+const judgeOptions = (
+  { catalogue, log }: { readonly catalogue: SignedCatalogue; readonly log: Logger },
+  socketPath: string | undefined,
+) => ({ catalogue: catalogue.catalogue, log, ...(socketPath === undefined ? {} : { socketPath }) });
 
 function keysOf(env: Readonly<Record<string, string | undefined>>) {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;

@@ -15,11 +15,12 @@ import { ban, type HeldLease, heldByBanned, heldOf, unban } from './bans.ts';
 import type { Context } from './context.ts';
 import { integerColumn, one, type Sql } from './db.ts';
 import { disable, enable } from './disabled.ts';
+import type { Effects } from './effects.ts';
 import { countBooks, isMiscount } from './epochs.ts';
 import { noteRecount } from './recounted.ts';
 import { refundJob } from './refund.ts';
 import { rulesOf } from './results.ts';
-import { type Effects, type Happening, settle } from './settle.ts';
+import { type Happening, settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
 import { sumTotals } from './totals.ts';
 

@@ -26,6 +26,16 @@ export const findDevice = (sql: Sql, device: Address): Promise<Device | null> =>
     [device],
   );
 
+/** One that may work here. Throws UNAUTHORISED or REFUSED. */
+export async function requireDevice(sql: Sql, device: Address, now: UnixMs): Promise<Device> {
+  const found = await findDevice(sql, device);
+  if (found === null || found.expires_at <= now)
+    return fail('UNAUTHORISED', 'the device is not enrolled; enrol it first');
+  if (found.banned !== null) fail('REFUSED', `banned from this network: ${found.banned}`);
+  if (found.blocked !== null) fail('REFUSED', `the device is blocked: ${found.blocked}`);
+  return found;
+}
+
 /**
  * Stores an enrolment whose signature was checked; the newest of the same owner stands. Throws REFUSED when either is banned, or the device belongs
  * to another owner: whoever has seen a device's address could otherwise take over what it earns.

@@ -8,10 +8,12 @@ import { groupBy } from './group-by.ts';
 import { randomId } from './ids.ts';
 import { type Job, kindOf, leaseMessage } from './jobs.ts';
 import { copyOf, insertLeases, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
+import { likenessesOf } from './likenesses.ts';
 import { demandOf, inTurn, isSecondChoice, mayTake, type Need, needOf, type Offer } from './matching.ts';
 import { Pace } from './pace.ts';
 import { claim, release } from './queue.ts';
 import { ReadyWork, type Waiting } from './ready.ts';
+import { rulesOf } from './results.ts';
 import { decideJob } from './verify.ts';
 
 /** Jobs that are claimed in one go: some for each slot that is free, but no fewer and no more than these. */
@@ -250,10 +252,14 @@ export class Dispatcher {
     if (jobs.length === 0) return;
     const ids = jobs.map(({ job_id }) => job_id);
     const leases = groupBy(await leasesOf(db, ids), ({ job_id }) => job_id);
+    const compared = jobs.map((job) => ({ job, leases: leases.get(job.job_id) ?? [] }));
+    const likenesses = await likenessesOf(db, compared, rulesOf(this.#context).comparison);
     const underWay: Hex32[] = [];
-    for (const job of jobs) {
-      const own = leases.get(job.job_id) ?? [];
-      const decision = decideJob(own.map(copyOf), job.replicas, options.maxAttempts);
+    for (const { job, leases: own } of compared) {
+      const known = likenesses(job.job_id);
+      if (known === null) underWay.push(job.job_id);
+      if (known === null) continue;
+      const decision = decideJob(own.map(copyOf), job.replicas, options.maxAttempts, { likenesses: known });
       if (decision.kind === 'open') this.#add(job, own, decision.wanted);
       if (decision.kind === 'open' && decision.wanted === 0) underWay.push(job.job_id);
     }

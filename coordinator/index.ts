@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { workIn } from '../core/catalogue.ts';
 import { asFailure, type ErrorCode, fail } from '../core/errors.ts';
@@ -20,7 +19,7 @@ import { Disabled } from './disabled.ts';
 import { closeEpoch, isMiscount, publishEpochs } from './epochs.ts';
 import { type App, closeApp, createApp } from './http.ts';
 import { fastKeccak } from './keccak.ts';
-import { firstMeta, readMeta } from './meta.ts';
+import { keptSecret } from './meta.ts';
 import { Metrics, type MetricsServer, serveMetrics } from './metrics.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { Consumers } from './quotas.ts';
@@ -58,6 +57,7 @@ const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
 const WEBHOOKS_EVERY_MS = 500;
 const DAYS_EVERY_MS = 5_000;
+const COMPARISONS_EVERY_MS = 1_000;
 /** How often it is looked for what another replica should have told. */
 const LOOK_AGAIN_MS = 30_000;
 /** They pass by themselves, and say nothing of the books. */
@@ -154,6 +154,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
       every(DAYS_EVERY_MS, () => context.days.write(), complain('days-not-counted')),
+      every(COMPARISONS_EVERY_MS, () => sessions.comparer.look(), complain('comparisons-not-looked-for')),
       every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
       every(
         options.keepBlobsMs / 4,
@@ -244,10 +245,4 @@ async function listen(app: App, { host, port }: CoordinatorOptions): Promise<str
     if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
     return fail('CONFLICT', `another program uses port ${port}`, { port }, error);
   }
-}
-
-/** A random secret made once for these books, whoever comes first: 32 bytes in hex. */
-async function keptSecret(db: Db, key: string): Promise<string> {
-  await firstMeta(db, key, randomBytes(32).toString('hex'));
-  return (await readMeta(db, key)) ?? fail('INTERNAL', `${key} was written and is not there`);
 }

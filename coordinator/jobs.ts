@@ -79,7 +79,7 @@ export const findJob = (sql: Sql, jobId: string): Promise<Job | null> =>
 
 /** What a decision about a job needs of it. */
 const decidedRow = jobRow.pick({
-  ...{ job_id: true, consumer: true, workload: true, price: true, pay: true, hold: true },
+  ...{ job_id: true, consumer: true, workload: true, version: true, price: true, pay: true, hold: true },
   ...{ replicas: true, state: true },
 });
 export type DecidedJob = z.output<typeof decidedRow>;

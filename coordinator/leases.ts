@@ -65,6 +65,24 @@ export const overdue = (sql: Sql, from: UnixMs, now: UnixMs): Promise<readonly L
     [from, now],
   );
 
+/** Of these held leases the ones that end later now: at `until`, and no later than `longest` after they were handed out. */
+export const renewLeases = (
+  sql: Sql,
+  device: string,
+  leaseIds: readonly string[],
+  until: UnixMs,
+  longest: number,
+): Promise<readonly Renewed[]> =>
+  sql.query(
+    renewedRow,
+    `UPDATE leases SET deadline = LEAST($3::bigint, issued_at + $4::bigint)
+     WHERE lease_id = ANY ($2::text[]) AND device = $1 AND state = 'held'
+       AND deadline < LEAST($3::bigint, issued_at + $4::bigint) RETURNING lease_id AS "leaseId", deadline`,
+    [device, leaseIds, until, longest],
+  );
+const renewedRow = z.object({ leaseId: hex32, deadline: integerColumn });
+type Renewed = z.output<typeof renewedRow>;
+
 export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' | 'owner' | 'deadline'>;
 
 /**

@@ -18,17 +18,25 @@ export type Offer = {
   readonly network?: string | null;
   /** Leases that its owner or its network holds now, whichever has more: many identities are served as one. */
   readonly crowd?: number;
+  /** Exact multiplications a second that its GPU has proven; not there: none. */
+  readonly multiplicationsPerSecond?: number;
   /** Kinds of work (`workloadKey`) that it is trusted with. */
   readonly trustedWith?: ReadonlySet<string>;
 };
 
-/** What work needs of a machine, bytes. */
-export type Demand = { readonly memoryBytes: number; readonly diskBytes: number; readonly vramBytes: number };
+/** What work needs of a machine, bytes; and what its GPU must have proven. */
+export type Demand = {
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly vramBytes: number;
+  readonly multiplicationsPerSecond?: number;
+};
 
 export const demandOf = ({ limits, gpu }: Pick<CatalogueEntry, 'limits' | 'gpu'>): Demand => ({
   memoryBytes: limits.memoryBytes,
   diskBytes: limits.scratchBytes + limits.maxInputBytes + limits.maxOutputBytes,
   vramBytes: gpu?.memoryBytes ?? 0,
+  multiplicationsPerSecond: gpu?.leastMultiplicationsPerSecond ?? 0,
 });
 
 /** A job that wants leases, as far as it matters who gets them. */
@@ -63,8 +71,10 @@ export function needOf(
 }
 
 /** Whether the device may be asked, though others may be better. */
-export function mayTake(need: Need, { owner, device, machine, network = null }: Omit<Offer, 'slots'>): boolean {
+export function mayTake(need: Need, offer: Omit<Offer, 'slots'>): boolean {
+  const { owner, device, machine, network = null, multiplicationsPerSecond = 0 } = offer;
   if (need.owners.has(owner) || need.barred.has(device)) return false;
+  if (multiplicationsPerSecond < (need.demand.multiplicationsPerSecond ?? 0)) return false;
   if (network !== null && need.networks?.has(network)) return false;
   if (machine === null) return true;
   const { demand, lane, price } = need;

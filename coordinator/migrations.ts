@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
+import { COMPARISON } from './migrations/comparison.ts';
+import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
 import { OPERATION } from './migrations/operation.ts';
 import { QUEUE } from './migrations/queue.ts';
 
@@ -213,6 +215,8 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE webhook_secrets (account TEXT PRIMARY KEY, generation INT NOT NULL)',
   ],
   QUEUE,
+  COMPARISON,
+  GPU_PROOFS,
   OPERATION,
 ];
 

@@ -1,5 +1,6 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import type { Address, UnixMs } from '../core/primitives.ts';
+import type { VerifierTask } from '../core/verifier.ts';
 import type { Quotas } from './quotas.ts';
 import type { S3Options } from './s3.ts';
 
@@ -11,6 +12,12 @@ export type Log = (
   event: string,
   fields?: Readonly<Record<string, unknown>>,
 ) => void;
+
+/**
+ * Runs a workload's verifier in the sandbox that all work has. 0: the outputs are the same answer; 1: they are not; anything else: it cannot
+ * say. Throws when it could not be run at all, and CANCELLED by `signal`: then nothing is known.
+ */
+export type RunVerifier = (task: VerifierTask, signal: AbortSignal) => Promise<number>;
 
 export type ChainOptions = {
   readonly rpcUrl: string;
@@ -56,6 +63,8 @@ export type CoordinatorOptions = {
   readonly epochEveryMs: number;
   /** A lease not finished after this long is given to another device. */
   readonly leaseMs: number;
+  /** However often a device says that it is at work, a lease is given to another this long after it was handed out; absent: a day. */
+  readonly longestLeaseMs?: number;
   /** So many devices that failed a job, or let its lease expire, fail it and its hold goes back; each is asked as often. */
   readonly maxAttempts: number;
   /** An open job that no device could do for this long fails and its hold goes back. */
@@ -72,6 +81,10 @@ export type CoordinatorOptions = {
   readonly metrics?: { readonly host: string; readonly port: number };
   /** Whose signed orders are carried out; absent: nobody's. */
   readonly admins?: readonly Address[];
+  /** A proof of a GPU's throughput holds for so long; absent: a day. */
+  readonly gpuProofMs?: number;
+  /** Runs the verifiers of workloads that have one; absent: such work cannot be ordered here. */
+  readonly runVerifier?: RunVerifier;
   /** Orders may send word to this machine, without TLS: for practice and tests. */
   readonly loopbackWebhooks?: boolean;
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { BatchAnswer } from '../core/api-messages.ts';
-import { type CatalogueEntry, completeParams, findWorkload, priceOf } from '../core/catalogue.ts';
+import { type CatalogueEntry, completeParams, findWorkload, priceOf, verifierOf } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import { digestOf, paramsHash } from '../core/typed-data.ts';
@@ -48,7 +48,25 @@ function requireEntry({ options, disabled }: Context, id: string, inputBytes: nu
   if (inputBytes > entry.limits.maxInputBytes) {
     fail('BAD_INPUT', `${id} takes at most ${entry.limits.maxInputBytes} bytes of input`);
   }
+  requireComparable(options, entry);
   return entry;
+}
+
+/** What could never be checked is not taken. */
+function requireComparable({ catalogue, runVerifier }: Context['options'], entry: CatalogueEntry): void {
+  if (entry.comparison === 'exact' || entry.comparison.kind !== 'verifier') return;
+  if (verifierOf(catalogue, entry) === null) {
+    fail(
+      'REFUSED',
+      `the verifier of ${entry.id} is missing from this network's catalogue, so nobody could check its results`,
+    );
+  }
+  if (runVerifier === undefined) {
+    fail(
+      'REFUSED',
+      `results of ${entry.id} are checked by a program of its own, and this coordinator has no engine to run it on; order it elsewhere, or ask its operator to configure one`,
+    );
+  }
 }
 
 /**

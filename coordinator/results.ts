@@ -4,19 +4,12 @@ import type { ResultItem } from '../core/typed-data.ts';
 import { type CoordinatorMessage, encodeWire } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import type { Sql } from './db.ts';
+import { type Effects, mergeEffects, noEffects } from './effects.ts';
 import { Group } from './group.ts';
 import { findJob } from './jobs.ts';
 import { heldBy, keepBatches, type LeaseRow, leasesNamed } from './leases.ts';
 import { lastReport } from './reports.ts';
-import {
-  type Effects,
-  type Happening,
-  mergeEffects,
-  noEffects,
-  type SettleRules,
-  settle,
-  verdictOf,
-} from './settle.ts';
+import { type Happening, type SettleRules, settle, verdictOf } from './settle.ts';
 
 /** Messages whose results are stored in one transaction, and how many such transactions go on at once. */
 const MESSAGES = 50;
@@ -25,6 +18,10 @@ const LANES = 2;
 export const rulesOf = ({ options }: Context): SettleRules => ({
   maxAttempts: options.maxAttempts,
   outputLimit: (workload) => findWorkload(options.catalogue, workload)?.limits.maxOutputBytes ?? 0,
+  comparison: (workload, version) => {
+    const entry = findWorkload(options.catalogue, workload);
+    return entry?.version === version ? entry.comparison : null;
+  },
 });
 
 /** One message's results; its signature was checked. */

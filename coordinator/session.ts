@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
-import { plainText } from '../core/plain-text.ts';
 import {
   type Address,
   type Hex32,
@@ -14,37 +13,20 @@ import type { ResultItem, Struct } from '../core/typed-data.ts';
 import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease, type Machine } from '../core/wire.ts';
 import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
-import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
-import { findDevice } from './devices.ts';
+import { keysOf, lossOf, parse, subjectOf, whyDeclined } from './device-messages.ts';
+import { requireDevice } from './devices.ts';
+import { GpuLane } from './gpu-lane.ts';
 import { Intake } from './intake.ts';
 import { resultsHashBy } from './keccak.ts';
-import { findLease, type LeaseRow, raiseProgress } from './leases.ts';
+import { findLease, type LeaseRow, raiseProgress, renewLeases } from './leases.ts';
 import type { Offer } from './matching.ts';
 import { acceptReport } from './reports.ts';
-import { type Delivery, resume, rulesOf } from './results.ts';
-import { type Effects, settle } from './settle.ts';
+import { resume, rulesOf } from './results.ts';
+import type { SessionHost, Socket } from './session-host.ts';
+import { settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
 import { Slots } from './slots.ts';
 import { within } from './timer.ts';
-
-/** A WebSocket in our words. */
-export type Socket = {
-  readonly send: (text: string) => void;
-  readonly close: (code: number, reason: string) => void;
-  /** Whether to stop reading for now. */
-  readonly pause: (paused: boolean) => void;
-};
-
-/** What a session tells its surroundings. */
-export type SessionHost = {
-  /** After a good hello: an older session of the same device ends. */
-  readonly joined: (session: Session, device: Address) => void;
-  readonly apply: (effects: Effects) => void;
-  /** Work may be given out to it now. */
-  readonly ready: (session: Session) => void;
-  readonly progressed: (jobId: Hex32) => void;
-  readonly deliver: (delivery: Delivery) => Promise<Effects>;
-};
 
 type Peer = {
   readonly device: Address;
@@ -58,6 +40,7 @@ const POLICY_VIOLATION = 1008;
 /** RFC 6455's registry: the service restarts, and who comes back should wait a random while. */
 const SERVICE_RESTART = 1012;
 const MAX_MALFORMED = 20;
+const LONGEST_LEASE_MS = 86_400_000;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
 /** Also what an older session hears that ends because of one at another replica. */
@@ -83,12 +66,14 @@ export class Session {
   /** Of the sessions of its device, here and at other replicas, the one with the highest number is its newest. */
   #number: number | null = null;
   readonly awaited = new Awaited();
+  readonly #gpu: GpuLane;
   readonly #intake: Intake;
 
   constructor(context: Context, host: SessionHost, socket: Socket) {
     this.#context = context;
     this.#host = host;
     this.#socket = socket;
+    this.#gpu = new GpuLane(context, host.proving, (message) => this.send(message));
     this.#intake = new Intake(
       (text) => this.#handle(text),
       (paused) => socket.pause(paused),
@@ -140,8 +125,16 @@ export class Session {
     if (this.#peer === null || !this.#open || this.#leaving) return null;
     const room = perLane((lane) => Math.max(0, this.#stated[lane] - this.#sent.count(lane)));
     if (!LANES.some((lane) => room[lane] > 0)) return null;
-    const slots = perLane((lane) => (this.#restUntil[lane] > now ? 0 : room[lane]));
-    return { ...this.#peer, slots, rttMs: this.#rttMs };
+    const rests = (lane: Lane) => this.#restUntil[lane] > now || (lane === 'gpu' && !this.#gpu.served);
+    const slots = perLane((lane) => (rests(lane) ? 0 : room[lane]));
+    const multiplicationsPerSecond = this.#gpu.multiplicationsPerSecond(now);
+    return { ...this.#peer, slots, rttMs: this.#rttMs, multiplicationsPerSecond };
+  }
+
+  /** Proofs of its GPU that are due or late. */
+  async prove(): Promise<void> {
+    if (this.#peer === null || !this.#open) return;
+    await this.#gpu.consider({ room: this.#stated.gpu > 0, workloads: this.#peer.workloads });
   }
 
   close(reason: string, code = POLICY_VIOLATION): void {
@@ -214,14 +207,8 @@ export class Session {
     if (value.networkId !== networkId) fail('UNAUTHORISED', 'the hello is for another network');
     if (value.nonce !== this.#nonce) fail('UNAUTHORISED', 'the hello answers another challenge');
     requireSigned(domain, 'Session', value, signature, value.device);
-    const enrolled = await findDevice(db, value.device);
     const now = options.clock.now();
-    if (enrolled === null || enrolled.expires_at <= now)
-      fail('UNAUTHORISED', 'the device is not enrolled; enrol it first');
-    if (enrolled.banned !== null) fail('REFUSED', `banned from this network: ${enrolled.banned}`);
-    if (enrolled.blocked !== null) fail('REFUSED', `the device is blocked: ${enrolled.blocked}`);
-
-    const { device, owner } = enrolled;
+    const { device, owner } = await requireDevice(db, value.device, now);
     this.#peer = {
       device,
       owner,
@@ -253,8 +240,10 @@ export class Session {
     const now = options.clock.now();
     switch (message.type) {
       case 'ready':
+        if (message.lane === 'gpu' && message.slots > 0) await this.#gpu.begin(peer.device);
         this.#stated[message.lane] = message.slots;
         this.#sent.restated(message.lane);
+        if (message.lane === 'gpu') await this.prove();
         return this.#host.ready(this);
       case 'workloads':
         this.#peer = { ...peer, workloads: keysOf(message.workloads) };
@@ -264,12 +253,16 @@ export class Session {
         const lane = this.#sent.free(lease.lease_id);
         if (lane !== null) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
         this.awaited.over(lease.lease_id);
-        // A stranger's words, for the consumer's terminal; a database may refuse some characters, too.
-        const detail = plainText(message.detail);
-        const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
+        const why = whyDeclined(message);
         const lost = { kind: 'loss', leaseId: lease.lease_id, why, loss: lossOf(message.reason) } as const;
         this.#context.metrics.lost('declined');
         return this.#host.apply(await db.tx((sql) => settle(sql, [lost], rulesOf(this.#context), now)));
+      }
+      case 'renew': {
+        const longest = options.longestLeaseMs ?? LONGEST_LEASE_MS;
+        const leases = await renewLeases(db, peer.device, message.leaseIds, now + options.leaseMs, longest);
+        if (leases.length > 0) this.send({ type: 'renewed', leases: [...leases] });
+        return;
       }
       case 'progress': {
         const jobId = await raiseProgress(db, message.leaseId, peer.device, message.progress);
@@ -293,6 +286,13 @@ export class Session {
       }
       case 'report':
         return await this.#report(peer, message);
+      case 'gpu-setup':
+      case 'gpu-commitment':
+      case 'gpu-opened':
+      case 'gpu-declined':
+        await this.#gpu.act(message, peer.device);
+        await this.prove();
+        return this.#host.ready(this);
       default:
         return unreachable(message);
     }

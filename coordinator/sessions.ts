@@ -4,16 +4,20 @@ import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import { WITHDRAWN } from './admin.ts';
 import { bannedAmong } from './bans.ts';
 import { catchUp, lookAgain } from './catch-up.ts';
+import { Comparer } from './comparer.ts';
 import type { Context } from './context.ts';
 import { Dispatcher } from './dispatch.ts';
+import type { Effects } from './effects.ts';
+import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
 import { agedJobs } from './jobs.ts';
 import type { LostBecause } from './metrics.ts';
 import { Overdue } from './overdue.ts';
 import { type Ears, piecesOf } from './replica.ts';
 import { Results, rulesOf } from './results.ts';
-import { REPLACED, Session, type Socket } from './session.ts';
-import { type Effects, type Happening, settle } from './settle.ts';
+import { REPLACED, Session } from './session.ts';
+import type { Socket } from './session-host.ts';
+import { type Happening, settle } from './settle.ts';
 import { CANCELLED_BY_CONSUMER } from './verify.ts';
 
 const HELLO_WITHIN_MS = 10_000;
@@ -29,12 +33,16 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
+  readonly comparer: Comparer;
+  readonly #proving: GpuProving;
   readonly #overdue = new Overdue();
   #draining = false;
 
   constructor(context: Context) {
     this.#context = context;
     this.#results = new Results(context);
+    this.#proving = new GpuProving(context);
+    this.comparer = new Comparer(context, (effects) => this.apply(effects));
     this.#dispatcher = new Dispatcher(context, {
       offers: () => this.#offers(),
       reserve: (device, leaseId, lane) => this.#byDevice.get(device)?.reserve(leaseId, lane),
@@ -67,6 +75,7 @@ export class Sessions {
         },
         progressed: (jobId) => this.#changed([jobId]),
         deliver: (delivery) => this.#results.receive(delivery),
+        proving: this.#proving,
       },
       socket,
     );
@@ -157,6 +166,7 @@ export class Sessions {
       if (session !== undefined) this.#roomy.add(session);
     }
     this.#changed([...effects.jobs]);
+    if (effects.undecided.length > 0) this.comparer.look().catch((error) => this.#unseen(error));
     for (const { job, leases, wanted } of effects.reopened) this.#dispatcher.reopen(job, leases, wanted);
     this.#dispatcher.soon();
   }
@@ -188,6 +198,7 @@ export class Sessions {
     const now = options.clock.now();
     await db.alone('expiry', () => this.#takeBack(now));
     if (await this.#context.replica.bury(now)) this.#context.changes.work();
+    for (const session of this.#byDevice.values()) await session.prove();
     await this.#dispatcher.letGo(now);
     this.#dispatcher.woken();
   }
@@ -223,6 +234,7 @@ export class Sessions {
     const open = [...this.#open];
     await Promise.all(open.map((session) => session.leave(withinMs)));
     await Promise.all(open.map((session) => session.ended()));
+    await this.comparer.close();
     // Some of it may have come back meanwhile.
     await this.#dispatcher.close();
   }

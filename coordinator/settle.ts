@@ -4,8 +4,9 @@ import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
 import type { ResultItem } from '../core/typed-data.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import type { Sql } from './db.ts';
+import { type Effects, noEffects } from './effects.ts';
 import { groupBy } from './group-by.ts';
-import { type DecidedJob, endJobs, isOver, type Job, type JobEnd, jobsNamed, lockJobs } from './jobs.ts';
+import { type DecidedJob, endJobs, isOver, type JobEnd, jobsNamed, lockJobs } from './jobs.ts';
 import {
   copyOf,
   type LeaseChange,
@@ -16,38 +17,16 @@ import {
   writeResults,
 } from './leases.ts';
 import { account, move, postAll, type Transfer } from './ledger.ts';
+import { type ComparisonOf, forgetUndecided, likenessesOf, noteUndecided } from './likenesses.ts';
 import { release } from './queue.ts';
+import { exactly, type Likenesses } from './verification/comparison.ts';
 import { decideCancel, decideJob, type JobDecision, type Loss } from './verify.ts';
-
-/** A job that wants more leases. */
-export type Reopened = { readonly job: Job; readonly leases: readonly LeaseRow[]; readonly wanted: number };
-
-/** What a transaction leaves to be told after it is committed; told before, a crash would make it a lie. */
-export type Effects = {
-  readonly messages: { readonly device: Address; readonly message: CoordinatorMessage }[];
-  readonly jobs: Set<Hex32>;
-  readonly reopened: Reopened[];
-  /** Results that had their verdict. */
-  readonly verdicts: { accepted: number; rejected: number };
-};
-
-export const noEffects = (): Effects => ({
-  ...{ messages: [], jobs: new Set(), reopened: [] },
-  verdicts: { accepted: 0, rejected: 0 },
-});
-
-export function mergeEffects(into: Effects, from: Effects): void {
-  into.messages.push(...from.messages);
-  for (const jobId of from.jobs) into.jobs.add(jobId);
-  into.reopened.push(...from.reopened);
-  into.verdicts.accepted += from.verdicts.accepted;
-  into.verdicts.rejected += from.verdicts.rejected;
-}
 
 export type SettleRules = {
   readonly maxAttempts: number;
   /** The largest output that this workload may have, bytes. */
   readonly outputLimit: (workload: string) => number;
+  readonly comparison: ComparisonOf;
 };
 
 /** Who gave a result: under its own signature, or as one of a batch. */
@@ -67,6 +46,8 @@ export type Happening =
   /** Nobody did it, or confirmed it, for too long. */
   /** What has waited since before `before` has waited too long. */
   | { readonly kind: 'age'; readonly jobId: Hex32; readonly before: UnixMs }
+  /** More is known of how its outputs compare. */
+  | { readonly kind: 'compared'; readonly jobId: Hex32 }
   /** Its consumer does not want it any more. */
   | { readonly kind: 'cancel'; readonly jobId: Hex32 };
 
@@ -203,9 +184,14 @@ class Settlement {
     if (open !== undefined && !open.over) this.#conclude(open, decideCancel(open.leases.map(copyOf)));
   }
 
+  compared({ jobId }: Extract<Happening, { kind: 'compared' }>): void {
+    const open = this.#jobs.get(jobId);
+    if (open !== undefined) open.touched = true;
+  }
+
   /** Takes the decisions that the jobs' leases now call for, and writes everything. */
   async write(sql: Sql): Promise<Effects> {
-    for (const open of this.#jobs.values()) if (open.touched && !open.over) this.#decide(open);
+    await this.#decideAll(sql);
     await writeResults(sql, [...this.#results.values()]);
     await writeLeases(sql, [...this.#changes.values()]);
     await endJobs(sql, this.#ends, this.#at);
@@ -220,10 +206,26 @@ class Settlement {
     return this.effects;
   }
 
-  #decide(open: Open): void {
+  async #decideAll(sql: Sql): Promise<void> {
+    const touched = [...this.#jobs.values()].filter((open) => open.touched && !open.over);
+    const likenesses = await likenessesOf(sql, touched, this.#rules.comparison);
+    const compared: Hex32[] = [];
+    for (const open of touched) {
+      const { job_id: jobId } = open.job;
+      const known = likenesses(jobId);
+      if (known === null) this.effects.undecided.push(jobId);
+      else if (known !== exactly) compared.push(jobId);
+      this.#decide(open, known);
+    }
+    await noteUndecided(sql, this.effects.undecided, this.#at);
+    await forgetUndecided(sql, compared);
+  }
+
+  #decide(open: Open, likenesses: Likenesses | null): void {
     const { job } = open;
     this.effects.jobs.add(job.job_id);
-    const decision = decideJob(open.leases.map(copyOf), job.replicas, this.#rules.maxAttempts);
+    if (likenesses === null) return;
+    const decision = decideJob(open.leases.map(copyOf), job.replicas, this.#rules.maxAttempts, { likenesses });
     if (decision.kind !== 'open') this.#conclude(open, decision);
     else if (decision.wanted > 0) this.#wanted.set(job.job_id, decision.wanted);
   }
@@ -324,6 +326,7 @@ export async function settle(
     if (one.kind === 'result') settlement.result(one);
     else if (one.kind === 'loss') settlement.loss(one);
     else if (one.kind === 'age') settlement.age(one);
+    else if (one.kind === 'compared') settlement.compared(one);
     else settlement.cancel(one);
   }
   return await settlement.write(sql);

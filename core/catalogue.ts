@@ -39,36 +39,69 @@ export const gpuNeed = z.strictObject({
     .default(null),
   /** It may run on the processor instead where there is no GPU: for tests and practice. */
   cpuFallback: z.boolean().default(false),
+  /**
+   * Exact multiplications a second that a device must have proven to be given it; 0: none. Of the whole proof, with the start of its container, so less
+   * than the GPU does at its best.
+   */
+  leastMultiplicationsPerSecond: z.number().nonnegative().default(0),
+  /** Throughput is proven with it: it has the parameters `size` and `rounds`, and its output is that of workloads/modmatrix. */
+  proves: z.boolean().default(false),
 });
 export type GpuNeed = z.output<typeof gpuNeed>;
 
+const workloadId = z.string().regex(/^[a-z][a-z0-9-]{1,31}$/);
+
+const limits = z.strictObject({
+  /** The most it can use; the owner's own limits lower it. */
+  cpuCores: z.number().positive().max(64),
+  memoryBytes: byteCount,
+  pids: z.number().int().positive().max(4096),
+  scratchBytes: byteCount,
+  /** Wall-clock seconds, frozen time not counted. */
+  seconds: z.number().int().positive().max(86_400),
+  maxInputBytes: byteCount,
+  maxOutputBytes: byteCount,
+});
+
+/** How two results of one job are compared. Equal hashes are equal results in any case. */
+export const comparison = z.union([
+  /** Nothing else is. */
+  z.literal('exact'),
+  z.strictObject({
+    kind: z.literal('tolerance'),
+    /** Little-endian, one after the other, from the first byte to the last. */
+    numbers: z.enum(['float32', 'float64']),
+    /** Two numbers are the same within `absolute`, or within `relative` of the larger one. */
+    absolute: z.number().nonnegative(),
+    relative: z.number().min(0).max(1),
+  }),
+  /** A program over both outputs (workloads/README.md): the image of an entry of this catalogue whose purpose is `verifier`, */
+  z.strictObject({ kind: z.literal('verifier'), entry: workloadId }),
+  /** or the workload's own image, begun with another program. */
+  z.strictObject({
+    kind: z.literal('verifier'),
+    program: z.array(z.string().min(1).max(256)).min(1).max(16),
+    limits: limits.omit({ maxInputBytes: true, maxOutputBytes: true }),
+  }),
+]);
+export type Comparison = z.output<typeof comparison>;
+
 /** What a workload's folder says of itself; `manifest.json` beside its Dockerfile. */
 export const workloadManifest = z.strictObject({
-  id: z.string().regex(/^[a-z][a-z0-9-]{1,31}$/),
+  id: workloadId,
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
   /** `work`: what jobs are made of. The rest serves the sandbox itself, and is never offered to anybody. */
-  purpose: z.enum(['work', 'door', 'gateway', 'probe']).default('work'),
+  purpose: z.enum(['work', 'door', 'gateway', 'probe', 'verifier']).default('work'),
   /** `batch`: one input, one result. `service`: it answers requests for as long as it runs (workloads/README.md). */
   kind: z.enum(['batch', 'service']).default('batch'),
   lane,
   title: z.strictObject({ en: z.string().min(1), ja: z.string().min(1) }),
-  limits: z.strictObject({
-    /** The most it can use; the owner's own limits lower it. */
-    cpuCores: z.number().positive().max(64),
-    memoryBytes: byteCount,
-    pids: z.number().int().positive().max(4096),
-    scratchBytes: byteCount,
-    /** Wall-clock seconds, frozen time not counted. */
-    seconds: z.number().int().positive().max(86_400),
-    maxInputBytes: byteCount,
-    maxOutputBytes: byteCount,
-  }),
+  limits,
   network: z.union([z.literal('none'), egressNeed]).default('none'),
   gpu: gpuNeed.nullable().default(null),
   /** Its runtime compiles code and loads it, as OpenCL on a processor does: it gets a place for that. */
   loadsCode: z.boolean().default(false),
-  /** `exact`: equal output hashes. */
-  comparison: z.literal('exact'),
+  comparison,
   /** It listens at its door for `freeze`, `thaw` and `stop` (workloads/README.md). */
   control: z.boolean().default(false),
   /** Its output is in frames: it hands out checkpoints, and goes on from them (workloads/README.md). */
@@ -168,9 +201,35 @@ export function findWorkload(list: Catalogue, id: string): CatalogueEntry | null
   return workIn(list).find((entry) => entry.id === id) ?? null;
 }
 
+/** What of a catalogue concerns devices: verifiers run where results are compared. */
+export const onDevices = (list: Catalogue): Catalogue => ({
+  ...list,
+  entries: list.entries.filter(({ purpose }) => purpose !== 'verifier'),
+});
+
+/** What tells whether two outputs of a workload are the same answer. */
+export type Verifier = Pick<CatalogueEntry, 'id' | 'version' | 'image' | 'pull' | 'limits' | 'loadsCode'> & {
+  /** Instead of the image's own. */
+  readonly program: readonly string[] | null;
+};
+
+/** The verifier of a workload; null: the catalogue has none, or the workload is compared otherwise. */
+export function verifierOf(list: Catalogue, entry: CatalogueEntry): Verifier | null {
+  const rule = entry.comparison;
+  if (rule === 'exact' || rule.kind !== 'verifier') return null;
+  const own = 'program' in rule;
+  const from = own ? entry : list.entries.find(({ id, purpose }) => purpose === 'verifier' && id === rule.entry);
+  if (from === undefined) return null;
+  const { id, version, image, pull, loadsCode } = from;
+  const limits = own ? { ...from.limits, ...rule.limits } : from.limits;
+  return { id, version, image, pull, loadsCode, limits, program: own ? rule.program : null };
+}
+
 /** The image that serves the sandbox in this way; null: the catalogue has none. */
-export const systemImage = (list: Catalogue, purpose: Exclude<CatalogueEntry['purpose'], 'work'>): string | null =>
-  list.entries.find((entry) => entry.purpose === purpose)?.image ?? null;
+export const systemImage = (
+  list: Catalogue,
+  purpose: Exclude<CatalogueEntry['purpose'], 'work' | 'verifier'>,
+): string | null => list.entries.find((entry) => entry.purpose === purpose)?.image ?? null;
 
 /** The manifest as it is written to a file. */
 export const encodeManifest = (manifest: WorkloadManifest): z.input<typeof workloadManifest> => ({

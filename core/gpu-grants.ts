@@ -1,6 +1,7 @@
 import type { GpuNeed, GpuVendor } from './catalogue.ts';
 import type { GpuGrant } from './sandbox.ts';
 import type { DeviceFile, EngineGpus, GpuReading, Sensed } from './signals.ts';
+import type { ProofFault } from './wire-gpu.ts';
 
 /** Why a GPU cannot be handed to work. A new member does not compile until every language has a sentence and a fix for it. */
 export type GpuRefusal =
@@ -19,7 +20,9 @@ export type GpuRefusal =
   /** The engine took it and then did not start work with it. */
   | { readonly kind: 'did-not-start'; readonly detail: string }
   /** Work whose answer is known failed on it, or answered something else. */
-  | { readonly kind: 'failed-its-check'; readonly detail: string };
+  | { readonly kind: 'failed-its-check'; readonly detail: string }
+  /** The network did not believe its proof of throughput. */
+  | { readonly kind: 'proof-refuted'; readonly why: ProofFault };
 
 /** Why one job is not given one GPU that others may be given. */
 export type GpuMisfit =

@@ -11,6 +11,7 @@ export const keccak = (data: Uint8Array): Uint8Array => keccak_256(data);
 export const keccakHex = (data: Uint8Array): Hex32 => toHex(keccak_256(data));
 export const utf8 = (text: string): Uint8Array => utf8ToBytes(text);
 export const keccakText = (text: string): Hex32 => keccakHex(utf8ToBytes(text));
+export const sha256 = (data: Uint8Array): Uint8Array => sha256Bytes(data);
 export const sha256Hex = (data: Uint8Array): Hex32 => toHex(sha256Bytes(data));
 
 /** JSON with sorted keys, so that equal values have equal text and hash. Plain data only. */

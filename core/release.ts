@@ -64,13 +64,23 @@ export type Release = z.output<typeof release>;
 
 const differ = (ids: readonly string[]): boolean => new Set(ids).size === ids.length;
 
+type Compared = Pick<z.output<typeof releaseEntry>, 'id' | 'purpose' | 'comparison'>;
+const hasVerifier = ({ comparison: rule }: Compared, entries: readonly Compared[]): boolean =>
+  rule === 'exact' ||
+  !('entry' in rule) ||
+  entries.some(({ id, purpose }) => id === rule.entry && purpose === 'verifier');
+
 /** As it is signed: nothing in it may be left out. */
 export const strictRelease = frame
   .extend({ minimums: z.array(minimum).max(64), entries: z.array(releaseEntry).max(256) })
   .refine(lasts, LASTS)
   .refine(({ entries }) => differ(entries.map(({ id }) => id)), 'a workload is listed twice')
   .refine(({ minimums }) => differ(minimums.map(({ component }) => component)), 'a component is listed twice')
-  .refine(({ entries }) => entries.every(({ images }) => Object.keys(images).length > 0), 'a workload has no image');
+  .refine(({ entries }) => entries.every(({ images }) => Object.keys(images).length > 0), 'a workload has no image')
+  .refine(
+    ({ entries }) => entries.every((entry) => hasVerifier(entry, entries)),
+    'a verifier that a workload names is not listed',
+  );
 
 /** Why a release is not in force. */
 export type CatalogueRefusal =

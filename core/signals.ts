@@ -81,6 +81,8 @@ export type GpuReading = {
   readonly name: string;
   /** Left out: its sensor cannot tell. */
   readonly place?: GpuPlace;
+  /** Version of its driver; left out: its sensor cannot tell. */
+  readonly driver?: string;
   /** 0..100 of its time, our own work not counted. */
   readonly busyByOthersPercent: Sensed<number>;
   readonly memoryBytes: Sensed<number>;

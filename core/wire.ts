@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES } from './errors.ts';
 import { address, amount, byteCount, hex32, lane, signature, unixMs } from './primitives.ts';
 import { REFUSALS } from './typed-data.ts';
+import { gpuCoordinatorMessages, gpuDeviceMessages } from './wire-gpu.ts';
 
 /**
  * Messages between devices, consumers and the coordinator, under /v1. Schemas check what arrives and turn decimal strings
@@ -199,6 +200,8 @@ export const deviceMessage = z.discriminatedUnion('type', [
     detail: z.string().max(500),
   }),
   z.strictObject({ type: z.literal('progress'), leaseId: id, progress: z.number().min(0).max(1) }),
+  /** Still at work on them: their deadlines are put off, as far as the network lets them. */
+  z.strictObject({ type: z.literal('renew'), leaseIds: z.array(id).min(1).max(64) }),
   z.strictObject({ type: z.literal('result'), value: result, signature }),
   z.strictObject({
     type: z.literal('results'),
@@ -207,6 +210,7 @@ export const deviceMessage = z.discriminatedUnion('type', [
     results: z.array(resultItem).min(1).max(1000),
   }),
   z.strictObject({ type: z.literal('report'), value: report, signature, items: z.array(reportItem).min(1).max(1000) }),
+  ...gpuDeviceMessages,
 ]);
 export type DeviceMessage = z.output<typeof deviceMessage>;
 
@@ -224,6 +228,11 @@ export const coordinatorMessage = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('lease'), lease }),
   z.strictObject({ type: z.literal('leases'), leases: z.array(lease).max(1000) }),
+  /** New deadlines; never earlier ones. */
+  z.strictObject({
+    type: z.literal('renewed'),
+    leases: z.array(z.strictObject({ leaseId: id, deadline: unixMs })).max(64),
+  }),
   z.strictObject({ type: z.literal('cancel'), leaseId: id, reason: z.string().max(200) }),
   /** The result is stored durably; the device need not send it again. */
   z.strictObject({ type: z.literal('result-stored'), leaseId: id }),
@@ -244,6 +253,7 @@ export const coordinatorMessage = z.discriminatedUnion('type', [
     /** The lease or report it concerns. */
     about: hex32.nullable(),
   }),
+  ...gpuCoordinatorMessages,
 ]);
 export type CoordinatorMessage = z.output<typeof coordinatorMessage>;
 

@@ -87,6 +87,15 @@ export function openLedgerFile(path: string): Ledger {
         ).run(lease.leaseId, number, at, encodeWire(lease), encodeAmount(lease.price));
       });
     },
+    renew(leaseId, deadline, at) {
+      const row = leaseRow(leaseId);
+      if (row?.state !== 'held') return;
+      const lease = { ...recordOf(row).lease, deadline };
+      write(() => {
+        append('renewed', at, { leaseId, deadline });
+        db.prepare('UPDATE leases SET at = ?, lease = ? WHERE lease_id = ?').run(at, encodeWire(lease), leaseId);
+      });
+    },
     drop(leaseId, at, why) {
       if (leaseRow(leaseId)?.state !== 'held') return;
       write(() => {

@@ -5,7 +5,10 @@ import type { Source } from '../ports.ts';
 import { resident } from './resident.ts';
 
 const MIB = 1024 ** 2;
-const FIELDS = ['count', 'index', 'uuid', 'name', 'utilization.gpu', 'memory.total', 'memory.used', 'temperature.gpu'];
+const FIELDS = [
+  ...['count', 'index', 'uuid', 'name', 'utilization.gpu', 'memory.total', 'memory.used', 'temperature.gpu'],
+  'driver_version',
+];
 
 /** The program is there without a GPU, or without a driver: then nobody's work runs on one. */
 const NONE = /^(No devices were found|NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver)/;
@@ -53,14 +56,14 @@ export function nvidiaLines(): (line: string) => readonly GpuReading[] | 'more' 
   let round: GpuReading[] = [];
   return (line) => {
     if (NONE.test(line)) return [];
-    const [count, index, id, name, busy, total, used, temperature, ...more] = line.split(', ');
-    const sound = more.length === 0 && temperature !== undefined && Number(index) === round.length;
+    const [count, index, id, name, busy, total, used, temperature, driver, ...more] = line.split(', ');
+    const sound = more.length === 0 && driver !== undefined && Number(index) === round.length;
     if (!sound || !id?.startsWith('GPU-') || name === undefined || !(Number(count) >= 1)) {
       round = [];
       return null;
     }
     round.push({
-      ...{ id, name, place: PLACE },
+      ...{ id, name, driver, place: PLACE },
       ...{ busyByOthersPercent: figure(busy), temperatureC: figure(temperature) },
       memoryBytes: figure(total, MIB),
       memoryByOthersBytes: figure(used, MIB),

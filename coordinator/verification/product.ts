@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { throughAll } from '../../core/steps.ts';
 
 /**
  * The matrices of workloads/modmatrix, exactly: elements modulo 2^31 - 1, made by SplitMix64 (Vigna, public domain) from a key that
@@ -99,14 +100,14 @@ class Row {
 
 /**
  * SHA-256 of the asked rows of the product of one round, in the asked order, computed here from the seed alone. The right matrix is made
- * once, row by row, for all of them: memory is a few rows.
+ * once, row by row, for all of them: memory is a few rows. It yields after each of them.
  */
-export function rowDigestsOf(
+export function* productSteps(
   input: Uint8Array,
   size: number,
   round: number,
   rows: readonly number[],
-): readonly Buffer[] {
+): Generator<void, readonly Buffer[]> {
   const [leftKey, rightKey] = [keyOf(input, round, 0), keyOf(input, round, 1)];
   const products = rows.map((row) => {
     const left = new Float64Array(size);
@@ -117,6 +118,11 @@ export function rowDigestsOf(
   for (let k = 0; k < size; k++) {
     fill(right, rightKey, k * size);
     for (const product of products) product.add(k, right);
+    yield;
   }
   return products.map((product) => product.digest());
 }
+
+/** The same at one go. */
+export const rowDigestsOf = (...asked: Parameters<typeof productSteps>): readonly Buffer[] =>
+  throughAll(productSteps(...asked));

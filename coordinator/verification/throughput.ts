@@ -1,8 +1,9 @@
 import { fail } from '../../core/errors.ts';
 import type { Hex32, UnixMs } from '../../core/primitives.ts';
+import { leadsTo } from '../../core/row-tree.ts';
+import { inTurns, throughAll } from '../../core/steps.ts';
 import { draw, type Secret } from './draw.ts';
-import { rowDigestsOf } from './product.ts';
-import { leadsTo } from './row-tree.ts';
+import { productSteps } from './product.ts';
 
 /**
  * Proof of a GPU's throughput. The coordinator chooses a seed; the device computes the products of workloads/modmatrix and commits to all
@@ -59,13 +60,16 @@ export function rowsToOpen(
   return [...chosen].sort((a, b) => a - b);
 }
 
-/** Judges what the device opened. The cheap checks come first: work is done here only for rows that were committed to. */
-export function judgeProof(
+/**
+ * Judges what the device opened. The cheap checks come first: work is done here only for rows that were committed to. It yields often, so that who
+ * has other things to do than some seconds of arithmetic can do them in between.
+ */
+export function* proofSteps(
   challenge: Challenge,
   commitment: Commitment,
   asked: readonly number[],
   openings: readonly Opening[],
-): ProofVerdict {
+): Generator<void, ProofVerdict> {
   const { seed, size, rounds, issuedAt, deadline } = challenge;
   if (commitment.receivedAt > deadline) return { kind: 'refuted', why: 'late' };
   const byRow = new Map(openings.map((opening) => [opening.row, opening]));
@@ -80,18 +84,34 @@ export function judgeProof(
   const input = Buffer.from(seed.slice(2), 'hex');
   for (let round = 0; round < rounds; round++) {
     const rows = asked.filter((row) => Math.floor(row / size) === round);
-    const right =
-      rows.length === 0
-        ? []
-        : rowDigestsOf(
-            input,
-            size,
-            round,
-            rows.map((row) => row % size),
-          );
+    if (rows.length === 0) continue;
+    const inRound = rows.map((row) => row % size);
+    const right = yield* productSteps(input, size, round, inRound);
     const isRight = rows.every((row, at) => byRow.get(row)?.digest === `0x${right[at]?.toString('hex')}`);
     if (!isRight) return { kind: 'refuted', why: 'wrong-row' };
   }
   const seconds = Math.max(1, commitment.receivedAt - issuedAt) / 1000;
   return { kind: 'proven', multiplicationsPerSecond: (rounds * size ** 3) / seconds };
+}
+
+/** The same at one go. */
+export function judgeProof(...proof: Parameters<typeof proofSteps>): ProofVerdict {
+  return throughAll(proofSteps(...proof));
+}
+
+/** So long nothing else is done, ms. */
+const AT_A_TIME_MS = 8;
+
+/** The same in between other things. */
+export async function judgeInTurns(...proof: Parameters<typeof proofSteps>): Promise<ProofVerdict> {
+  let since = performance.now();
+  return await inTurns(proofSteps(...proof), () => {
+    if (performance.now() - since < AT_A_TIME_MS) return null;
+    return new Promise((resolve) =>
+      setImmediate(() => {
+        since = performance.now();
+        resolve();
+      }),
+    );
+  });
 }

@@ -47,6 +47,16 @@ export function enGpu(why: GpuRefusal): { readonly cause: string; readonly fix: 
         cause: 'a test calculation failed on it',
         fix: `${why.detail}. Update its driver, and take back any overclocking. It is tried again by itself.`,
       };
+    case 'proof-refuted':
+      return why.why === 'late'
+        ? {
+            cause: 'it took too long over the network’s test of its speed',
+            fix: 'Close what else uses the card, and check its driver. It is tested again by itself.',
+          }
+        : {
+            cause: 'the network found a wrong result in its test of this card',
+            fix: 'Update its driver, and take back any overclocking. It is tested again by itself.',
+          };
     default:
       return unreachable(why);
   }

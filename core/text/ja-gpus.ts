@@ -47,6 +47,16 @@ export const jaGpu: typeof enGpu = (why: GpuRefusal) => {
         cause: 'テスト計算に失敗しました',
         fix: `${why.detail}。ドライバーを更新し、オーバークロックを解除してください。自動的に再試行します。`,
       };
+    case 'proof-refuted':
+      return why.why === 'late'
+        ? {
+            cause: 'ネットワークによる速度テストに時間がかかりすぎました',
+            fix: 'GPUを使っているほかのアプリを閉じ、ドライバーを確認してください。自動的に再テストされます。',
+          }
+        : {
+            cause: 'ネットワークによるテストで、このGPUの計算結果に誤りが見つかりました',
+            fix: 'ドライバーを更新し、オーバークロックを解除してください。自動的に再テストされます。',
+          };
     default:
       return unreachable(why);
   }

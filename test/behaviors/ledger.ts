@@ -57,6 +57,19 @@ export function ledgerBehaviour(
       return item;
     }
 
+    test('puts off the deadline of a lease that is held, and of no other', () => {
+      const lease = aLease(12n);
+      ledger.hold(lease, NOON);
+      ledger.renew(lease.leaseId, lease.deadline + 5, NOON + 1);
+      reopen();
+      const renewed = { ...lease, deadline: lease.deadline + 5 };
+      expect(ledger.lease(lease.leaseId)).toMatchObject({ lease: renewed, state: 'held', at: NOON + 1 });
+      ledger.drop(lease.leaseId, NOON + 2, 'over');
+      ledger.renew(lease.leaseId, lease.deadline + 9, NOON + 3);
+      ledger.renew(aLease().leaseId, 9, NOON + 3);
+      expect(ledger.lease(lease.leaseId)).toMatchObject({ lease: renewed, state: 'dropped', at: NOON + 2 });
+    });
+
     test('follows a lease from hold to credit and remembers each step', () => {
       const lease = aLease(12n);
       const result = aResult(lease.leaseId);

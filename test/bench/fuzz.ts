@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { startCoordinator } from '../../coordinator/index.ts';
 import { newAccount } from '../support/chain.ts';
-import { fuzzHttp, fuzzSessions, stateOf } from '../support/fuzz.ts';
+import { enrol, fuzzHttp, fuzzSessions, stateOf } from '../support/fuzz.ts';
 import { coordinatorOptions } from '../support/network.ts';
 import { TestPostgres } from '../support/postgres.ts';
 
@@ -53,7 +53,9 @@ const coordinator = await startCoordinator({
 });
 const aim = { coordinator, chain, databaseUrl, seed, now: () => now };
 try {
-  await fuzzSessions(aim, 2_000);
+  // So many connections at once.
+  const keys = await Promise.all(Array.from({ length: 8 }, () => enrol(aim)));
+  await fuzzSessions(aim, keys, 2_000);
   await fuzzHttp(aim, 500);
   const before = await stateOf(databaseUrl);
   const heap = heapMiB();
@@ -62,7 +64,7 @@ try {
     most = Math.max(most, process.memoryUsage().heapUsed / 2 ** 20);
   }, 200);
   const begun = performance.now();
-  const sessions = await fuzzSessions(aim, MESSAGES);
+  const sessions = await fuzzSessions(aim, keys, MESSAGES);
   const http = await fuzzHttp(aim, REQUESTS);
   const seconds = (performance.now() - begun) / 1000;
   clearInterval(watch);

@@ -22,6 +22,12 @@ type Job = {
   state: ObservedContainer['state'];
 };
 
+type Header = {
+  readonly params: Readonly<Record<string, string>>;
+  readonly inputBytes: number;
+  readonly checkpointBytes?: number;
+};
+
 class FakeEgress implements EgressEngine {
   readonly names = new Set<string>();
   /** What a gateway says first. */
@@ -40,6 +46,8 @@ export class FakeContainers implements Containers {
   images = new Set<string>();
   /** Jobs finish as soon as their input is complete. */
   automatic = true;
+  /** What a job makes of its input. */
+  answer: (input: Buffer, params: Readonly<Record<string, string>>) => Buffer = (input) => Buffer.from(input).reverse();
   readonly started: (ContainerSpec | GatewaySpec)[] = [];
   readonly calls: string[] = [];
   /** Containers whose door was closed. */
@@ -142,8 +150,8 @@ export class FakeContainers implements Containers {
     const body = all.subarray(end + 1);
     return body.length >= inputBytes + checkpointBytes ? body.subarray(0, inputBytes) : null;
   }
-  #headerOf(line: Buffer): { readonly inputBytes: number; readonly checkpointBytes?: number } {
-    return JSON.parse(line.toString()) as { readonly inputBytes: number; readonly checkpointBytes?: number };
+  #headerOf(line: Buffer): Header {
+    return JSON.parse(line.toString()) as Header;
   }
   /** The checkpoints that a job was given, as it got them; null: it was offered none. */
   checkpointsOf(id: string): Buffer | null {
@@ -171,7 +179,8 @@ export class FakeContainers implements Containers {
     if (!job || !input) return;
     job.stderr.write('{"progress":1}\n{"done":true}\n');
     if (this.checkpointsOf(id) !== null) job.stdout.write(`{"frame":"output","bytes":${input.length}}\n`);
-    job.stdout.write(Buffer.from(input).reverse());
+    const all = Buffer.concat(job.input);
+    job.stdout.write(this.answer(input, this.#headerOf(all.subarray(0, all.indexOf(10))).params));
     this.#exit(job, 0);
   }
   end(id: string, code: number, outOfMemory = false): void {

@@ -48,6 +48,10 @@ export class FakeLedger implements Ledger {
       this.#disk.records.set(lease.leaseId, fresh);
     });
   };
+  renew: Ledger['renew'] = (leaseId, deadline, at) => {
+    const record = this.#disk.records.get(leaseId);
+    if (record !== undefined) this.#move(leaseId, 'held', { at, lease: { ...record.lease, deadline } });
+  };
   drop: Ledger['drop'] = (leaseId, at, detail) => this.#move(leaseId, 'held', { state: 'dropped', at, detail });
   finish: Ledger['finish'] = (leaseId, value, signature, at) => {
     const record = this.#disk.records.get(leaseId);

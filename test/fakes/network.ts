@@ -46,6 +46,8 @@ export class FakeNetwork implements CoordinatorDirectory {
   /** How often each lease was credited: more than once is theft. */
   readonly credits = new Map<Hex32, number>();
   readonly received: DeviceMessage[] = [];
+  /** How much longer it waits when it is asked to, ms. */
+  renewsBy = 0;
   slots = 0;
   enrolled = 0;
   credited = 0n;
@@ -128,6 +130,12 @@ export class FakeNetwork implements CoordinatorDirectory {
       case 'decline':
         this.declines.push(message);
         return;
+      case 'renew': {
+        const deadline = this.now() + this.renewsBy;
+        const leases = message.leaseIds.flatMap((leaseId) => (this.renewsBy > 0 ? [{ leaseId, deadline }] : []));
+        if (leases.length > 0) link.deliver({ type: 'renewed', leases });
+        return;
+      }
       case 'result': {
         const lease = this.leases.get(message.value.leaseId);
         if (lease === undefined || !this.blobs.has(message.value.outputHash)) return;

@@ -21,7 +21,7 @@ import { randomHex32 } from './random.ts';
 
 const SIGNATURE = `0x${'11'.repeat(65)}` as const;
 const OUTPUT = { outputHash: ZERO_HASH, outputBytes: 1 } as const;
-const RULES = { maxAttempts: 1, outputLimit: () => 10 };
+const RULES = { maxAttempts: 1, comparison: () => 'exact' as const, outputLimit: () => 10 };
 const randomAddress = (): Address => `0x${randomHex32().slice(26)}`;
 const silent = () => undefined;
 

@@ -45,16 +45,23 @@ function nested(depth: number): Json {
 const pick = <T>(random: Random, list: readonly T[]): T => list[random.below(list.length)] as T;
 const strange = (random: Random): Json => pick(random, STRANGE)(random);
 
-/** Every place in a value, as the container and its key. */
-function places(value: Json): readonly (readonly [Json[] | { [key: string]: Json }, string | number])[] {
-  if (typeof value !== 'object' || value === null) return [];
-  const own: [Json[] | { [key: string]: Json }, string | number][] = Array.isArray(value)
-    ? value.map((_one, at) => [value, at])
-    : Object.keys(value).map((key) => [value, key]);
-  return own.flatMap((place) => [place, ...places(at(place))]);
+type Place = readonly [Json[] | { [key: string]: Json }, string | number];
+
+/** Every place in a value, as the container and its key. Not by recursion: values are deep here. */
+function places(root: Json): readonly Place[] {
+  const found: Place[] = [];
+  const open: Json[] = [root];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null) continue;
+    const container = value;
+    for (const key of Array.isArray(container) ? container.keys() : Object.keys(container)) {
+      found.push([container, key]);
+      open.push(at([container, key]));
+    }
+  }
+  return found;
 }
-const at = ([container, key]: readonly [Json[] | { [key: string]: Json }, string | number]): Json =>
-  (container as { [key: string | number]: Json })[key] ?? null;
+const at = ([container, key]: Place): Json => (container as { [key: string | number]: Json })[key] ?? null;
 
 function alter(random: Random, root: Json): void {
   const all = places(root);
@@ -67,14 +74,18 @@ function alter(random: Random, root: Json): void {
       delete container[key];
       return;
     case 1:
-      Object.defineProperty(container, pick(random, KEYS), {
-        value: strange(random),
-        enumerable: true,
-        configurable: true,
-      });
+      if (Array.isArray(container)) container.push(strange(random));
+      else
+        Object.defineProperty(container, pick(random, KEYS), {
+          value: strange(random),
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
       return;
     case 2:
-      container[key] = at(pick(random, all));
+      // A copy: nothing may come to hold itself.
+      container[key] = structuredClone(at(pick(random, all)));
       return;
     case 3:
       if (typeof value === 'string' && value.length > 0) {
@@ -107,10 +118,10 @@ export function mutated(random: Random, message: unknown): string {
   let text: string;
   try {
     for (let times = random.below(4); times > 0; times--) alter(random, root);
-    text = JSON.stringify(root) ?? '';
+    text = JSON.stringify(root);
   } catch {
-    // It came to hold itself.
-    text = '[';
+    // Too deep to be written.
+    text = '['.repeat(random.below(LONG));
   }
   return random.chance(0.2) ? scramble(random, text) : text;
 }

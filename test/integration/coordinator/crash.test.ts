@@ -1,41 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseTokens } from '../../../core/money.ts';
 import type { Hex32 } from '../../../core/primitives.ts';
 import { epoch, type Lease, networkInfo, ownerBooks, ownerProof } from '../../../core/wire.ts';
-import { newAccount, startTestChain, type TestChain } from '../../support/chain.ts';
+import { newAccount } from '../../support/chain.ts';
 import { ChildCoordinator } from '../../support/child-coordinator.ts';
 import { sha256, TestConsumer, TestDevice } from '../../support/device.ts';
 import { PRICE, WORKLOAD } from '../../support/network.ts';
-import { newStore, type Store } from '../../support/store.ts';
 import { until } from '../../support/wait.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('kill -9 of a coordinator', () => {
-  let chain: TestChain;
-  let dataDir: string;
-  let store: Store;
   let coordinator: ChildCoordinator;
-
   beforeAll(async () => {
-    chain = await startTestChain();
-    dataDir = await mkdtemp(join(tmpdir(), 'idlemesh-crash-'));
-    store = await newStore();
-    coordinator = new ChildCoordinator({ dataDir, store, chain });
-    await coordinator.start();
+    coordinator = await ChildCoordinator.start();
   }, 60_000);
-  afterAll(async () => {
-    await coordinator.kill();
-    await chain.stop();
-    await store.drop();
-    await rm(dataDir, { recursive: true, force: true });
-  });
+  afterAll(() => coordinator.stop());
 
   it('loses nothing that was acknowledged and pays nothing twice', async () => {
-    const { url } = coordinator;
+    const { url, chain } = coordinator;
     const network = networkInfo.parse(await (await fetch(`${url}/v1/network`)).json());
     const consumer = new TestConsumer(url, network);
     await chain.deposit(consumer.account, parseTokens('10'));
@@ -52,7 +35,7 @@ describe('kill -9 of a coordinator', () => {
     const killAndReturn = async () => {
       await coordinator.kill();
       await device.hangUp();
-      await coordinator.start();
+      await coordinator.again();
     };
     await returns();
 

@@ -1,16 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseTokens } from '../../../core/money.ts';
 import type { Hex32 } from '../../../core/primitives.ts';
 import { type JobView, type Lease, networkInfo, ownerBooks } from '../../../core/wire.ts';
-import { startTestChain, type TestChain } from '../../support/chain.ts';
 import { ChildCoordinator } from '../../support/child-coordinator.ts';
 import { sha256, TestConsumer, TestDevice } from '../../support/device.ts';
 import { earn } from '../../support/earn.ts';
 import { PRICE, TestNetwork, WORKLOAD } from '../../support/network.ts';
-import { newStore, type Store } from '../../support/store.ts';
 import { until } from '../../support/wait.ts';
 
 const GOING_DOWN = 1012;
@@ -74,26 +69,14 @@ class Worker {
 }
 
 describe('SIGTERM to a coordinator under load', () => {
-  let chain: TestChain;
-  let store: Store;
-  let dataDir: string;
   let coordinator: ChildCoordinator;
   beforeAll(async () => {
-    chain = await startTestChain();
-    dataDir = await mkdtemp(join(tmpdir(), 'idlemesh-drain-'));
-    store = await newStore();
-    coordinator = new ChildCoordinator({ dataDir, store, chain, drainMs: 2_000 });
-    await coordinator.start();
+    coordinator = await ChildCoordinator.start({ drainMs: 2_000 });
   }, 60_000);
-  afterAll(async () => {
-    await coordinator.kill();
-    await chain.stop();
-    await store.drop();
-    await rm(dataDir, { recursive: true, force: true });
-  });
+  afterAll(() => coordinator.stop());
 
   it('loses nothing that was acknowledged, sends devices elsewhere, and ends with 0 soon', async () => {
-    const { url } = coordinator;
+    const { url, chain } = coordinator;
     const network = networkInfo.parse(await (await fetch(`${url}/v1/network`)).json());
     const deposit = parseTokens('2000');
     const consumer = new TestConsumer(url, network);
@@ -142,7 +125,7 @@ describe('SIGTERM to a coordinator under load', () => {
     ordering = false;
     await Promise.all(orders);
     const before = stored();
-    await coordinator.start();
+    await coordinator.again();
     for (const worker of workers) await worker.begin();
     for (const jobId of acknowledged) {
       const job = await consumer.follow(jobId, ['done', 'failed']);

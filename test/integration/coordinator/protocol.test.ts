@@ -17,7 +17,7 @@ describe('the protocol', () => {
   let network: TestNetwork;
   let consumer: TestConsumer;
   beforeAll(async () => {
-    network = await TestNetwork.start({ leaseMs: 1_500, maxAttempts: 2 });
+    network = await TestNetwork.start({ leaseMs: 1_500, longestLeaseMs: 5_000, maxAttempts: 2 });
     consumer = await network.consumer(parseTokens('100'));
     await consumer.access();
   }, 60_000);
@@ -109,6 +109,29 @@ describe('the protocol', () => {
       await slow.hangUp();
       await quick.hangUp();
     });
+
+    it('last longer for who is at work, but not for ever, and only for their own device', async () => {
+      const [device, other] = [await network.device(), await network.device(0)];
+      await consumer.submit('echo', bytes('long'));
+      const lease = await device.nextLease();
+      device.send({ type: 'ready', lane: 'cpu', slots: 0 });
+      const begun = Date.now();
+      const renewing = setInterval(() => device.send({ type: 'renew', leaseIds: [lease.leaseId] }), 300);
+      other.send({ type: 'renew', leaseIds: [lease.leaseId] });
+      await device.told('cancel', ({ leaseId }) => leaseId === lease.leaseId);
+      clearInterval(renewing);
+      expect(Date.now() - begun).toBeGreaterThan(4_000);
+      const renewed = device.messages.filter((message) => message.type === 'renewed');
+      const ends = renewed.map(({ leases }) => leases.find(({ leaseId }) => leaseId === lease.leaseId)?.deadline ?? 0);
+      expect(ends).toEqual([...ends].sort((a, b) => a - b));
+      expect(ends[0]).toBeGreaterThan(lease.deadline);
+      expect(other.messages.filter(({ type }) => type === 'renewed')).toEqual([]);
+      other.send({ type: 'ready', lane: 'cpu', slots: 1 });
+      await other.finish(await other.nextLease(), bytes('long!'));
+      await other.told('verdict');
+      await device.hangUp();
+      await other.hangUp();
+    }, 20_000);
 
     it('survive a reconnect when the device names them, and move on when it does not', async () => {
       const device = await network.device();

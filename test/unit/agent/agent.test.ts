@@ -119,6 +119,24 @@ describe('one job', () => {
   });
 });
 
+describe('work that takes longer than its lease', () => {
+  test('is given more time as long as it runs and the network grants it, and is dropped when it does not', async () => {
+    world.containers.automatic = false;
+    world.network.renewsBy = 10_000;
+    const agent = await world.ready();
+    const id = world.issue('input', { deadline: world.network.now() + 10_000 });
+    await until(() => world.containers.jobs().length === 1 && world.containers.fed(), 'running');
+    await world.clock.advance(45_000);
+    expect(world.stateOf(id)).toBe('held');
+    const asked = world.network.received.filter(({ type }) => type === 'renew');
+    expect(asked.length).toBeGreaterThanOrEqual(8);
+    expect(asked.length).toBeLessThanOrEqual(12);
+    world.network.renewsBy = 0;
+    await until(() => world.stateOf(id) === 'dropped', 'dropped at its deadline', 11_000);
+    await agent.stop();
+  });
+});
+
 describe('a clock that differs from the network’s', () => {
   const HOURS = 3_600_000;
   test.each([

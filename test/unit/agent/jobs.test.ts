@@ -3,6 +3,8 @@ import { createBooks } from '../../../agent/books.ts';
 import { createGpuChoice } from '../../../agent/gpu-choice.ts';
 import { createJobs } from '../../../agent/jobs.ts';
 import { createReporting } from '../../../agent/reporting.ts';
+import { createTrial } from '../../../agent/trial.ts';
+import { EMPTY_CATALOGUE } from '../../../core/catalogue.ts';
 import { perLane } from '../../../core/primitives.ts';
 import type { DeviceMessage } from '../../../core/wire.ts';
 import { ENTRY, World } from '../../fakes/world.ts';
@@ -47,6 +49,10 @@ test('a lease whose end is not written yet is neither declined again nor started
     gpus: createGpuChoice({ ports, gpus: () => [], engine: () => ({ kind: 'unchecked' }), wake: nothing }),
     ...{ skew: () => 0, doubtSkew: nothing, declined: nothing, doubtEngine: nothing, escalated: nothing },
     launch: () => ({ door: '' }),
+    trial: createTrial({
+      ...{ log, send, wake: nothing, catalogue: () => EMPTY_CATALOGUE },
+      ...{ gpus: () => [], engine: () => ({ kind: 'unchecked' }) },
+    }),
     ...{ changed: nothing, wake: nothing },
   });
   world.disk.full = true;

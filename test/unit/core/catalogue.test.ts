@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { type Catalogue, findWorkload, systemImage, workIn, workloadManifest } from '../../../core/catalogue.ts';
+import {
+  type Catalogue,
+  type CatalogueEntry,
+  findWorkload,
+  onDevices,
+  systemImage,
+  verifierOf,
+  workIn,
+  workloadManifest,
+} from '../../../core/catalogue.ts';
 import { ENTRY } from '../../fakes/world.ts';
 
 const DOOR = { ...ENTRY, id: 'door', purpose: 'door', image: `sha256:${'cd'.repeat(32)}` } as const;
@@ -31,4 +40,36 @@ test.each<[string, boolean, unknown]>([
   ['no bound', false, { egress: [{ host: 'files.example.org', ports: [443] }] }],
 ])('a network need: %s (%s)', (_what, fine, network) => {
   expect(manifest({ network })).toBe(fine);
+});
+
+const LIMITS = { cpuCores: 1, memoryBytes: 1e8, pids: 8, scratchBytes: 1e6, seconds: 60 };
+test.each<[string, boolean, unknown]>([
+  ['by digest', true, 'exact'],
+  ['in another word', false, 'about'],
+  ['within a tolerance', true, { kind: 'tolerance', numbers: 'float32', absolute: 1e-6, relative: 0.001 }],
+  ['within one below zero', false, { kind: 'tolerance', numbers: 'float32', absolute: -1, relative: 0 }],
+  ['within one that everything is in', false, { kind: 'tolerance', numbers: 'float64', absolute: 0, relative: 2 }],
+  ['within one without end', false, { kind: 'tolerance', numbers: 'float64', absolute: Infinity, relative: 0 }],
+  ['of other numbers', false, { kind: 'tolerance', numbers: 'float16', absolute: 0, relative: 0 }],
+  ['by the verifier of an entry', true, { kind: 'verifier', entry: 'letters' }],
+  ['by a program of its own image', true, { kind: 'verifier', program: ['/compare'], limits: LIMITS }],
+  ['by a program without limits', false, { kind: 'verifier', program: ['/compare'] }],
+  ['by no program', false, { kind: 'verifier', program: [], limits: LIMITS }],
+  ['by two verifiers', false, { kind: 'verifier', entry: 'letters', program: ['/compare'], limits: LIMITS }],
+])('results are compared %s (%s)', (_how, fine, comparison) => {
+  expect(manifest({ comparison })).toBe(fine);
+});
+
+test('a verifier is the image of the entry that is named, or the workload’s own, begun with another program', () => {
+  const letters: CatalogueEntry = { ...DOOR, id: 'letters', purpose: 'verifier', image: `sha256:${'ef'.repeat(32)}` };
+  const named: CatalogueEntry = { ...ENTRY, comparison: { kind: 'verifier', entry: 'letters' } };
+  const own: CatalogueEntry = { ...ENTRY, comparison: { kind: 'verifier', program: ['/compare'], limits: LIMITS } };
+  const all: Catalogue = { ...list, entries: [DOOR, letters, named] };
+  expect(verifierOf(all, named)).toMatchObject({ image: letters.image, limits: letters.limits, program: null });
+  expect(verifierOf(all, own)).toMatchObject({ image: ENTRY.image, limits: LIMITS, program: ['/compare'] });
+  expect(verifierOf(all, ENTRY)).toBeNull();
+  // What bears the name and serves another purpose is no verifier.
+  expect(verifierOf({ ...all, entries: [{ ...letters, purpose: 'door' }, named] }, named)).toBeNull();
+  expect(findWorkload(all, 'letters')).toBeNull();
+  expect(onDevices(all).entries).toEqual([DOOR, named]);
 });

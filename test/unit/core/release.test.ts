@@ -10,6 +10,7 @@ import {
   remembers,
   replay,
   resolveRelease,
+  strictRelease,
   untimely,
 } from '../../../core/release.ts';
 import { ENTRY } from '../../fakes/world.ts';
@@ -165,6 +166,23 @@ test('a release is resolved for the platforms that are asked for, the first of t
   expect(on()).toEqual([]);
   expect(on('linux/arm64').map(imageIds)).toEqual([[arm.id, pull.digest]]);
   expect(on(PLATFORM)).toHaveLength(1);
+});
+
+test('a release that names a verifier lists it, or is not signed', () => {
+  const echo = releaseEntry({ ...ENTRY, comparison: { kind: 'verifier', entry: 'letters' } });
+  const letters = releaseEntry({ ...ENTRY, id: 'letters', purpose: 'verifier' });
+  const signable = (...entries: readonly object[]) =>
+    strictRelease.safeParse(JSON.parse(Buffer.from(payload(NOW, { entries })).toString())).success;
+  expect(signable(echo, letters)).toBe(true);
+  expect(signable(echo)).toBe(false);
+  expect(signable(echo, releaseEntry({ ...ENTRY, id: 'letters' }))).toBe(false);
+});
+
+test('a build that does not know how a workload is compared leaves that one out, and runs the others', () => {
+  const other = { ...releaseEntry({ ...ENTRY, id: 'later' }), comparison: { kind: 'by-heart' } };
+  const verdict = readRelease(signed(NOW, { entries: [other, releaseEntry(ENTRY)] }), TRUST);
+  if (verdict.kind !== 'genuine') throw new Error('refused');
+  expect(verdict.release.entries.map(({ id }) => id)).toEqual([ENTRY.id]);
 });
 
 test('the memory of versions outlives a change of one key, and not a network with keys of its own', () => {

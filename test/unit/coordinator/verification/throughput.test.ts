@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rowDigestsOf } from '../../../../coordinator/verification/product.ts';
-import { leadsTo, rowTree } from '../../../../coordinator/verification/row-tree.ts';
 import {
   type Challenge,
   type Commitment,
@@ -13,6 +12,7 @@ import {
   rowsToOpen,
 } from '../../../../coordinator/verification/throughput.ts';
 import type { Hex32 } from '../../../../core/primitives.ts';
+import { leadsTo, rowTree } from '../../../../core/row-tree.ts';
 import { rowDigests } from '../../../support/matrices.ts';
 
 const NOW = 1_800_000_000_000;

@@ -1,25 +1,31 @@
-import { createHash } from 'node:crypto';
-import { fail } from '../../core/errors.ts';
-import type { Hex32 } from '../../core/primitives.ts';
+import { fail } from './errors.ts';
+import { concat, fromHex, sha256, toHex } from './keccak.ts';
+import type { Hex32 } from './primitives.ts';
+import { throughAll } from './steps.ts';
 
 /**
  * A Merkle tree over row digests, in their order: SHA-256, leaves and inner nodes marked apart so that neither passes for the other. A level
  * with an odd number hands its last node up unchanged.
  */
-const hash = (mark: 0 | 1, ...parts: readonly Uint8Array[]): Buffer => {
-  const made = createHash('sha256').update(Uint8Array.of(mark));
-  for (const part of parts) made.update(part);
-  return made.digest();
-};
+const hash = (mark: 0 | 1, ...parts: readonly Uint8Array[]): Uint8Array =>
+  sha256(concat(Uint8Array.of(mark), ...parts));
 
-function levelsOf(digests: readonly Uint8Array[]): readonly (readonly Buffer[])[] {
-  let level: readonly Buffer[] = digests.map((digest) => hash(0, digest));
+/** Hashes between two yields: a millisecond or two. */
+const AT_A_TIME = 512;
+
+function* levelsOf(digests: readonly Uint8Array[]): Generator<void, readonly (readonly Uint8Array[])[]> {
+  let level: Uint8Array[] = [];
+  for (const digest of digests) {
+    level.push(hash(0, digest));
+    if (level.length % AT_A_TIME === 0) yield;
+  }
   const levels = [level];
   while (level.length > 1) {
-    const above: Buffer[] = [];
+    const above: Uint8Array[] = [];
     for (let at = 0; at < level.length; at += 2) {
       const [left, right] = [level[at], level[at + 1]];
       if (left !== undefined) above.push(right === undefined ? left : hash(1, left, right));
+      if (above.length % AT_A_TIME === 0) yield;
     }
     level = above;
     levels.push(level);
@@ -29,11 +35,9 @@ function levelsOf(digests: readonly Uint8Array[]): readonly (readonly Buffer[])[
 
 export type RowTree = { readonly root: Hex32; readonly pathOf: (index: number) => readonly Hex32[] };
 
-const toHex = (bytes: Buffer): Hex32 => `0x${bytes.toString('hex')}`;
-
-/** What a prover builds. Throws BAD_INPUT without rows. */
-export function rowTree(digests: readonly Uint8Array[]): RowTree {
-  const levels = levelsOf(digests);
+/** What a prover builds, in steps. Throws BAD_INPUT without rows. */
+export function* rowTreeSteps(digests: readonly Uint8Array[]): Generator<void, RowTree> {
+  const levels = yield* levelsOf(digests);
   const root = levels.at(-1)?.[0] ?? fail('BAD_INPUT', 'a commitment needs at least one row');
   return {
     root: toHex(root),
@@ -44,6 +48,9 @@ export function rowTree(digests: readonly Uint8Array[]): RowTree {
       }),
   };
 }
+
+/** The same at one go. */
+export const rowTree = (digests: readonly Uint8Array[]): RowTree => throughAll(rowTreeSteps(digests));
 
 /** Whether the path leads from this digest, as row `index` of `count`, to the root. */
 export function leadsTo(
@@ -60,7 +67,7 @@ export function leadsTo(
     if ((at ^ 1) >= width) continue;
     const step = path[used++];
     if (step === undefined) return false;
-    const sibling = Buffer.from(step.slice(2), 'hex');
+    const sibling = fromHex(step);
     node = at % 2 === 0 ? hash(1, node, sibling) : hash(1, sibling, node);
   }
   return used === path.length && toHex(node) === root;
