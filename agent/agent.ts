@@ -88,21 +88,16 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
     gpus: () => senses.read().gpus,
   });
   const jobs = createJobs({
-    trial,
-    ...{ ports, books, reporting, instance, link, key, send, changed },
-    slots,
+    ...{ trial, ports, books, reporting, instance, link, key, send, changed, slots, wake },
     escalated: (detail) => slow.tell({ detail, at: clock.now() }),
     skew: () => session.skew(),
     doubtSkew: () => session.doubtSkew(),
     catalogue: keeper.current,
     declined: (lane) => delete asked[lane],
     ...{ doubtEngine: engine.doubt, launch: engine.launch, gpus },
-    wake: wake,
   });
-  const renewals = createRenewals({
-    ...{ clock, log, books, send, wake },
-    ...{ running: jobs.running, skew: () => session.skew() },
-  });
+  const skew = () => session.skew();
+  const renewals = createRenewals({ clock, log, books, send, wake, skew, running: jobs.running });
   const session = createSession({
     ports,
     books,
