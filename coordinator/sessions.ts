@@ -18,6 +18,7 @@ import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session } from './session.ts';
 import type { Socket } from './session-host.ts';
 import { type Happening, settle } from './settle.ts';
+import { within } from './timer.ts';
 import { CANCELLED_BY_CONSUMER } from './verify.ts';
 
 const HELLO_WITHIN_MS = 10_000;
@@ -234,7 +235,8 @@ export class Sessions {
     const open = [...this.#open];
     await Promise.all(open.map((session) => session.leave(withinMs)));
     await Promise.all(open.map((session) => session.ended()));
-    await this.comparer.close();
+    // A verifier that does not heed it is not waited for: what it had in hand is found again.
+    await within(withinMs, this.comparer.close());
     // Some of it may have come back meanwhile.
     await this.#dispatcher.close();
   }
