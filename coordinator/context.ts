@@ -1,4 +1,4 @@
-import type { Keccak } from '../core/merkle.ts';
+import type { Keccak } from '../core/keccak.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { Domain } from '../core/typed-data.ts';
 import type { Tokens } from './access.ts';
@@ -12,6 +12,7 @@ import type { CoordinatorOptions } from './options.ts';
 import type { Consumers } from './quotas.ts';
 import type { Readiness } from './readiness.ts';
 import type { Replica } from './replica.ts';
+import type { SignatureChecks } from './signature-checks.ts';
 import type { Signer } from './signing.ts';
 import type { KeptTotals } from './totals.ts';
 
@@ -34,6 +35,7 @@ export type Context = {
   readonly disabled: Disabled;
   readonly days: DayCounts;
   readonly keccak: Keccak;
+  readonly checks: SignatureChecks;
 };
 
 /** Enough of a job's name to wake who waits for it; that somebody else wakes, too, does no harm. */

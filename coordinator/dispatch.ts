@@ -21,9 +21,9 @@ const CLAIM = { least: 64, most: 4_000, perSlot: 2 } as const;
 /** So long work is claimed: that of a replica that is seen by nobody is another's after it. */
 const CLAIM_MS = 10_000;
 /** Work in hand that nobody took for so long is let go, for other replicas and for younger work, */
-const UNTAKEN_MS = 6_000;
+const UNTAKEN_MS = 4_000;
 /** and is not claimed again for so long. */
-const REST_MS = 3_000;
+const REST_MS = 1_000;
 /** Rounds whose leases are written in one transaction, and how many of those go on at once: two would be smaller ones. */
 const ROUNDS = 50;
 const WRITERS = 1;
@@ -248,7 +248,8 @@ export class Dispatcher {
     const { db, options, replica } = this.#context;
     const now = options.clock.now();
     for (const kind of kinds) this.#drained.add(kind);
-    const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS, replica.number));
+    const claimant = { number: replica.number, shy: replica.company };
+    const jobs = await db.tx((sql) => claim(sql, kinds, most, now, now + CLAIM_MS, claimant));
     if (jobs.length === 0) return;
     const ids = jobs.map(({ job_id }) => job_id);
     const leases = groupBy(await leasesOf(db, ids), ({ job_id }) => job_id);

@@ -7,7 +7,7 @@ import type { Epoch } from '../core/wire.ts';
 import type { Chain } from './chain.ts';
 import { mature } from './credits.ts';
 import { amountColumn, type Db, integerColumn, one, type Sql } from './db.ts';
-import { fastKeccak } from './keccak.ts';
+import { keccakMany } from './keccak.ts';
 import { bookEpoch, booksBalance, dueInAll, type Owed, owedByLedger } from './ledger.ts';
 import type { Clock, Log } from './options.ts';
 import { owedByReceipts } from './recount.ts';
@@ -54,7 +54,7 @@ const unpublished = (sql: Sql): Promise<readonly EpochRow[]> =>
 
 /** A tree per published root, rebuilt from its data set and checked against it. */
 export async function treeOf(row: EpochRow): Promise<MerkleTree> {
-  const tree = merkleTree(row.entitlements, await fastKeccak());
+  const tree = merkleTree(row.entitlements, await keccakMany());
   if (tree.root !== row.root) fail('INTERNAL', `the data set of epoch ${row.epoch} does not lead to its root`);
   return tree;
 }
@@ -119,7 +119,7 @@ export async function closeEpoch(
       );
       const total = sum(leaves.map(({ cumulative }) => cumulative));
       if (total < (last?.total ?? 0n)) fail('INTERNAL', 'the books owe less than a root has promised');
-      const tree = merkleTree(leaves, await fastKeccak());
+      const tree = merkleTree(leaves, await keccakMany());
       const text = JSON.stringify(
         tree.entitlements.map((leaf) => ({ owner: leaf.owner, cumulative: encodeAmount(leaf.cumulative) })),
       );

@@ -29,6 +29,7 @@ import { Replica } from './replica.ts';
 import { dropOldBlobs } from './retention.ts';
 import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
+import { SignatureChecks } from './signature-checks.ts';
 import { Signer } from './signing.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { every, within } from './timer.ts';
@@ -85,6 +86,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       entry.limits.maxInputBytes,
       entry.limits.maxOutputBytes,
     ]);
+    const keccak = await fastKeccak();
     const context: Context = {
       options,
       networkId: keccakText(
@@ -96,7 +98,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       chain,
       signer,
       tokens: new Tokens(Buffer.from(secret, 'hex')),
-      keccak: await fastKeccak(),
+      keccak,
+      checks: new SignatureChecks(domain, keccak),
       changes: new Changes(replica),
       replica,
       consumers: new Consumers({ db, options }),

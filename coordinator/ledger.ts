@@ -142,6 +142,22 @@ export async function booksOf(sql: Sql, owner: Address): Promise<Books> {
   return { credited: pending + matured + published, pending, matured, published, claimed, deposit };
 }
 
+const creditedRow = z.object({ owner: z.string(), credited: amountColumn });
+
+/** What `booksOf` calls credited, of many owners; who has nothing is left out. */
+export async function creditedTo(sql: Sql, owners: readonly Address[]): Promise<ReadonlyMap<Address, Amount>> {
+  const names = [...new Set(owners)].flatMap((owner) => [
+    ...[account.pending(owner), account.matured(owner), account.published(owner), account.claimed(owner)],
+  ]);
+  const rows = await sql.query(
+    creditedRow,
+    `SELECT split_part(account, ':', 2) AS owner, SUM(balance)::text AS credited FROM accounts
+     WHERE account = ANY ($1::text[]) GROUP BY 1`,
+    [names],
+  );
+  return new Map(rows.map(({ owner, credited }) => [owner as Address, credited]));
+}
+
 const auditRow = z.object({ total: amountColumn, differing: integerColumn });
 
 /** Whether all entries sum to zero and every kept balance is the sum of its entries. */

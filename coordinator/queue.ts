@@ -4,13 +4,16 @@ import { integerColumn, type Sql } from './db.ts';
 import { QUEUED_AND_NOT_DISABLED } from './disabled.ts';
 import { type Job, jobRow } from './jobs.ts';
 
+/** Who claims; `shy`: there are others, and what nobody here took is left to them for a while. */
+export type Claimant = { readonly number: number; readonly shy: boolean };
+const SHY_MS = 12_000;
 /** Of one consumer and kind in one go, at least. */
 const OF_EACH = 50;
 
 const claimedRow = jobRow.extend({ created_at: integerColumn });
 
 /**
- * Takes ready work of these kinds (`workload image lane`) for the replica of that number until `until`: of each consumer the first few, and
+ * Takes ready work of these kinds (`workload image lane`) for a replica until `until`: of each consumer the first few, and
  * of all of them the first `most`, the first of each before the second of any. Rows that another
  * replica is just taking are left to it.
  */
@@ -20,7 +23,7 @@ export async function claim(
   most: number,
   now: UnixMs,
   until: UnixMs,
-  replica = 0,
+  { number, shy }: Claimant = { number: 0, shy: false },
 ): Promise<readonly Job[]> {
   if (kinds.size === 0) return [];
   const consumers = await consumersWaiting(sql);
@@ -32,7 +35,9 @@ export async function claim(
        SELECT waiting.* FROM unnest($6::text[]) AS consumers (consumer) CROSS JOIN unnest($3::text[]) AS kinds (kind)
        CROSS JOIN LATERAL (
          SELECT ctid, job_id, consumer, priority, created_at FROM queue
-         WHERE queue.consumer = consumers.consumer AND queue.kind = kinds.kind AND claim_until <= $1 AND ${QUEUED_AND_NOT_DISABLED}
+         WHERE queue.consumer = consumers.consumer AND queue.kind = kinds.kind AND claim_until <= $1
+           AND NOT ($8 AND claimed_by = $7 AND claim_until > $9)
+           AND ${QUEUED_AND_NOT_DISABLED}
          ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
        ) AS waiting
      ), chosen AS MATERIALIZED (
@@ -46,7 +51,7 @@ export async function claim(
        WHERE ctid = ANY (ARRAY(SELECT ctid FROM chosen)) RETURNING job_id
      )
      SELECT jobs.* FROM claimed JOIN jobs USING (job_id)`,
-    [now, until, [...kinds], most, ofEach, consumers, replica],
+    [now, until, [...kinds], most, ofEach, consumers, number, shy, now - SHY_MS],
   );
   return [...rows].sort((a, b) => a.created_at - b.created_at || (a.job_id < b.job_id ? -1 : 1));
 }

@@ -1,5 +1,5 @@
 import secp256k1 from 'secp256k1';
-import { fromHex, keccak, toHex } from '../core/keccak.ts';
+import { fromHex, type Keccak, keccak, toHex } from '../core/keccak.ts';
 import type { Address, Hex32, Signature } from '../core/primitives.ts';
 
 /** Places in r ‖ s ‖ v. */
@@ -21,15 +21,32 @@ function parity(v: number): 0 | 1 | null {
   return v % 2 === 1 ? 0 : 1;
 }
 
-/** Whose key signed the digest, by the native libsecp256k1; null: nobody's. Gives ethers' verdict some fifty times as fast. */
-export function signerOf(digest: Hex32, signature: Signature): Address | null {
-  const bytes = fromHex(signature);
+/** r ‖ s and which of the two keys; null: no signature. Of 64 bytes the first bit of s says which (EIP-2098). */
+function partsOf(bytes: Uint8Array): { readonly rs: Uint8Array; readonly odd: 0 | 1 } | null {
+  const rs = bytes.slice(0, V);
+  const high = (rs[S] ?? 0) & HIGH_BIT;
+  if (bytes.length === V) {
+    rs[S] = (rs[S] ?? 0) ^ high;
+    return { rs, odd: high === 0 ? 0 : 1 };
+  }
   const odd = parity(bytes[V] ?? 2);
-  if (bytes.length !== V + 1 || odd === null || ((bytes[S] ?? 0) & HIGH_BIT) !== 0) return null;
+  return bytes.length !== V + 1 || odd === null || high !== 0 ? null : { rs, odd };
+}
+
+/** Whose key signed the digest, by the native libsecp256k1; null: nobody's. Gives ethers' verdict some fifty times as fast. */
+export function signerOf(digest: Hex32, signature: Signature, hash: Keccak = keccak): Address | null {
   try {
-    const key = secp256k1.ecdsaRecover(bytes.subarray(0, V), odd, fromHex(digest), false);
-    return toHex(keccak(key.subarray(1)).subarray(ADDRESS_FROM));
+    const parts = partsOf(fromHex(signature));
+    if (parts === null) return null;
+    const key = secp256k1.ecdsaRecover(parts.rs, parts.odd, fromHex(digest), false);
+    return toHex(hash(key.subarray(1)).subarray(ADDRESS_FROM));
   } catch {
     return null;
   }
+}
+
+/** Signs as ethers does (RFC 6979, the lower s), some forty times as fast. */
+export function signDigest(digest: Hex32, key: Uint8Array): Signature {
+  const { signature, recid } = secp256k1.ecdsaSign(fromHex(digest), key);
+  return toHex(Uint8Array.of(...signature, 27 + recid));
 }

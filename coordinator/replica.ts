@@ -110,24 +110,24 @@ export class Replica {
 
   /** There is work that was not there before. */
   work(): void {
-    if (this.#company) this.#say({ kind: 'work' });
+    if (this.company) this.#say({ kind: 'work' });
   }
   job(jobId: string): void {
-    if (!this.#company) return;
+    if (!this.company) return;
     this.#jobs.add(shortName(jobId));
     this.#tell();
   }
   /** Something is to be told of a lease whose device is not connected here. */
   lease(leaseId: Hex32): void {
-    if (!this.#company) return;
+    if (!this.company) return;
     this.#leases.add(leaseId);
     this.#tell();
   }
   rules(): void {
-    if (this.#company) this.#say({ kind: 'rules' });
+    if (this.company) this.#say({ kind: 'rules' });
   }
   epoch(epoch: number, root: Hex32): void {
-    if (this.#company) this.#say({ kind: 'epoch', epoch, root });
+    if (this.company) this.#say({ kind: 'epoch', epoch, root });
   }
 
   /** Numbers a device's new session; who has an older one of it elsewhere ends that. */
@@ -153,7 +153,8 @@ export class Replica {
     await this.#listening;
   }
 
-  get #company(): boolean {
+  /** Whether others were heard lately. */
+  get company(): boolean {
     return performance.now() - this.#heardAt < ALONE_AFTER_MS;
   }
 
@@ -161,7 +162,7 @@ export class Replica {
     const heard = parse(text);
     if (heard === null || heard.from === this.#id) return;
     // A newcomer does not know of us yet.
-    if (!this.#company) this.#here();
+    if (!this.company) this.#here();
     this.#heardAt = performance.now();
     if (heard.kind === 'here') this.#heard.set(heard.from, { at: this.#heardAt, devices: heard.devices });
     if (heard.kind === 'work') ears.work();

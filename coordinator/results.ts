@@ -8,7 +8,7 @@ import { type Effects, mergeEffects, noEffects } from './effects.ts';
 import { Group } from './group.ts';
 import { findJob } from './jobs.ts';
 import { heldBy, keepBatches, type LeaseRow, leasesNamed } from './leases.ts';
-import { lastReport } from './reports.ts';
+import { lastReport } from './report-chain.ts';
 import { type Happening, type SettleRules, settle, verdictOf } from './settle.ts';
 
 /** Messages whose results are stored in one transaction, and how many such transactions go on at once. */

@@ -1,6 +1,8 @@
 import type { Address, Hex32 } from '../core/primitives.ts';
 import type { Effects } from './effects.ts';
 import type { GpuProving } from './gpu-proving.ts';
+import type { SentReport } from './report-chain.ts';
+import type { ReportAnswer } from './reports.ts';
 import type { Delivery } from './results.ts';
 import type { Session } from './session.ts';
 
@@ -21,5 +23,6 @@ export type SessionHost = {
   readonly ready: (session: Session) => void;
   readonly progressed: (jobId: Hex32) => void;
   readonly deliver: (delivery: Delivery) => Promise<Effects>;
+  readonly report: (report: SentReport) => Promise<ReportAnswer>;
   readonly proving: GpuProving;
 };

@@ -20,11 +20,9 @@ import { Intake } from './intake.ts';
 import { resultsHashBy } from './keccak.ts';
 import { findLease, type LeaseRow, raiseProgress, renewLeases } from './leases.ts';
 import type { Offer } from './matching.ts';
-import { acceptReport } from './reports.ts';
 import { resume, rulesOf } from './results.ts';
 import type { SessionHost, Socket } from './session-host.ts';
 import { settle } from './settle.ts';
-import { requireSigned } from './signing.ts';
 import { Slots } from './slots.ts';
 import { within } from './timer.ts';
 
@@ -202,11 +200,12 @@ export class Session {
 
   async #hello(message: Hello): Promise<void> {
     if (this.#peer !== null) fail('CONFLICT', 'this session has had its hello');
-    const { db, domain, networkId, tokens, options } = this.#context;
+    const { db, checks, networkId, tokens, options } = this.#context;
     const { value, signature } = message;
     if (value.networkId !== networkId) fail('UNAUTHORISED', 'the hello is for another network');
     if (value.nonce !== this.#nonce) fail('UNAUTHORISED', 'the hello answers another challenge');
-    requireSigned(domain, 'Session', value, signature, value.device);
+    // All strangers together have the turns of one peer.
+    await checks.check(checks, 'Session', value, signature, value.device);
     const now = options.clock.now();
     const { device, owner } = await requireDevice(db, value.device, now);
     this.#peer = {
@@ -305,9 +304,8 @@ export class Session {
     signature: Signature,
     results: readonly ResultItem[],
   ): Promise<void> {
-    const { domain } = this.#context;
     if (!sameAddress(value.device, peer.device)) fail('NOT_FOUND', 'the device has no such lease');
-    const digest = requireSigned(domain, name, value, signature, peer.device);
+    const digest = await this.#context.checks.check(this, name, value, signature, peer.device);
     const batch = name === 'Results' ? digest : null;
     const effects = await this.#host.deliver({ device: peer.device, results, signature, batch });
     for (const { leaseId } of results) this.#sent.free(leaseId);
@@ -315,16 +313,16 @@ export class Session {
   }
 
   async #report(peer: Peer, message: Extract<DeviceMessage, { type: 'report' }>): Promise<void> {
-    const { db, domain, signer, options } = this.#context;
     const { value } = message;
     if (!sameAddress(value.device, peer.device) || !sameAddress(value.owner, peer.owner)) {
       fail('UNAUTHORISED', 'the report is of another device or owner');
     }
-    requireSigned(domain, 'Report', value, message.signature, peer.device);
-    const answer = await db.tx((sql) => acceptReport(sql, signer, options.clock, message, options.maturityMs));
+    await this.#context.checks.check(this, 'Report', value, message.signature, peer.device);
+    const answer = await this.#host.report(message);
+    if (answer.kind === 'refused') throw answer.failure;
     this.#context.metrics.reported(answer.kind);
     if (answer.kind === 'receipt') return this.send(answer.message);
-    options.log('error', 'report-fork', { device: peer.device, sequence: answer.sequence });
+    this.#context.options.log('error', 'report-fork', { device: peer.device, sequence: answer.sequence });
     this.#refuse(
       'CONFLICT',
       `two different reports carry the sequence ${answer.sequence}; the device is blocked`,

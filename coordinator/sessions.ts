@@ -14,6 +14,7 @@ import { agedJobs } from './jobs.ts';
 import type { LostBecause } from './metrics.ts';
 import { Overdue } from './overdue.ts';
 import { type Ears, piecesOf } from './replica.ts';
+import { Reports } from './report-groups.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session } from './session.ts';
 import type { Socket } from './session-host.ts';
@@ -34,6 +35,7 @@ export class Sessions {
   readonly #roomy = new Set<Session>();
   readonly #dispatcher: Dispatcher;
   readonly #results: Results;
+  readonly #reports: Reports;
   readonly comparer: Comparer;
   readonly #proving: GpuProving;
   readonly #overdue = new Overdue();
@@ -42,6 +44,7 @@ export class Sessions {
   constructor(context: Context) {
     this.#context = context;
     this.#results = new Results(context);
+    this.#reports = new Reports(context);
     this.#proving = new GpuProving(context);
     this.comparer = new Comparer(context, (effects) => this.apply(effects));
     this.#dispatcher = new Dispatcher(context, {
@@ -76,6 +79,7 @@ export class Sessions {
         },
         progressed: (jobId) => this.#changed([jobId]),
         deliver: (delivery) => this.#results.receive(delivery),
+        report: (report) => this.#reports.receive(report),
         proving: this.#proving,
       },
       socket,

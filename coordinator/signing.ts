@@ -1,23 +1,24 @@
-import { Wallet } from 'ethers';
+import { computeAddress } from 'ethers';
 import { fail } from '../core/errors.ts';
+import { fromHex, type Keccak, keccak, toHex } from '../core/keccak.ts';
 import { type Address, type Hex32, type Signature, sameAddress } from '../core/primitives.ts';
-import { type Domain, digestOf, fieldsOf, type Struct, type StructName } from '../core/typed-data.ts';
-import { signerOf } from './recover.ts';
+import { type Domain, digestOf, type Struct, type StructName } from '../core/typed-data.ts';
+import { signDigest, signerOf } from './recover.ts';
 
 /** Signs typed data as the coordinator; the key stays inside. */
 export class Signer {
   readonly address: Address;
-  readonly #wallet: Wallet;
+  readonly #key: Uint8Array;
   readonly #domain: Domain;
 
   constructor(privateKey: string, domain: Domain) {
-    this.#wallet = new Wallet(privateKey);
+    this.#key = fromHex(privateKey.startsWith('0x') ? privateKey : `0x${privateKey}`);
     this.#domain = domain;
-    this.address = this.#wallet.address.toLowerCase() as Address;
+    this.address = computeAddress(toHex(this.#key)).toLowerCase() as Address;
   }
 
   async sign<N extends StructName>(name: N, value: Struct<N>): Promise<Signature> {
-    return (await this.#wallet.signTypedData(this.#domain, fieldsOf(name), value)) as Signature;
+    return signDigest(digestOf(this.#domain, name, value), this.#key);
   }
 }
 
@@ -28,9 +29,10 @@ export function requireSigned<N extends StructName>(
   value: Struct<N>,
   signature: Signature,
   account: Address,
+  hash: Keccak = keccak,
 ): Hex32 {
-  const digest = digestOf(domain, name, value);
-  const signer = signerOf(digest, signature);
+  const digest = digestOf(domain, name, value, hash);
+  const signer = signerOf(digest, signature, hash);
   if (signer === null || !sameAddress(signer, account)) {
     fail('UNAUTHORISED', `the signature over ${name} is not by ${account} for this network`, { account });
   }

@@ -1,5 +1,5 @@
 import { fail } from './errors.ts';
-import { fromHex, keccak, toHex, utf8 } from './keccak.ts';
+import { fromHex, type Keccak, keccak, toHex, utf8 } from './keccak.ts';
 import type { Hex32 } from './primitives.ts';
 
 /**
@@ -17,7 +17,9 @@ type Domain = {
 const WORD = 32;
 const ADDRESS = 20;
 const PREFIX = [0x19, 0x01] as const;
-const BYTE = 0xffn;
+/** Bytes of a large number that are written at once. */
+const PIECE = 4;
+const LOW = 0xffff_ffffn;
 
 const DOMAIN: readonly Field[] = [
   { name: 'name', type: 'string' },
@@ -26,26 +28,32 @@ const DOMAIN: readonly Field[] = [
   { name: 'verifyingContract', type: 'address' },
 ];
 
-type Layout = { readonly fields: readonly Field[]; readonly typeHash: Uint8Array };
+type Slot = Field & { readonly kind: 'string' | 'bytes32' | 'address' | 'uint'; readonly bits: number };
+type Layout = { readonly slots: readonly Slot[]; readonly typeHash: Uint8Array };
 const layouts = new WeakMap<readonly Field[], Layout>();
+
+function slotOf({ name, type }: Field): Slot {
+  if (type === 'string' || type === 'bytes32' || type === 'address') return { name, type, kind: type, bits: 0 };
+  if (type.startsWith('uint')) return { name, type, kind: 'uint', bits: Number(type.slice('uint'.length)) };
+  return fail('INTERNAL', `nothing of type ${type} is signed here`);
+}
 
 function layoutOf(name: string, fields: readonly Field[]): Layout {
   const known = layouts.get(fields);
   if (known !== undefined) return known;
   const text = `${name}(${fields.map((field) => `${field.type} ${field.name}`).join(',')})`;
-  const layout = { fields, typeHash: keccak(utf8(text)) };
+  const layout = { slots: fields.map(slotOf), typeHash: keccak(utf8(text)) };
   layouts.set(fields, layout);
   return layout;
 }
 
 /** Throws BAD_INPUT for a value that its type cannot hold. */
-function write(into: Uint8Array, at: number, { name, type }: Field, value: unknown): void {
+function write(into: Uint8Array, at: number, { name, type, kind, bits }: Slot, value: unknown): void {
   const wrong = (): never => fail('BAD_INPUT', `${name} is no ${type}`);
-  if (type === 'string') into.set(keccak(utf8(typeof value === 'string' ? value : wrong())), at);
-  else if (type === 'bytes32') into.set(bytesOf(value, WORD) ?? wrong(), at);
-  else if (type === 'address') into.set(bytesOf(value, ADDRESS) ?? wrong(), at + WORD - ADDRESS);
-  else if (type.startsWith('uint')) writeNumber(into, at, Number(type.slice('uint'.length)), value) || wrong();
-  else fail('INTERNAL', `nothing of type ${type} is signed here`);
+  if (kind === 'uint') writeNumber(into, at, bits, value) || wrong();
+  else if (kind === 'bytes32') into.set(bytesOf(value, WORD) ?? wrong(), at);
+  else if (kind === 'address') into.set(bytesOf(value, ADDRESS) ?? wrong(), at + WORD - ADDRESS);
+  else into.set(keccak(utf8(typeof value === 'string' ? value : wrong())), at);
 }
 
 function bytesOf(value: unknown, size: number): Uint8Array | null {
@@ -63,9 +71,9 @@ function writeNumber(into: Uint8Array, at: number, bits: number, value: unknown)
   const big = BigInt(value as bigint);
   if (big < 0n || big >> BigInt(bits) !== 0n) return false;
   let rest = big;
-  for (let place = at + WORD - 1; rest > 0n; place--) {
-    into[place] = Number(rest & BYTE);
-    rest >>= 8n;
+  for (let place = at + WORD - PIECE; rest > 0n; place -= PIECE) {
+    writeSmall(into, place + PIECE - WORD, PIECE * 8, Number(rest & LOW));
+    rest >>= BigInt(PIECE * 8);
   }
   return true;
 }
@@ -85,12 +93,17 @@ export function structHash(
   name: string,
   fields: readonly Field[],
   value: Readonly<Record<string, unknown>>,
+  hash: Keccak = keccak,
 ): Uint8Array {
-  const { typeHash } = layoutOf(name, fields);
+  const { typeHash, slots } = layoutOf(name, fields);
   const words = new Uint8Array(WORD * (fields.length + 1));
   words.set(typeHash);
-  for (const [index, field] of fields.entries()) write(words, WORD * (index + 1), field, value[field.name]);
-  return keccak(words);
+  let at = WORD;
+  for (const slot of slots) {
+    write(words, at, slot, value[slot.name]);
+    at += WORD;
+  }
+  return hash(words);
 }
 
 const separators = new WeakMap<Domain, Uint8Array>();
@@ -109,10 +122,11 @@ export function typedDigest(
   name: string,
   fields: readonly Field[],
   value: Readonly<Record<string, unknown>>,
+  hash: Keccak = keccak,
 ): Hex32 {
   const all = new Uint8Array(PREFIX.length + 2 * WORD);
   all.set(PREFIX);
   all.set(separatorOf(domain), PREFIX.length);
-  all.set(structHash(name, fields, value), PREFIX.length + WORD);
-  return toHex(keccak(all));
+  all.set(structHash(name, fields, value, hash), PREFIX.length + WORD);
+  return toHex(hash(all));
 }

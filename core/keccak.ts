@@ -7,7 +7,9 @@ export const toHex = (bytes: Uint8Array): `0x${string}` => `0x${bytesToHex(bytes
 export const fromHex = (hex: string): Uint8Array => hexToBytes(hex.slice(2));
 export const concat = (...parts: readonly Uint8Array[]): Uint8Array => concatBytes(...parts);
 
-export const keccak = (data: Uint8Array): Uint8Array => keccak_256(data);
+/** Keccak-256. What it answers may be used again for the next answer. */
+export type Keccak = (data: Uint8Array) => Uint8Array;
+export const keccak: Keccak = (data) => keccak_256(data);
 export const keccakHex = (data: Uint8Array): Hex32 => toHex(keccak_256(data));
 export const utf8 = (text: string): Uint8Array => utf8ToBytes(text);
 export const keccakText = (text: string): Hex32 => keccakHex(utf8ToBytes(text));

@@ -1,5 +1,5 @@
 import { structHash, typedDigest } from './eip712.ts';
-import { canonicalJson, concat, fromHex, keccakHex, keccakText, toHex } from './keccak.ts';
+import { canonicalJson, concat, fromHex, type Keccak, keccak, keccakHex, keccakText, toHex } from './keccak.ts';
 import type { Amount } from './money.ts';
 import type { Address, Hex32 } from './primitives.ts';
 
@@ -170,8 +170,12 @@ export type Struct<N extends StructName> = Readonly<Structs[N]>;
 export const fieldsOf = (name: StructName): Record<string, Field[]> => ({ [name]: [...TYPES[name]] });
 
 /** EIP-712 digest that is signed. */
-export const digestOf = <N extends StructName>(domain: Domain, name: N, value: Struct<N>): Hex32 =>
-  typedDigest(domain, name, TYPES[name], value);
+export const digestOf = <N extends StructName>(
+  domain: Domain,
+  name: N,
+  value: Struct<N>,
+  hash: Keccak = keccak,
+): Hex32 => typedDigest(domain, name, TYPES[name], value, hash);
 
 /** Hash of a report, by which the next one and its receipt name it: its EIP-712 struct hash, free of the domain. */
 export const reportHash = (report: Struct<'Report'>): Hex32 => toHex(structHash('Report', TYPES.Report, report));

@@ -8,7 +8,7 @@ import { closeEpoch, publishEpochs } from '../../coordinator/epochs.ts';
 import { insertJob } from '../../coordinator/jobs.ts';
 import { insertLeases } from '../../coordinator/leases.ts';
 import { hold } from '../../coordinator/ledger.ts';
-import { acceptReport } from '../../coordinator/reports.ts';
+import { acceptReports } from '../../coordinator/reports.ts';
 import { settle } from '../../coordinator/settle.ts';
 import { sharesOf } from '../../coordinator/shares.ts';
 import type { Signer } from '../../coordinator/signing.ts';
@@ -239,9 +239,11 @@ export class BooksWorld {
     };
     const sent = order === 'again' && last !== null ? last : fresh;
     const clock = { now: () => this.now };
-    await this.#tx(crash, (sql) =>
-      acceptReport(sql, this.#signer, clock, { ...sent, signature: SIGNATURE }, this.#maturityMs),
-    );
+    await this.#tx(crash, async (sql) => {
+      const all = [{ ...sent, signature: SIGNATURE }];
+      const [answer] = await acceptReports(sql, this.#signer, clock, all, this.#maturityMs);
+      if (answer?.kind === 'refused') throw answer.failure;
+    });
     if (order === 'next') this.#last.set(device, sent);
   }
 

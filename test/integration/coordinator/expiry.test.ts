@@ -20,6 +20,7 @@ import { Replica } from '../../../coordinator/replica.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
 import { settle } from '../../../coordinator/settle.ts';
+import { SignatureChecks } from '../../../coordinator/signature-checks.ts';
 import { Signer } from '../../../coordinator/signing.ts';
 import { KeptTotals } from '../../../coordinator/totals.ts';
 import { domainOf } from '../../../core/typed-data.ts';
@@ -53,6 +54,7 @@ describe('a result that comes while its lease is being taken back', () => {
     const options = coordinatorOptions(dir, chain, { clock: { now: () => NOW } });
     const domain = domainOf(chain.chainId, chain.distributor);
     const replica = await Replica.open(db, () => undefined);
+    const keccak = await fastKeccak();
     context = {
       ...{ options, networkId, domain, blobs: await openBlobs(join(dir, 'blobs'), 1, () => NOW) },
       db: {
@@ -75,7 +77,8 @@ describe('a result that comes while its lease is being taken back', () => {
       readiness: new Readiness(db, options.clock, replica),
       disabled: new Disabled(),
       days: new DayCounts(db),
-      keccak: await fastKeccak(),
+      keccak,
+      checks: new SignatureChecks(domain, keccak),
     };
   });
   afterAll(async () => {

@@ -65,6 +65,22 @@ describe('ready work', () => {
     expect(await claimed(9, 1_499)).toEqual([]);
     expect(await claimed(9, 1_500)).toEqual([two]);
   });
+  test('that nobody at one replica took is left to the others for a while', async () => {
+    const one = await job({ image: 'shy' });
+    const by = async (number: number, now: number) =>
+      (await claim(db, new Set(['echo shy cpu']), 9, now, now + 100, { number, shy: true })).map(
+        ({ job_id }) => job_id,
+      );
+    expect(await by(1, 20_000)).toEqual([one]);
+    await release(db, [one], 21_000);
+    expect(await by(1, 21_001)).toEqual([]);
+    expect(await by(2, 21_001)).toEqual([one]);
+    await release(db, [one], 22_000);
+    expect(await by(1, 22_000)).toEqual([one]);
+    await release(db, [one], 23_000);
+    expect(await by(1, 34_999)).toEqual([]);
+    expect(await by(1, 35_000)).toEqual([one]);
+  });
   test('of kinds that nobody here can do is left alone', async () => {
     await jobs(3, { image: 'elsewhere' });
     const mine = await job();

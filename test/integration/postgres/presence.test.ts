@@ -33,6 +33,7 @@ afterAll(async () => {
   await store.drop();
 });
 
+const as = ({ number }: Replica) => ({ number, shy: false });
 async function heard(replica: Replica): Promise<void> {
   await new Promise<void>((resolve) => replica.listen({ ...ears, mended: () => resolve() }, () => 0));
 }
@@ -51,8 +52,8 @@ it('frees what a replica had claimed once it is gone, and what a living one has 
     await insertJob(here, { ...ids, ...work, ...money }, at);
   }
   const [mine, its] = [
-    await claim(here, KINDS, 2, 1, FAR, living.number),
-    await claim(there, KINDS, 2, 1, FAR, dying.number),
+    await claim(here, KINDS, 2, 1, FAR, as(living)),
+    await claim(there, KINDS, 2, 1, FAR, as(dying)),
   ];
   const count = z.object({ count: integerColumn });
   await until(
@@ -63,7 +64,7 @@ it('frees what a replica had claimed once it is gone, and what a living one has 
 
   await dying.close();
   await until('it is buried', () => living.bury(2));
-  const freed = await claim(here, KINDS, 9, 2, FAR, living.number);
+  const freed = await claim(here, KINDS, 9, 2, FAR, as(living));
   expect(new Set(freed.map(({ job_id }) => job_id))).toEqual(new Set(its.map(({ job_id }) => job_id)));
   expect(freed).not.toContainEqual(mine[0]);
   await living.close();

@@ -1,7 +1,7 @@
 import { recoverAddress, SigningKey, Wallet } from 'ethers';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { signerOf } from '../../../coordinator/recover.ts';
+import { signDigest, signerOf } from '../../../coordinator/recover.ts';
 import { fromHex, toHex } from '../../../core/keccak.ts';
 import type { Hex32, Signature } from '../../../core/primitives.ts';
 
@@ -46,4 +46,18 @@ test.each([
   signed.fill(value, from, to);
   expect(signerOf(digest, toHex(signed))).toBeNull();
   expect(byEthers(digest, toHex(signed))).toBeNull();
+});
+
+test('signs as ethers does, and knows the short form of a signature', () => {
+  fc.assert(
+    fc.property(key, bytes(32), (secret, hash) => {
+      const digest: Hex32 = toHex(hash);
+      const theirs = new SigningKey(toHex(secret)).sign(digest);
+      expect(signDigest(digest, secret)).toBe(theirs.serialized);
+      const short = theirs.compactSerialized as Signature;
+      expect(signerOf(digest, short)).toBe(new Wallet(toHex(secret)).address.toLowerCase());
+      expect(signerOf(digest, short)).toBe(byEthers(digest, short));
+    }),
+    { numRuns: 50 },
+  );
 });
