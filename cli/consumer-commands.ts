@@ -36,13 +36,14 @@ const days = (text: string): number => {
   return Number(text);
 };
 
-const connecting = (command: Command): Command =>
+export const coordinatorOption = (): Option =>
+  new Option('--coordinator <url>', 'the network to talk to')
+    .default('http://127.0.0.1:7350')
+    .env('IDLEMESH_COORDINATOR');
+
+export const connecting = (command: Command): Command =>
   command
-    .addOption(
-      new Option('--coordinator <url>', 'the network to talk to')
-        .default('http://127.0.0.1:7350')
-        .env('IDLEMESH_COORDINATOR'),
-    )
+    .addOption(coordinatorOption())
     .addOption(
       new Option('--key <file>', "the consumer's key file")
         .default(join(defaultDataDir('practice'), 'consumer.key'))

@@ -5,7 +5,7 @@ import { fail } from '../core/errors.ts';
 import { address } from '../core/primitives.ts';
 import { offering, type SignedCatalogue } from './catalogue.ts';
 import { readKeyFile } from './keyfile.ts';
-import type { Logger } from './log.ts';
+import { hiding, type Logger } from './log.ts';
 import { openJudge } from './verifier.ts';
 
 const config = z.strictObject({
@@ -66,6 +66,13 @@ const config = z.strictObject({
     .int()
     .positive()
     .default(4 * 2 ** 30),
+  /** So long after SIGTERM it answers still, not ready and with no new work, for who sends traffic to notice. */
+  drainMs: z.number().int().min(0).max(10_000).default(2_000),
+  /** Whose signed orders are carried out: `idlemesh admin`. */
+  admins: z.array(address).default([]),
+  /** Where Prometheus finds metrics; no port, no metrics. */
+  metricsHost: z.string().default('127.0.0.1'),
+  metricsPort: z.number().int().min(0).max(65_535).optional(),
   quotas: z
     .strictObject({
       maxOpenJobs: z.number().int().positive().default(DEFAULT_QUOTAS.maxOpenJobs),
@@ -90,7 +97,7 @@ export async function runCoordinator(options: {
     const issue = parsed.error.issues[0];
     return fail('BAD_INPUT', `coordinator configuration: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { chain, blobs, engine, verification, replicas, ...rest } = parsed.data;
+  const { chain, blobs, engine, verification, replicas, metricsHost, metricsPort, ...rest } = parsed.data;
   const { keyFile, ...contracts } = chain;
   const privateKey = await readKeyFile(keyFile, false);
   const judge = engine === undefined ? null : await openJudge(judgeOptions(options, engine.socket));
@@ -103,11 +110,12 @@ export async function runCoordinator(options: {
     dataDir: options.dataDir,
     signal: options.signal,
     ...(options.env['DATABASE_URL'] ? { databaseUrl: options.env['DATABASE_URL'] } : {}),
+    ...(metricsPort === undefined ? {} : { metrics: { host: metricsHost, port: metricsPort } }),
     ...(blobs === undefined ? {} : { s3: { ...blobs, ...keysOf(options.env) } }),
     ...offering(options.catalogue),
     chain: { ...contracts, privateKey },
     clock: { now: () => Date.now() },
-    log: options.log,
+    log: hiding(options.log, secretsOf(options.env, privateKey)),
   });
   try {
     const coordinator = await starting;
@@ -116,6 +124,14 @@ export async function runCoordinator(options: {
     judge?.close();
     throw error;
   }
+}
+
+/** What this process holds and nobody may read in its log. */
+function secretsOf(env: Readonly<Record<string, string | undefined>>, privateKey: string): readonly string[] {
+  const { DATABASE_URL: database = '', AWS_SECRET_ACCESS_KEY: bucket = '' } = env;
+  const password = URL.canParse(database) ? new URL(database).password : '';
+  const given = [privateKey, privateKey.slice(2), bucket, database, password, decodeURIComponent(password)];
+  return given.filter((secret) => secret.length > 3).sort((a, b) => b.length - a.length);
 }
 
 const judgeOptions = (

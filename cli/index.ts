@@ -5,9 +5,12 @@ import { asFailure } from '../core/errors.ts';
 import { plainJson, plainText } from '../core/plain-text.ts';
 import { holds } from '../core/proof.ts';
 import { languageOf, textIn } from '../core/text/index.ts';
+import { addAdminCommands } from './admin-commands.ts';
 import { openHeadlessAgent } from './agent.ts';
+import { auditEpoch } from './audit.ts';
+import { backupBooks, restoreBooks } from './backup.ts';
 import { loadCatalogue } from './catalogue.ts';
-import { addConsumerCommands } from './consumer-commands.ts';
+import { addConsumerCommands, coordinatorOption } from './consumer-commands.ts';
 import { runCoordinator } from './coordinator.ts';
 import { demo } from './demo.ts';
 import { doctorLines, examineHere } from './doctor.ts';
@@ -17,28 +20,11 @@ import { stderrLog } from './log.ts';
 import { defaultDataDir, practiceCataloguePath, practiceKeysPath, transcodeImage } from './paths.ts';
 import { PRACTICE_DEPOSIT, PRACTICE_LEASE_MS, startPractice } from './practice.ts';
 import { proofLines, proveHere } from './prove.ts';
+import { stopped, stopSignal } from './stop.ts';
 import { version } from './version.ts';
 
 const say = (line: string): void => void process.stderr.write(`${plainText(line)}\n`);
 const answer = (value: unknown): void => void process.stdout.write(`${plainJson(JSON.stringify(value))}\n`);
-
-/** Fires once on the first request to stop; a second one ends the process at once. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(130);
-      controller.abort();
-    });
-  }
-  return controller.signal;
-}
-
-const stopped = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve());
-  });
 
 const wholeNumber = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
@@ -118,6 +104,22 @@ program
     await coordinator.close();
   });
 
+const booksOf = (options: { readonly data: string; readonly log: Parameters<typeof stderrLog>[0] }) => ({
+  ...{ dataDir: options.data, env: process.env, log: stderrLog(options.log) },
+});
+program
+  .command('backup <file>')
+  .description("write a coordinator's books into a file, of one moment; with DATABASE_URL while it runs")
+  .option('--data <dir>', 'of the coordinator', defaultDataDir('coordinator'))
+  .addOption(logOption())
+  .action(async (file: string, options) => answer(await backupBooks(booksOf(options), file)));
+program
+  .command('restore <file>')
+  .description('bring them back into an empty database, and count them before anybody is served')
+  .option('--data <dir>', 'of the coordinator', defaultDataDir('coordinator'))
+  .addOption(logOption())
+  .action(async (file: string, options) => answer(await restoreBooks(booksOf(options), file)));
+
 program
   .command('practice')
   .description('run a whole network on loopback: chain, coordinator and a consumer that orders transcodes')
@@ -164,12 +166,21 @@ program
     await feeding;
   });
 
-addConsumerCommands(program, {
-  say,
-  answer,
-  print: (line) => void process.stdout.write(`${plainText(line)}\n`),
-  stopSignal,
-});
+const print = (line: string): void => void process.stdout.write(`${plainText(line)}\n`);
+addConsumerCommands(program, { say, answer, print, stopSignal });
+addAdminCommands(program, { answer, print });
+
+program
+  .command('audit [epoch]')
+  .description('build the root of a published epoch again from its public data, and see whether the chain has it')
+  .addOption(coordinatorOption())
+  .option('--rpc <url>', 'the chain, for who does not trust the address that the coordinator names')
+  .action(async (epoch: string | undefined, options) => {
+    const number = epoch === undefined ? null : wholeNumber(epoch);
+    const audit = await auditEpoch(options.coordinator, number, options.rpc ?? null);
+    answer({ ...audit, total: audit.total.toString() });
+    if (!audit.agrees) process.exitCode = 1;
+  });
 
 program
   .command('doctor')

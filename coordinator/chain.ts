@@ -88,6 +88,16 @@ export function openChain(options: ChainOptions): Chain {
   const read = async <T>(schema: z.ZodType<T>, method: string, ...args: readonly unknown[]): Promise<T> =>
     schema.parse(await guarded(() => contract.getFunction(method).staticCall(...args)));
 
+  let close: () => void = () => undefined;
+  const closed = new Promise<never>((_resolve, reject) => {
+    close = () => {
+      provider.destroy();
+      reject(new Failure('CHAIN_AWAY', 'the coordinator goes down and waits for no block'));
+    };
+  });
+  // Nobody may be waiting.
+  closed.catch(() => undefined);
+
   // One at a time: two transactions in flight from one account would race for a nonce.
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = (prepare: () => Promise<{ readonly nonce?: number }>, method: string, args: readonly unknown[]) => {
@@ -96,7 +106,7 @@ export function openChain(options: ChainOptions): Chain {
         const overrides = await prepare();
         await contract.getFunction(method).staticCall(...args);
         const sent: ContractTransactionResponse = await contract.getFunction(method).send(...args, overrides);
-        const mined = await sent.wait(1, MINED_WITHIN_MS);
+        const mined = await Promise.race([sent.wait(1, MINED_WITHIN_MS), closed]);
         return hex32.parse(mined?.hash);
       }),
     );
@@ -186,7 +196,7 @@ export function openChain(options: ChainOptions): Chain {
     },
     claimFor: (claim, rootIndex, proof, signature) =>
       inTurn(async () => ({}), 'claimFor', [claim, rootIndex, [...proof], signature]),
-    close: () => provider.destroy(),
+    close: () => close(),
   };
 }
 

@@ -24,7 +24,7 @@ import { enableWebhook, listWebhooks, nextSecretGeneration, secretGeneration } f
 
 /** What consumers order, look at and set. */
 export function addConsumerRoutes(app: App, context: Context, apply: (effects: Effects) => void): void {
-  const { db, options, tokens } = context;
+  const { db, options, tokens, disabled } = context;
   const now = () => options.clock.now();
 
   serve(app, context, API.openapi, async ({ request, reply }) =>
@@ -35,7 +35,7 @@ export function addConsumerRoutes(app: App, context: Context, apply: (effects: E
 
   serve(app, context, API.workloads, async () => ({
     workloads: workIn(options.catalogue)
-      .filter(({ kind }) => kind === 'batch')
+      .filter(({ kind, id, version }) => kind === 'batch' && !disabled.has({ workload: id, version }))
       .map(({ id, version, title, lane, params, limits, price }) => {
         const { maxInputBytes, maxOutputBytes, seconds } = limits;
         const bounds = { maxInputBytes, maxOutputBytes, seconds };

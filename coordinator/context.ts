@@ -5,12 +5,17 @@ import type { Tokens } from './access.ts';
 import type { Blobs } from './blobs.ts';
 import type { Chain } from './chain.ts';
 import type { Verification } from './checks.ts';
+import type { DayCounts } from './day-counts.ts';
 import type { Db } from './db.ts';
+import type { Disabled } from './disabled.ts';
+import type { Metrics } from './metrics.ts';
 import type { CoordinatorOptions } from './options.ts';
 import type { Consumers } from './quotas.ts';
+import type { Readiness } from './readiness.ts';
 import type { Replica } from './replica.ts';
 import type { SignatureChecks } from './signature-checks.ts';
 import type { Signer } from './signing.ts';
+import type { KeptTotals } from './totals.ts';
 
 /** What every part of a running coordinator shares. */
 export type Context = {
@@ -27,6 +32,11 @@ export type Context = {
   readonly replica: Replica;
   /** null: everything as ordered. */
   readonly verification: Verification | null;
+  readonly metrics: Metrics;
+  readonly totals: KeptTotals;
+  readonly readiness: Readiness;
+  readonly disabled: Disabled;
+  readonly days: DayCounts;
   readonly keccak: Keccak;
   readonly checks: SignatureChecks;
 };
@@ -39,6 +49,7 @@ export class Changes {
   readonly #replica: Pick<Replica, 'work' | 'job'> | null;
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #hands = new Set<() => void>();
+  #over = false;
 
   constructor(replica: Pick<Replica, 'work' | 'job'> | null = null) {
     this.#replica = replica;
@@ -79,12 +90,18 @@ export class Changes {
       if (waiting.size === 0 && this.#waiting.get(jobId) === waiting) this.#waiting.delete(jobId);
       resolve();
     };
-    const timer = setTimeout(done, ms);
+    const timer = setTimeout(done, this.#over ? 0 : ms);
     waiting.add(done);
     return { changed, cancel: done };
   }
 
-  /** Ends every wait: something may have been missed, or the server closes. */
+  /** Nobody waits any more: the server closes. */
+  close(): void {
+    this.#over = true;
+    this.wakeAll();
+  }
+
+  /** Ends every wait: something may have been missed. */
   wakeAll(): void {
     for (const short of [...this.#waiting.keys()]) this.heardOf(short);
   }

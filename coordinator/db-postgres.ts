@@ -66,6 +66,7 @@ export async function openPostgres(address: string, log: Log, signal?: AbortSign
         throw translated(error, mask);
       }),
     notes: notesOver(config, (texts) => db.exec(NOTIFY, [CHANNEL, JSON.stringify(texts)]), mask, log),
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   };
   try {

@@ -34,6 +34,9 @@ export type Notes = {
   ) => Promise<void>;
 };
 
+/** Connections of this process to its database. */
+export type PoolUse = { readonly total: number; readonly idle: number; readonly waiting: number };
+
 export type Db = Sql & {
   /**
    * All of `work` or none of it. `work` must use the `sql` it is given: the outer one may wait for it to end. Where it meets
@@ -45,6 +48,8 @@ export type Db = Sql & {
   readonly alone: (name: string, work: () => Promise<void>) => Promise<void>;
   /** null: nobody else uses this database. */
   readonly notes: Notes | null;
+  /** null: there is but one connection, and it is not shared. */
+  readonly pool: () => PoolUse | null;
   readonly close: () => Promise<void>;
 };
 
@@ -95,6 +100,7 @@ export async function openDb(dataDir: string): Promise<Db> {
       tx: async (work) => await pg.transaction((inner) => work(sqlOver(pgliteDriver(inner)))),
       alone: async (_name, work) => await work(),
       notes: null,
+      pool: () => null,
       async close() {
         await pg.close();
         await unlock();

@@ -1,3 +1,4 @@
+import { plainText } from '../core/plain-text.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import { reportHash } from '../core/typed-data.ts';
 import { type DeviceMessage, deviceMessage } from '../core/wire.ts';
@@ -7,6 +8,12 @@ import { type Loss, workloadKey } from './verify.ts';
 const UNABLE: ReadonlySet<string> = new Set(['too-large', 'unknown-workload', 'image-missing']);
 export const lossOf = (reason: string): Loss =>
   reason === 'failed' ? 'attempt' : UNABLE.has(reason) ? 'unable' : 'excused';
+
+/** A stranger's words, for the consumer's terminal; a database may refuse some characters, too. */
+export function whyDeclined(said: { readonly reason: string; readonly detail: string }): string {
+  const detail = plainText(said.detail);
+  return detail === '' ? said.reason : `${said.reason}: ${detail}`;
+}
 
 export const keysOf = (workloads: readonly { readonly id: string; readonly image: string }[]): ReadonlySet<string> =>
   new Set(workloads.map(({ id, image }) => workloadKey(id, image)));

@@ -85,6 +85,11 @@ export class Dispatcher {
     this.#group = new Group((rounds) => this.#write(rounds), { most: ROUNDS, lanes: WRITERS });
   }
 
+  /** Copies in hand that wait for a device. */
+  get ready(): number {
+    return this.#ready.size;
+  }
+
   /** There may be work that was not there before. */
   woken(): void {
     this.#drained.clear();
@@ -112,6 +117,12 @@ export class Dispatcher {
     const old = this.#ready.drop(({ open }) => open.stale || now - open.since > UNTAKEN_MS);
     const jobs = new Set(old.flatMap(({ jobId, open }) => (open.stale ? [] : [jobId])));
     await release(this.#context.db, [...jobs], now + REST_MS);
+  }
+
+  /** Gives out no more of what must not be done now; it is anybody's again, once it may. */
+  async withdraw(isOff: (job: Job) => boolean): Promise<void> {
+    const off = this.#ready.drop(({ open }) => isOff(open.job));
+    await release(this.#context.db, [...new Set(off.map(({ jobId }) => jobId))], 0);
   }
 
   /** Resolves when nothing is being written any more; what was claimed is anybody's again. */
@@ -227,6 +238,7 @@ export class Dispatcher {
         own.map(({ job, lease }) => leaseMessage(job, lease.lease_id, lease.deadline)),
       );
     }
+    this.#context.metrics.handedOut(good.length);
     this.#peers.changed([...new Set(good.map(({ job }) => job.job_id))]);
     // Somebody else knows more of these jobs, or the device got another, or the database did not answer: they are looked at anew.
     const lost = handed.filter(({ lease, entry }) => drawn.get(lease.lease_id)?.job_id !== entry.jobId);

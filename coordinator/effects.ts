@@ -5,7 +5,7 @@ import type { LeaseRow } from './leases.ts';
 import type { Party } from './verification/trust.ts';
 
 /** A job that wants more leases. */
-type Reopened = {
+export type Reopened = {
   readonly job: Job;
   readonly leases: readonly LeaseRow[];
   readonly wanted: number;
@@ -22,17 +22,21 @@ export type Effects = {
   readonly undecided: Hex32[];
   /** Devices of which more is known now. */
   readonly judged: Set<Address>;
+  /** Results that had their verdict. */
+  readonly verdicts: { accepted: number; rejected: number };
 };
 
 export const noEffects = (): Effects => ({
-  ...{ messages: [], jobs: new Set(), reopened: [] },
-  ...{ undecided: [], judged: new Set() },
+  ...{ messages: [], jobs: new Set(), reopened: [], undecided: [], judged: new Set() },
+  verdicts: { accepted: 0, rejected: 0 },
 });
 
 export function mergeEffects(into: Effects, from: Effects): void {
   into.messages.push(...from.messages);
   for (const jobId of from.jobs) into.jobs.add(jobId);
   into.reopened.push(...from.reopened);
+  into.verdicts.accepted += from.verdicts.accepted;
+  into.verdicts.rejected += from.verdicts.rejected;
   into.undecided.push(...from.undecided);
   for (const device of from.judged) into.judged.add(device);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail } from '../core/errors.ts';
+import { Failure, fail, isFailure } from '../core/errors.ts';
 import { type Entitlement, type MerkleTree, merkleTree } from '../core/merkle.ts';
 import { encodeAmount, sum } from '../core/money.ts';
 import { type Address, address, amount, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
@@ -11,6 +11,7 @@ import { keccakMany } from './keccak.ts';
 import { bookEpoch, booksBalance, dueInAll, type Owed, owedByLedger } from './ledger.ts';
 import type { Clock, Log } from './options.ts';
 import { owedByReceipts } from './recount.ts';
+import { noteRecount } from './recounted.ts';
 
 const entitlements = z.array(z.strictObject({ owner: address, cumulative: amount }));
 const epochRow = z.object({
@@ -25,6 +26,7 @@ const epochRow = z.object({
     .pipe(entitlements),
 });
 
+const newestRow = z.object({ newest: integerColumn });
 type EpochRow = z.output<typeof epochRow>;
 
 export const epochView = (row: EpochRow): Epoch => ({
@@ -72,6 +74,29 @@ export function firstDifference(a: ReadonlyMap<Address, Owed>, b: ReadonlyMap<Ad
 }
 const NOTHING: Owed = { due: 0n, credited: 0n };
 
+/** Whether it was the count of the books that failed, and nothing else. */
+export const isMiscount = (error: unknown): boolean => isFailure(error, 'INTERNAL') && error.info['counted'] === false;
+
+/**
+ * What all owners have coming, counted by both calculators; the caller's transaction is a snapshot. Throws INTERNAL when they do not agree
+ * to the unit, or the books do not balance.
+ */
+export async function countBooks(
+  sql: Sql,
+  [ours, theirs]: readonly [Calculator, Calculator] = [owedByLedger, owedByReceipts],
+): Promise<ReadonlyMap<Address, Owed>> {
+  try {
+    const owed = await ours(sql);
+    const differing = firstDifference(owed, await theirs(sql));
+    if (differing !== null) fail('INTERNAL', `ledger and receipts disagree about ${differing}`, { owner: differing });
+    if (!(await booksBalance(sql))) fail('INTERNAL', 'the books do not balance');
+    return owed;
+  } catch (error) {
+    if (!isFailure(error, 'INTERNAL')) throw error;
+    throw new Failure('INTERNAL', error.message, { ...error.info, counted: false }, error);
+  }
+}
+
 /**
  * Lets mature what is due, and closes an epoch in the books when there is something new: two independent calculators must agree
  * to the unit and the books must balance, or it throws INTERNAL and nothing is signed. Answers whether one was closed.
@@ -79,7 +104,7 @@ const NOTHING: Owed = { due: 0n, credited: 0n };
 export async function closeEpoch(
   db: Db,
   now: UnixMs,
-  calculators: readonly [Calculator, Calculator] = [owedByLedger, owedByReceipts],
+  calculators?: readonly [Calculator, Calculator],
 ): Promise<boolean> {
   await db.tx((sql) => mature(sql, now));
   // Both must see the same state of the books: a report that comes between them is no disagreement.
@@ -87,11 +112,8 @@ export async function closeEpoch(
     async (sql) => {
       const last = await latestClosed(sql);
       if ((await dueInAll(sql)) === (last?.total ?? 0n)) return false;
-      const [ours, theirs] = calculators;
-      const owed = await ours(sql);
-      const differing = firstDifference(owed, await theirs(sql));
-      if (differing !== null) fail('INTERNAL', `ledger and receipts disagree about ${differing}`, { owner: differing });
-      if (!(await booksBalance(sql))) fail('INTERNAL', 'the books do not balance');
+      const owed = await countBooks(sql, calculators);
+      await noteRecount(sql, now, owed.size);
       const leaves: Entitlement[] = [...owed].flatMap(([owner, { due }]) =>
         due > 0n ? [{ owner, cumulative: due }] : [],
       );
@@ -102,9 +124,9 @@ export async function closeEpoch(
         tree.entitlements.map((leaf) => ({ owner: leaf.owner, cumulative: encodeAmount(leaf.cumulative) })),
       );
       const written = await sql.exec(
-        `INSERT INTO epochs (epoch, root, total, closed_at, entitlements) VALUES ($1, $2, $3, $4, $5)
+        `INSERT INTO epochs (epoch, root, total, closed_at, entitlements, owners) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT DO NOTHING`,
-        [(last?.epoch ?? 0) + 1, tree.root, total.toString(), now, text],
+        [(last?.epoch ?? 0) + 1, tree.root, total.toString(), now, text, leaves.length],
       );
       return written > 0;
     },
@@ -146,9 +168,19 @@ export async function publishEpochs(
   }
 }
 
-/** A practice chain that lost its last second may have lost a root: it is published again, at the same index. */
+/**
+ * A practice chain that lost its last second may have lost a root: it is published again, at the same index. Throws CONFLICT when it is
+ * the books that lost some.
+ */
 async function forgetLostRoots(db: Db, chain: Roots, log: Log): Promise<void> {
   const count = await chain.rootCount();
+  const newest = (await one(db, newestRow, 'SELECT COALESCE(MAX(epoch), 0) AS newest FROM epochs'))?.newest ?? 0;
+  // What was published since is owed, and nobody here knows it: the next root would take it back.
+  if (count > newest) {
+    fail('CONFLICT', `the chain has ${count} roots and these books know ${newest}: they are older than the chain`, {
+      epoch: newest,
+    });
+  }
   const lost = await db.exec('UPDATE epochs SET tx_hash = NULL WHERE tx_hash IS NOT NULL AND epoch > $1', [count]);
   if (lost > 0) log('error', 'roots-lost-by-chain', { count, lost });
 }

@@ -22,9 +22,10 @@ const PER_SECOND = 200;
 
 /** The HTTP server with its edges (limits, errors, WebSocket) and without a route but the session's. */
 export async function createApp(context: Context, sessions: Sessions): Promise<App> {
+  const { metrics } = context;
   const { clock, log, trustedProxies = [] } = context.options;
   const app = fastify({
-    ...{ bodyLimit: JSON_LIMIT, forceCloseConnections: true, logger: false, return503OnClosing: true },
+    ...{ bodyLimit: JSON_LIMIT, forceCloseConnections: 'idle', logger: false, return503OnClosing: true },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
   });
   const limit = new RateLimit(BURST, PER_SECOND);
@@ -41,6 +42,11 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
       .header('ratelimit', `"address";r=0;t=${retryAfter}`)
       .type('application/problem+json')
       .send(problem('TOO_MANY', 429, 'too many requests; try again in a second'));
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url } = request.routeOptions;
+    metrics.request(request.method, url, reply.statusCode, reply.elapsedTime / 1_000);
+    done();
   });
   app.setErrorHandler(async (error, request, reply) => {
     const failure = translate(error);
@@ -101,6 +107,16 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
     });
   });
   return app;
+}
+
+/** Answers what is being asked; whoever is not done by then is cut off. */
+export async function closeApp(app: App, withinMs: number): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const client of app.websocketServer.clients) client.terminate();
+    app.server.closeAllConnections();
+  }, withinMs);
+  await app.close();
+  clearTimeout(timer);
 }
 
 /** Answers JSON with amounts as decimal strings. */

@@ -5,28 +5,36 @@ import { keccakText } from '../core/keccak.ts';
 import { domainOf } from '../core/typed-data.ts';
 import type { NetworkInfo } from '../core/wire.ts';
 import { Tokens } from './access.ts';
+import { addAdminRoutes } from './admin-routes.ts';
 import { addBlobRoutes } from './blob-routes.ts';
 import { type Blobs, openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
 import type { Verification } from './checks.ts';
 import { addConsumerRoutes } from './consumer-routes.ts';
 import { Changes, type Context } from './context.ts';
+import { DayCounts } from './day-counts.ts';
 import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
 import { followChain } from './deposits.ts';
-import { closeEpoch, publishEpochs } from './epochs.ts';
-import { type App, createApp } from './http.ts';
+import { Disabled } from './disabled.ts';
+import { closeEpoch, isMiscount, publishEpochs } from './epochs.ts';
+import { type App, closeApp, createApp } from './http.ts';
 import { fastKeccak } from './keccak.ts';
 import { keptSecret } from './meta.ts';
+import { Metrics, type MetricsServer, serveMetrics } from './metrics.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { Consumers } from './quotas.ts';
+import { Readiness } from './readiness.ts';
+import { noteRecount } from './recounted.ts';
 import { Replica } from './replica.ts';
 import { dropOldBlobs } from './retention.ts';
 import { addRoutes, networkInfo } from './routes.ts';
 import { Sessions } from './sessions.ts';
 import { SignatureChecks } from './signature-checks.ts';
 import { Signer } from './signing.ts';
-import { every } from './timer.ts';
+import { addStatusRoutes } from './status-routes.ts';
+import { every, within } from './timer.ts';
+import { KeptTotals } from './totals.ts';
 import { requirePolicy } from './verification/policy.ts';
 import { WebhookSender } from './webhook-sender.ts';
 
@@ -37,14 +45,22 @@ export type Coordinator = {
   /** `http://host:port` */
   readonly url: string;
   readonly network: NetworkInfo;
-  /** Answers what is being asked, ends the sessions, and releases the folder. */
+  /** Where metrics are served; null: nowhere. */
+  readonly metricsUrl: string | null;
+  /**
+   * Says that it is not ready, hands out nothing more, waits as long as its options say, answers what is being asked, ends the
+   * sessions and the webhooks under way, and releases the folder.
+   */
   readonly close: () => Promise<void>;
 };
 
+/** What is under way when it goes down may take so long, each: sessions, webhooks, requests. */
+const DRAIN_WITHIN_MS = 5_000;
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
 const WEBHOOKS_EVERY_MS = 500;
 const TIDY_EVERY_MS = 3_600_000;
+const DAYS_EVERY_MS = 5_000;
 const COMPARISONS_EVERY_MS = 1_000;
 /** How often it is looked for what another replica should have told. */
 const LOOK_AGAIN_MS = 30_000;
@@ -65,6 +81,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     await db.close();
     throw error;
   });
+  let metricsServer: MetricsServer | null = null;
   try {
     const secret = await keptSecret(db, 'token-secret');
     const salt = await keptSecret(db, 'network-salt');
@@ -90,17 +107,26 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       replica,
       verification: await verificationOf(options, db),
       consumers: new Consumers({ db, options }),
+      metrics: new Metrics(),
+      totals: new KeptTotals(db, clock),
+      readiness: new Readiness(db, clock, replica),
+      disabled: new Disabled(),
+      days: new DayCounts(db),
     };
+    const { readiness, changes } = context;
+    await context.disabled.load(db);
     const sessions = new Sessions(context);
     const webhooks = new WebhookSender(context);
 
-    let broken: string | null = null;
     const app = await createApp(context, sessions);
-    addRoutes(app, context, () => replica.away ?? broken);
+    addRoutes(app, context);
     addConsumerRoutes(app, context, (effects) => sessions.apply(effects));
     addBlobRoutes(app, context);
+    addAdminRoutes(app, context, sessions);
+    addStatusRoutes(app, context, () => sessions.devices);
+    if (options.metrics !== undefined) metricsServer = await openMetrics(context, sessions, options.metrics);
     const url = await listen(app, options);
-    replica.listen(sessions.ears());
+    replica.listen(sessions.ears(), () => sessions.devices);
 
     const complain = (event: string) => (error: unknown) => {
       const { code, message } = asFailure(error);
@@ -113,9 +139,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
           sessions.broadcast({ type: 'epoch', epoch, root });
           replica.epoch(epoch, root);
         });
-        broken = null;
+        readiness.broken = null;
       } catch (error) {
-        if (!TRANSIENT.has(asFailure(error).code)) broken = asFailure(error).message;
+        const { code, message } = asFailure(error);
+        if (!TRANSIENT.has(code)) readiness.broken = message;
+        if (isMiscount(error)) await noteRecount(db, clock.now(), null).catch(complain('recount-not-noted'));
         // Here, and not after the lock is given back: who sees that it is not ready finds the reason.
         complain('epoch-not-published')(error);
       }
@@ -124,12 +152,17 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       every(LOOK_AGAIN_MS, () => sessions.lookAgain(), complain('not-looked-again')),
       every(
         DEPOSITS_EVERY_MS,
-        () => db.alone('deposits', () => followChain(db, chain, clock, log)),
+        () =>
+          db.alone('deposits', async () => {
+            await followChain(db, chain, clock, log);
+            await readiness.followed();
+          }),
         complain('chain-not-read'),
       ),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.verify(), complain('lanes-not-judged')),
       every(TIDY_EVERY_MS, () => sessions.tidy(), complain('bonds-not-returned')),
+      every(DAYS_EVERY_MS, () => context.days.write(), complain('days-not-counted')),
       every(COMPARISONS_EVERY_MS, () => sessions.comparer.look(), complain('comparisons-not-looked-for')),
       every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
       every(
@@ -149,20 +182,30 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
 
     return {
       url,
+      metricsUrl: metricsServer?.url ?? null,
       network: networkInfo(context),
       async close() {
-        await Promise.all(timers.map((timer) => timer.stop()));
-        context.changes.wakeAll();
-        await webhooks.close();
-        await sessions.close();
-        await app.close();
-        await replica.close();
+        readiness.draining = true;
+        log('info', 'coordinator-draining', { devices: sessions.devices });
+        await sessions.drain();
+        await new Promise((resolve) => setTimeout(resolve, options.drainMs ?? 0));
+        const ended = Promise.all(timers.map((timer) => timer.stop()));
+        await within(DRAIN_WITHIN_MS, ended);
+        changes.close();
+        await Promise.all([webhooks.close(DRAIN_WITHIN_MS), sessions.close(DRAIN_WITHIN_MS)]);
+        await closeApp(app, DRAIN_WITHIN_MS);
+        await context.days.write().catch(complain('days-not-counted'));
+        await metricsServer?.close();
+        // A root that waits for its block is not waited for: it is looked for on chain at the next start.
         chain.close();
+        await within(DRAIN_WITHIN_MS, ended);
+        await replica.close();
         await db.close();
         log('info', 'coordinator-stopped', {});
       },
     };
   } catch (error) {
+    await metricsServer?.close();
     chain.close();
     await replica.close();
     await db.close();
@@ -174,6 +217,18 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
 async function verificationOf({ verification }: CoordinatorOptions, db: Db): Promise<Verification | null> {
   if (verification === undefined || verification === null) return null;
   return { policy: requirePolicy(verification), secret: Buffer.from(await keptSecret(db, 'draw-secret'), 'hex') };
+}
+
+function openMetrics(context: Context, sessions: Sessions, at: { readonly host: string; readonly port: number }) {
+  const { db, metrics, totals, readiness, options } = context;
+  metrics.watch({
+    ...{ db, totals, clock: options.clock },
+    workloads: new Set(options.catalogue.entries.map(({ id }) => id)),
+    sessions: () => sessions.devices,
+    readyCopies: () => sessions.readyCopies,
+    draining: () => readiness.draining,
+  });
+  return serveMetrics(metrics, at);
 }
 
 /** The library for buckets is loaded only where there is one. */

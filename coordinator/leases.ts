@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Address, address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
 import type { Verdict } from '../core/wire.ts';
 import { integerColumn, one, type Sql } from './db.ts';
+import { NOT_DISABLED } from './disabled.ts';
 import type { Copy, LeaseState } from './verify.ts';
 
 /** Statements on leases; those that are on the way of every task take many at once. */
@@ -90,7 +91,7 @@ export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' 
 
 /**
  * Answers those that were written. One is not when its job is over, or has a lease of that number: somebody else knew more of
- * the job.
+ * the job; or when its workload is disabled.
  */
 export async function insertLeases(sql: Sql, leases: readonly NewLease[], at: UnixMs): Promise<ReadonlySet<Hex32>> {
   const rows = await sql.query(
@@ -100,7 +101,7 @@ export async function insertLeases(sql: Sql, leases: readonly NewLease[], at: Un
        fresh.replicated, fresh.network
      FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[], $8::boolean[], $9::text[])
        AS fresh (lease_id, job_id, copy, device, owner, deadline, replicated, network)
-     JOIN jobs ON jobs.job_id = fresh.job_id AND jobs.state NOT IN ('done', 'failed')
+     JOIN jobs ON jobs.job_id = fresh.job_id AND jobs.state NOT IN ('done', 'failed') AND ${NOT_DISABLED}
      ON CONFLICT (job_id, copy) DO NOTHING RETURNING lease_id`,
     [
       ...[leases.map((lease) => lease.lease_id), leases.map((lease) => lease.job_id), leases.map(({ copy }) => copy)],

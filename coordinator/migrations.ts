@@ -3,6 +3,7 @@ import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
 import { COMPARISON } from './migrations/comparison.ts';
 import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
+import { OPERATION } from './migrations/operation.ts';
 import { QUEUE } from './migrations/queue.ts';
 import { TRUST } from './migrations/trust.ts';
 
@@ -217,8 +218,12 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   QUEUE,
   COMPARISON,
   GPU_PROOFS,
+  OPERATION,
   TRUST,
 ];
+
+/** Number of the newest migration. */
+export const SCHEMA = MIGRATIONS.length;
 
 /** Applies what is missing, each migration in one transaction; the row lock lets one process at a time do it. */
 export async function migrate(db: Db): Promise<void> {

@@ -39,10 +39,14 @@ function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined):
 
 const BYTES = { content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } };
 
+const textOf = (type: string) => ({ content: { [type]: { schema: { type: 'string' } } } });
+
 function answerOf({ answer, status, summary }: Endpoint): Json {
   const description = summary;
   if (answer === 'none' || status === 101) return { description };
   if (answer === 'bytes') return { description, ...BYTES };
+  if (answer === 'csv' || answer === 'page')
+    return { description, ...textOf(answer === 'csv' ? 'text/csv' : 'text/html') };
   return { description, ...json(answer === 'document' ? { type: 'object' } : schemaOf(answer)) };
 }
 
@@ -64,7 +68,6 @@ function operationOf(name: string, endpoint: Endpoint): Json {
     responses: {
       [status]: answerOf(endpoint),
       ...(name === 'catalogue' ? { 304: { description: 'It is the one that is known' } } : {}),
-      ...(name === 'ready' ? { 503: answerOf(endpoint) } : {}),
       default: { $ref: '#/components/responses/Problem' },
     },
   };

@@ -83,6 +83,12 @@ export type CoordinatorOptions = {
   readonly maxAccountBytes: number;
   /** What one consumer may ask; the rest is DEFAULT_QUOTAS. */
   readonly quotas?: Partial<Quotas>;
+  /** For so long it stays where it is, not ready and with no new work, before it ends its sessions; absent: not at all. */
+  readonly drainMs?: number;
+  /** Metrics for Prometheus are served there; port 0: any. Absent: nowhere. */
+  readonly metrics?: { readonly host: string; readonly port: number };
+  /** Whose signed orders are carried out; absent: nobody's. */
+  readonly admins?: readonly Address[];
   /** A proof of a GPU's throughput holds for so long; absent: a day. */
   readonly gpuProofMs?: number;
   /** Runs the verifiers of workloads that have one; absent: such work cannot be ordered here. */

@@ -21,8 +21,9 @@ import { lookAtJob } from './views.ts';
 import { addWebhook, requireWebhookUrl } from './webhooks.ts';
 
 /** What a job would cost. Throws BAD_INPUT for a workload, input or parameter that the catalogue does not allow. */
-export function quoteFor({ options }: Context, asked: z.output<typeof quoteRequest>): Quote {
-  const entry = requireEntry(options, asked.workload, asked.inputBytes);
+export function quoteFor(context: Context, asked: z.output<typeof quoteRequest>): Quote {
+  const entry = requireEntry(context, asked.workload, asked.inputBytes);
+  const { options } = context;
   const params = completeParams(entry, asked.params);
   if (params === null) fail('BAD_INPUT', `${entry.id} has no such parameter or value`);
   const price = priceOf(entry, asked.inputBytes);
@@ -35,12 +36,15 @@ export function quoteFor({ options }: Context, asked: z.output<typeof quoteReque
   };
 }
 
-function requireEntry(options: Context['options'], id: string, inputBytes: number): CatalogueEntry {
+function requireEntry({ options, disabled }: Context, id: string, inputBytes: number): CatalogueEntry {
   const { catalogue, release, clock } = options;
   if (release !== null && release.expiresAt <= clock.now()) {
     fail('REFUSED', 'the catalogue of this network is no longer valid, so no device would run it; try again later');
   }
   const entry = findWorkload(catalogue, id) ?? fail('BAD_INPUT', `the catalogue has no workload "${id}"`);
+  if (disabled.has({ workload: id, version: entry.version })) {
+    fail('REFUSED', `${id} ${entry.version} is disabled in this network for now; its status page says why`);
+  }
   if (inputBytes > entry.limits.maxInputBytes) {
     fail('BAD_INPUT', `${id} takes at most ${entry.limits.maxInputBytes} bytes of input`);
   }
@@ -104,7 +108,7 @@ export async function order(
 
   const now = options.clock.now();
   if (value.expiresAt <= now) fail('REFUSED', 'the order has expired; sign a new one');
-  const entry = requireEntry(options, value.workload, value.inputBytes);
+  const entry = requireEntry(context, value.workload, value.inputBytes);
   const quote = quoteFor(context, { ...value, params: request.params });
   if (paramsHash(quote.params) !== value.paramsHash) fail('BAD_INPUT', 'the signed parameters are not the ones sent');
   if (quote.hold > value.maxPrice) {

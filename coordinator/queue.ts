@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Hex32, UnixMs } from '../core/primitives.ts';
 import { integerColumn, type Sql } from './db.ts';
+import { QUEUED_AND_NOT_DISABLED } from './disabled.ts';
 import { type Job, jobRow } from './jobs.ts';
 
 /** Who claims; `shy`: there are others, and what nobody here took is left to them for a while. */
@@ -36,6 +37,7 @@ export async function claim(
          SELECT ctid, job_id, consumer, priority, created_at FROM queue
          WHERE queue.consumer = consumers.consumer AND queue.kind = kinds.kind AND claim_until <= $1
            AND NOT ($8 AND claimed_by = $7 AND claim_until > $9)
+           AND ${QUEUED_AND_NOT_DISABLED}
          ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
        ) AS waiting
      ), chosen AS MATERIALIZED (

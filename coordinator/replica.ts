@@ -9,8 +9,10 @@ import { arrive, freeAllClaims, freeClaimsOfDead, nextReplica, PRESENCE } from '
 
 /** What replicas tell each other. It wakes: who hears it looks into the books. */
 const note = z.discriminatedUnion('kind', [
-  z.strictObject({ from: z.string(), kind: z.literal('here') }),
+  z.strictObject({ from: z.string(), kind: z.literal('here'), devices: z.number().int().nonnegative() }),
   z.strictObject({ from: z.string(), kind: z.literal('work') }),
+  /** Something was disabled or enabled, somebody banned. */
+  z.strictObject({ from: z.string(), kind: z.literal('rules') }),
   z.strictObject({ from: z.string(), kind: z.literal('jobs'), jobs: z.array(z.string()) }),
   z.strictObject({ from: z.string(), kind: z.literal('leases'), leases: z.array(hex32) }),
   z.strictObject({ from: z.string(), kind: z.literal('session'), device: address, number: z.number() }),
@@ -21,6 +23,7 @@ type Note = z.output<typeof note>;
 /** Who acts on what others tell. */
 export type Ears = {
   readonly work: () => void;
+  readonly rules: () => void;
   readonly jobs: (shortNames: readonly string[]) => void;
   /** Leases of which their device should hear something, if it is connected here. */
   readonly leases: (leaseIds: readonly Hex32[]) => void;
@@ -36,6 +39,8 @@ const LEASES_A_NOTE = 100;
 /** Between two times of telling, so that many things are one note. */
 const GAP_MS = 4;
 const HERE_EVERY_MS = 2_000;
+/** Who was not heard for so long is gone. */
+const GONE_AFTER_MS = 8_000;
 /** Nobody was heard for so long: nobody is told anything. */
 const ALONE_AFTER_MS = 20_000;
 
@@ -55,6 +60,8 @@ export class Replica {
   #listening: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #away: string | null = null;
+  #devices: () => number = () => 0;
+  readonly #heard = new Map<string, { readonly at: number; readonly devices: number }>();
 
   private constructor(db: Db, log: Log, number: number) {
     this.#db = db;
@@ -72,19 +79,28 @@ export class Replica {
     return this.#away;
   }
 
-  listen(ears: Ears): void {
+  /** Those that share the database, as they said last. */
+  get others(): readonly { readonly devices: number }[] {
+    const now = performance.now();
+    for (const [id, { at }] of this.#heard) if (now - at > GONE_AFTER_MS) this.#heard.delete(id);
+    return [...this.#heard.values()];
+  }
+
+  /** `devices`: how many are connected here. */
+  listen(ears: Ears, devices: () => number): void {
     const { notes } = this.#db;
     if (notes === null) return;
+    this.#devices = devices;
     const mended = () => {
       arrive(this.#db, this.number).catch((error: unknown) => {
         this.#log('warn', 'replica-not-seen', { message: asFailure(error).message });
       });
-      this.#say({ kind: 'here' });
+      this.#here();
       ears.mended();
     };
     const holding = { space: PRESENCE, number: this.number };
     this.#listening = notes.listen((text) => this.#hear(text, ears), mended, holding, this.#stop.signal);
-    this.#timer = setInterval(() => this.#say({ kind: 'here' }), HERE_EVERY_MS);
+    this.#timer = setInterval(() => this.#here(), HERE_EVERY_MS);
   }
 
   /** Frees what dead replicas had claimed. Answers whether there were any. */
@@ -106,6 +122,9 @@ export class Replica {
     if (!this.company) return;
     this.#leases.add(leaseId);
     this.#tell();
+  }
+  rules(): void {
+    if (this.company) this.#say({ kind: 'rules' });
   }
   epoch(epoch: number, root: Hex32): void {
     if (this.company) this.#say({ kind: 'epoch', epoch, root });
@@ -143,13 +162,19 @@ export class Replica {
     const heard = parse(text);
     if (heard === null || heard.from === this.#id) return;
     // A newcomer does not know of us yet.
-    if (!this.company) this.#say({ kind: 'here' });
+    if (!this.company) this.#here();
     this.#heardAt = performance.now();
+    if (heard.kind === 'here') this.#heard.set(heard.from, { at: this.#heardAt, devices: heard.devices });
     if (heard.kind === 'work') ears.work();
+    else if (heard.kind === 'rules') ears.rules();
     else if (heard.kind === 'jobs') ears.jobs(heard.jobs);
     else if (heard.kind === 'leases') ears.leases(heard.leases);
     else if (heard.kind === 'session') ears.session(heard.device, heard.number);
     else if (heard.kind === 'epoch') ears.epoch(heard.epoch, heard.root);
+  }
+
+  #here(): void {
+    this.#say({ kind: 'here', devices: this.#devices() });
   }
 
   #say(what: DistributiveOmit<Note, 'from'>): void {

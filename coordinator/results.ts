@@ -90,6 +90,7 @@ export async function resume(context: Context, device: Address, named: readonly 
   const effects = noEffects();
   const lost = (await heldBy(db, device)).filter(({ lease_id }) => !named.includes(lease_id));
   if (lost.length > 0) {
+    context.metrics.lost('forgotten', lost.length);
     const happenings = lost.map(
       ({ lease_id: leaseId, progress }): Happening => ({
         ...{ kind: 'loss', leaseId, why: 'the device came back without it' },

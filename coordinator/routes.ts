@@ -9,7 +9,7 @@ import { clawBacksOf, clawedBackOf } from './clawback.ts';
 import type { Context } from './context.ts';
 import { enrol } from './devices.ts';
 import { epochView, findEpoch, latestPublished } from './epochs.ts';
-import { type App, answer } from './http.ts';
+import type { App } from './http.ts';
 import { booksOf } from './ledger.ts';
 import { Roots } from './roots.ts';
 import { serve } from './router.ts';
@@ -37,22 +37,19 @@ export const networkInfo = ({ options, networkId, signer }: Context): NetworkInf
   now: options.clock.now(),
 });
 
-/** Why the coordinator should get no traffic; null when it should. */
-export type Readiness = () => string | null;
-
 /** What everybody may ask, and what the devices' side needs. */
-export function addRoutes(app: App, context: Context, readiness: Readiness): void {
+export function addRoutes(app: App, context: Context): void {
   const { db, domain, options } = context;
   const now = (): UnixMs => options.clock.now();
   const roots = new Roots(db, context.chain, options.clock);
 
-  serve(app, context, API.health, async () => ({ status: 'ok' }));
-  serve(app, context, API.ready, async ({ reply }) => {
-    const reason = readiness();
-    const found = { status: reason === null ? 'ready' : 'not ready', reason };
-    if (reason !== null) await answer(reply, found, 503);
-    return found;
-  });
+  for (const health of [API.health, API.healthz]) serve(app, context, health, async () => ({ status: 'ok' }));
+  for (const ready of [API.ready, API.readyz]) {
+    serve(app, context, ready, async () => {
+      const reason = await context.readiness.reason();
+      return reason === null ? { status: 'ready' } : fail('COORDINATOR_AWAY', `not ready: ${reason}`);
+    });
+  }
   serve(app, context, API.network, async () => networkInfo(context));
   addCatalogue(app, context);
 

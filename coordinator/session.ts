@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
-import { plainText } from '../core/plain-text.ts';
 import {
   type Address,
   type Hex32,
@@ -14,39 +13,26 @@ import type { ResultItem, Struct } from '../core/typed-data.ts';
 import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease } from '../core/wire.ts';
 import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
-import { keysOf, lossOf, parse, subjectOf } from './device-messages.ts';
-import { findDevice } from './devices.ts';
-import type { Effects } from './effects.ts';
+import { keysOf, lossOf, parse, subjectOf, whyDeclined } from './device-messages.ts';
+import { requireDevice } from './devices.ts';
 import { GpuLane } from './gpu-lane.ts';
-import type { GpuProving } from './gpu-proving.ts';
 import { Intake } from './intake.ts';
 import { resultsHashBy } from './keccak.ts';
 import { findLease, type LeaseRow, raiseProgress, renewLeases } from './leases.ts';
 import type { Offer } from './matching.ts';
-import type { Peer, Socket } from './peer.ts';
-import type { SentReport } from './report-chain.ts';
-import type { ReportAnswer } from './reports.ts';
-import { type Delivery, resume, rulesOf } from './results.ts';
+import type { Peer } from './peer.ts';
+import { resume, rulesOf } from './results.ts';
+import type { SessionHost, Socket } from './session-host.ts';
 import { settle } from './settle.ts';
 import { Slots } from './slots.ts';
 import { NO_STANDING, type Standing, standingOf } from './standing.ts';
-
-/** What a session tells its surroundings. */
-export type SessionHost = {
-  /** After a good hello: an older session of the same device ends. */
-  readonly joined: (session: Session, device: Address) => void;
-  readonly apply: (effects: Effects) => void;
-  /** Work may be given out to it now. */
-  readonly ready: (session: Session) => void;
-  readonly progressed: (jobId: Hex32) => void;
-  readonly deliver: (delivery: Delivery) => Promise<Effects>;
-  readonly report: (report: SentReport) => Promise<ReportAnswer>;
-  readonly proving: GpuProving;
-};
+import { within } from './timer.ts';
 
 type Hello = Extract<DeviceMessage, { type: 'hello' }>;
 
 const POLICY_VIOLATION = 1008;
+/** RFC 6455's registry: the service restarts, and who comes back should wait a random while. */
+const SERVICE_RESTART = 1012;
 const MAX_MALFORMED = 20;
 const LONGEST_LEASE_MS = 86_400_000;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
@@ -67,6 +53,7 @@ export class Session {
   #rttMs: number | null = null;
   #peer: Peer | null = null;
   #open = true;
+  #leaving = false;
   /** What concerns a device between its hello and its welcome waits here: nothing may overtake the welcome. */
   #waiting: CoordinatorMessage[] | null = null;
   #malformed = 0;
@@ -135,7 +122,7 @@ export class Session {
 
   /** What it would take now; null: nothing, and nothing until it says so. */
   offer(now: number): Offer | null {
-    if (this.#peer === null || !this.#open) return null;
+    if (this.#peer === null || !this.#open || this.#leaving) return null;
     const room = perLane((lane) => Math.max(0, this.#stated[lane] - this.#sent.count(lane)));
     if (!LANES.some((lane) => room[lane] > 0)) return null;
     const { restUntil, trustedWith } = this.standing;
@@ -152,10 +139,28 @@ export class Session {
     await this.#gpu.consider({ room: this.#stated.gpu > 0, workloads: this.#peer.workloads });
   }
 
-  close(reason: string): void {
+  close(reason: string, code = POLICY_VIOLATION): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#socket.close(POLICY_VIOLATION, reason);
+    this.#socket.close(code, reason);
+  }
+
+  /** Whose it is: the device and its owner. */
+  get who(): readonly Address[] {
+    return this.#peer === null ? [] : [this.#peer.device, this.#peer.owner];
+  }
+
+  /** It is not wanted any more, and is told so. */
+  dismiss(why: string): void {
+    this.#refuse('REFUSED', `banned from this network: ${why}`, null);
+    this.close('banned');
+  }
+
+  /** Nothing more is taken from it; what it has sent is answered first, if that does not take longer. */
+  async leave(withinMs: number): Promise<void> {
+    this.#leaving = true;
+    await within(withinMs, this.#intake.settled());
+    this.close('the coordinator is going down; another may be there', SERVICE_RESTART);
   }
 
   /** The connection is gone; leases live on until their deadline. Resolves when the last message is handled. */
@@ -165,7 +170,7 @@ export class Session {
   }
 
   receive(text: string): void {
-    if (!this.#open || this.#intake.take(text, this.#context.options.clock.now())) return;
+    if (!this.#open || this.#leaving || this.#intake.take(text, this.#context.options.clock.now())) return;
     this.close('too many messages at once');
   }
 
@@ -205,13 +210,8 @@ export class Session {
     if (value.nonce !== this.#nonce) fail('UNAUTHORISED', 'the hello answers another challenge');
     // All strangers together have the turns of one peer.
     await checks.check(checks, 'Session', value, signature, value.device);
-    const enrolled = await findDevice(db, value.device);
     const now = options.clock.now();
-    if (enrolled === null || enrolled.expires_at <= now)
-      fail('UNAUTHORISED', 'the device is not enrolled; enrol it first');
-    if (enrolled.blocked !== null) fail('REFUSED', `the device is blocked: ${enrolled.blocked}`);
-
-    const { device, owner } = enrolled;
+    const { device, owner } = await requireDevice(db, value.device, now);
     this.#peer = {
       device,
       owner,
@@ -258,10 +258,9 @@ export class Session {
         const lane = this.#sent.free(lease.lease_id);
         if (lane !== null) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
         this.awaited.over(lease.lease_id);
-        // A stranger's words, for the consumer's terminal; a database may refuse some characters, too.
-        const detail = plainText(message.detail);
-        const why = detail === '' ? message.reason : `${message.reason}: ${detail}`;
+        const why = whyDeclined(message);
         const lost = { kind: 'loss', leaseId: lease.lease_id, why, loss: lossOf(message.reason) } as const;
+        this.#context.metrics.lost('declined');
         return this.#host.apply(await db.tx((sql) => settle(sql, [lost], rulesOf(this.#context), now)));
       }
       case 'renew': {
@@ -326,8 +325,9 @@ export class Session {
     }
     await this.#context.checks.check(this, 'Report', value, message.signature, peer.device);
     const answer = await this.#host.report(message);
-    if (answer.kind === 'receipt') return this.send(answer.message);
     if (answer.kind === 'refused') throw answer.failure;
+    this.#context.metrics.reported(answer.kind);
+    if (answer.kind === 'receipt') return this.send(answer.message);
     this.#context.options.log('error', 'report-fork', { device: peer.device, sequence: answer.sequence });
     this.#refuse(
       'CONFLICT',

@@ -1,6 +1,8 @@
 import { asFailure } from '../core/errors.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
+import { WITHDRAWN } from './admin.ts';
+import { bannedAmong } from './bans.ts';
 import { catchUp, lookAgain } from './catch-up.ts';
 import { Comparer } from './comparer.ts';
 import type { Context } from './context.ts';
@@ -11,18 +13,23 @@ import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
 import { keepHouse, tidyHouse } from './house.ts';
 import { agedJobs } from './jobs.ts';
+import type { LostBecause } from './metrics.ts';
 import { Overdue } from './overdue.ts';
-import type { Socket } from './peer.ts';
-import type { Ears } from './replica.ts';
+import { type Ears, piecesOf } from './replica.ts';
 import { Reports } from './report-groups.ts';
 import { Results, rulesOf } from './results.ts';
 import { REPLACED, Session } from './session.ts';
+import type { Socket } from './session-host.ts';
 import { type Happening, settle } from './settle.ts';
 import { standingsOf } from './standing.ts';
+import { within } from './timer.ts';
+import { CANCELLED_BY_CONSUMER } from './verify.ts';
 
 const HELLO_WITHIN_MS = 10_000;
 /** Times of judging between two at which all devices here are looked up: what this replica finds of them it knows at once. */
 const LOOK_EVERY = 10;
+/** Sessions whose bans are asked for in one statement. */
+const AT_ONCE = 5_000;
 
 /** All connected devices, and the work that is handed out to them. */
 export class Sessions {
@@ -39,7 +46,7 @@ export class Sessions {
   readonly #overdue = new Overdue();
   readonly #crowd = new Crowd(() => this.#byDevice.values());
   #verified = 0;
-  #closed = false;
+  #draining = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -91,7 +98,7 @@ export class Sessions {
     );
     this.#open.add(session);
     // The books are being closed behind it: nothing more may be handled.
-    if (this.#closed) session.close('the coordinator is going down');
+    if (this.#draining) void session.leave(0);
     const timer = setTimeout(() => session.party !== null || session.close('no hello'), HELLO_WITHIN_MS);
     return {
       receive: (text) => session.receive(text),
@@ -113,6 +120,9 @@ export class Sessions {
     const { changes } = this.#context;
     return {
       work: () => changes.heardOfWork(),
+      rules: () => {
+        this.heedRules().catch((error) => this.#unseen(error));
+      },
       jobs: (names) => {
         for (const name of names) changes.heardOf(name);
       },
@@ -129,9 +139,29 @@ export class Sessions {
     };
   }
 
+  /** Something was disabled or enabled, or somebody was banned. */
+  async heedRules(): Promise<void> {
+    const { db, disabled } = this.#context;
+    await disabled.load(db);
+    await this.#dispatcher.withdraw((job) => disabled.has(job));
+    const sessions = [...this.#byDevice.values()];
+    for (const some of piecesOf(sessions, AT_ONCE)) {
+      const bans = await bannedAmong(
+        db,
+        some.flatMap(({ who }) => who),
+      );
+      for (const session of some) {
+        const why = session.who.map((one) => bans.get(one)).find((one) => one !== undefined);
+        if (why !== undefined) session.dismiss(why);
+      }
+    }
+    this.#dispatcher.woken();
+  }
+
   /** For what another replica had to tell and was not heard of. */
   async lookAgain(): Promise<void> {
     const { db, options } = this.#context;
+    await this.heedRules();
     if (db.notes !== null) await lookAgain(this.#context, this.#byDevice, options.clock.now());
   }
 
@@ -141,6 +171,11 @@ export class Sessions {
 
   /** Tells what a committed transaction changed, then hands out what became free. */
   apply(effects: Effects): void {
+    const { metrics, days, options } = this.#context;
+    metrics.verdicts(effects.verdicts);
+    days.add(effects.verdicts, options.clock.now());
+    for (const { message } of effects.messages)
+      if (message.type === 'cancel') metrics.lost(whyCancelled(message.reason));
     for (const [device, messages] of groupBy(effects.messages, (one) => one.device)) {
       const session = this.#byDevice.get(device);
       if (session === undefined) this.#elsewhere(messages.map((one) => one.message));
@@ -163,6 +198,14 @@ export class Sessions {
     }
   }
 
+  /** Devices that are connected here, and copies of jobs in hand that wait for one. */
+  get devices(): number {
+    return this.#byDevice.size;
+  }
+  get readyCopies(): number {
+    return this.#dispatcher.ready;
+  }
+
   broadcast(message: CoordinatorMessage): void {
     for (const session of this.#byDevice.values()) session.send(message);
   }
@@ -181,11 +224,11 @@ export class Sessions {
   async #takeBack(now: UnixMs): Promise<void> {
     const { options } = this.#context;
     for (const { lease_id: leaseId, device } of await this.#overdue.next(this.#context.db, now)) {
-      const lost = { kind: 'loss', leaseId, why: 'the deadline passed', loss: 'attempt' } as const;
+      const lost = { kind: 'loss', leaseId, why: DEADLINE_PASSED, loss: 'attempt' } as const;
       const effects = await this.#settle(lost, now);
       // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
       if (effects.jobs.size === 0) continue;
-      effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: 'the deadline passed' } });
+      effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: DEADLINE_PASSED } });
       options.log('info', 'lease-expired', { leaseId, device });
       this.apply(effects);
     }
@@ -218,13 +261,21 @@ export class Sessions {
     }
   }
 
-  /** Ends all sessions and resolves when nothing is being handled any more. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Nobody new is taken, and no work is handed out any more: what was claimed is anybody's. Results are taken still. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.#dispatcher.close();
+  }
+
+  /** Ends all sessions, each when what it has said is answered, and resolves when nothing is being handled any more. */
+  async close(withinMs: number): Promise<void> {
+    await this.drain();
     const open = [...this.#open];
-    for (const session of open) session.close('the coordinator is going down');
+    await Promise.all(open.map((session) => session.leave(withinMs)));
     await Promise.all(open.map((session) => session.ended()));
-    await this.comparer.close();
+    // A verifier that does not heed it is not waited for: what it had in hand is found again.
+    await within(withinMs, this.comparer.close());
+    // Some of it may have come back meanwhile.
     await this.#dispatcher.close();
   }
 
@@ -254,6 +305,15 @@ export class Sessions {
     if (older !== undefined && older !== session) older.close(REPLACED);
     this.#byDevice.set(device, session);
   }
+}
+
+const DEADLINE_PASSED = 'the deadline passed';
+
+/** What the device is told is said here alone, or by the decision about its job. */
+function whyCancelled(reason: string): LostBecause {
+  if (reason === DEADLINE_PASSED) return 'deadline';
+  if (reason.startsWith(WITHDRAWN)) return 'withdrawn';
+  return reason === CANCELLED_BY_CONSUMER ? 'cancelled' : 'not-needed';
 }
 
 /** What many results are answered with, in two messages instead of two for each. */

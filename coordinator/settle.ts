@@ -304,6 +304,7 @@ class Settlement {
   }
 
   #change(open: Open, next: LeaseRow): void {
+    if (next.state === 'accepted' || next.state === 'rejected') this.effects.verdicts[next.state] += 1;
     open.leases = open.leases.map((lease) => (lease.lease_id === next.lease_id ? next : lease));
     const { lease_id, state, why, counts_as_attempt, unable } = next;
     const fresh = this.#results.get(lease_id);

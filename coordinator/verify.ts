@@ -130,6 +130,8 @@ export function decideJob(
   return { kind: 'open', wanted: Math.max(0, target - finished.length - held.length) };
 }
 
+export const CANCELLED_BY_CONSUMER = 'cancelled by its consumer';
+
 /**
  * What becomes of a job that its consumer does not want any more. What is computed is paid: else devices could be made to work for
  * nothing. Where outputs differ nobody will know which was right, so that none is paid and none is held against its device.
@@ -141,7 +143,7 @@ export function decideCancel(copies: readonly Copy[]): Cancellation {
   const held = copies.filter((copy) => copy.state === 'held');
   return {
     kind: 'cancelled',
-    why: 'cancelled by its consumer',
+    why: CANCELLED_BY_CONSUMER,
     accepted: agree ? idsOf(finished) : [],
     rejected: [],
     cancelled: idsOf(agree ? held : [...held, ...finished]),

@@ -52,7 +52,11 @@ export class WebhookSender {
     }
   }
 
-  async close(): Promise<void> {
+  /** What is under way may end until then; the rest is claimed still, and goes out later. */
+  async close(withinMs = 0): Promise<void> {
+    const timer = setTimeout(() => this.#ending.abort(), withinMs);
+    await Promise.all(this.#deliveries);
+    clearTimeout(timer);
     this.#ending.abort();
     await Promise.all(this.#deliveries);
   }

@@ -98,7 +98,6 @@ export const webhookEvent = z.strictObject({
 export type WebhookEvent = z.output<typeof webhookEvent>;
 
 export const healthAnswer = z.strictObject({ status: z.string() });
-export const readyAnswer = z.strictObject({ status: z.string(), reason: z.string().nullable() });
 export const jobWait = z.strictObject({ after: z.coerce.number().int().nonnegative().optional() });
 
 export const orderBatch = z.strictObject({ orders: z.array(jobRequest).min(1).max(MAX_BATCH) });

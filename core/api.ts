@@ -1,6 +1,8 @@
 import type { z } from 'zod';
+import * as admin from './admin.ts';
 import * as say from './api-messages.ts';
 import { envelope } from './dsse.ts';
+import * as status from './status.ts';
 import * as wire from './wire.ts';
 
 /**
@@ -15,8 +17,8 @@ import * as wire from './wire.ts';
 export type Auth = 'none' | 'optional' | 'bearer' | 'read' | 'submit' | 'account';
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
-/** `bytes`: a blob; `none`: no body; `document`: JSON that another standard describes. */
-type AnswerKind = z.ZodType | 'bytes' | 'none' | 'document';
+/** `bytes`: a blob; `none`: no body; `document`: JSON that another standard describes; `page`: HTML for people. */
+type AnswerKind = z.ZodType | 'bytes' | 'none' | 'document' | 'csv' | 'page';
 type More = {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -47,8 +49,16 @@ const job = { params: say.jobParam };
 const blob = { params: say.blobParam };
 
 export const API = {
-  health: row(['GET', '/healthz', 200], 'none', 'Whether the process answers', say.healthAnswer, {}),
-  ready: row(['GET', '/readyz', 200], 'none', 'Whether it should get traffic; 503 when not', say.readyAnswer, {}),
+  health: row(['GET', '/v1/health', 200], 'none', 'Whether the process answers', say.healthAnswer, {}),
+  ready: row(
+    ['GET', '/v1/ready', 200],
+    'none',
+    'Whether it should get traffic; 503 with why when not',
+    say.healthAnswer,
+    {},
+  ),
+  healthz: row(['GET', '/healthz', 200], 'none', 'The same as /v1/health', say.healthAnswer, {}),
+  readyz: row(['GET', '/readyz', 200], 'none', 'The same as /v1/ready', say.healthAnswer, {}),
   openapi: row(['GET', '/v1/openapi.json', 200], 'none', 'This document', 'document', {}),
   network: row(['GET', '/v1/network', 200], 'none', 'What a newcomer must know', wire.networkInfo, {}),
   catalogue: row(['GET', '/v1/catalogue', 200], 'none', 'What may run, signed; 304 when it is known', envelope, {}),
@@ -149,6 +159,31 @@ export const API = {
     wire.clawBacks,
     { params: say.ownerParam },
   ),
+  page: row(['GET', '/', 200], 'none', 'The status of the network, for people', 'page', {}),
+  status: row(
+    ['GET', '/v1/status', 200],
+    'none',
+    'The state of the network: devices, results, books, epochs, orders of admins',
+    status.networkStatus,
+    {},
+  ),
+  epochs: row(['GET', '/v1/epochs', 200], 'none', 'Epochs without their data sets, newest first', status.epochPage, {
+    query: status.epochsQuery,
+  }),
+  leaves: row(
+    ['GET', '/v1/epochs/:number/leaves', 200],
+    'none',
+    'The leaves of a published epoch with their proofs, in pages',
+    status.leafPage,
+    { params: say.epochParam, query: status.leavesQuery },
+  ),
+  leavesCsv: row(
+    ['GET', '/v1/epochs/:number/leaves.csv', 200],
+    'none',
+    'All of them as one file: owner, cumulative, leaf, proof',
+    'csv',
+    { params: say.epochParam },
+  ),
   latestEpoch: row(
     ['GET', '/v1/epochs/latest', 200],
     'none',
@@ -165,6 +200,20 @@ export const API = {
     'What the newest root owes an owner, with its proof',
     wire.ownerProof,
     { params: say.ownerParam },
+  ),
+  admin: row(
+    ['POST', '/v1/admin/actions', 200],
+    'none',
+    'An order of an admin, signed: disable, enable, ban, unban, refund, recount. Once, however often it is sent',
+    admin.adminAnswer,
+    { body: admin.adminRequest },
+  ),
+  adminActions: row(
+    ['GET', '/v1/admin/actions', 200],
+    'none',
+    'What admins ordered, newest first',
+    admin.shownActions,
+    {},
   ),
   claim: row(['POST', '/v1/claims', 200], 'none', 'Relays a signed claim', wire.claimAccepted, {
     body: wire.claimRequest,

@@ -98,6 +98,14 @@ export const TYPES = {
     { name: 'fee', type: 'uint256' },
     { name: 'deadline', type: 'uint256' },
   ],
+  AdminAction: [
+    { name: 'admin', type: 'address' },
+    { name: 'networkId', type: 'bytes32' },
+    { name: 'action', type: 'string' },
+    { name: 'subject', type: 'string' },
+    { name: 'why', type: 'string' },
+    { name: 'issuedAt', type: 'uint64' },
+  ],
 } as const satisfies Readonly<Record<string, readonly Field[]>>;
 
 export type StructName = keyof typeof TYPES;
@@ -152,6 +160,8 @@ export type Structs = {
   ClawBack: { owner: Address; itemsHash: Hex32; itemCount: number; total: Amount; why: string; issuedAt: number };
   /** `amount` is the cumulative entitlement of the leaf; what moves is its difference to what was claimed. */
   Claim: { owner: Address; recipient: Address; amount: Amount; fee: Amount; deadline: number };
+  /** An order of who runs the network; see core/admin.ts. */
+  AdminAction: { admin: Address; networkId: Hex32; action: string; subject: string; why: string; issuedAt: number };
 };
 
 export type Struct<N extends StructName> = Readonly<Structs[N]>;

@@ -46,13 +46,25 @@ export class ChildCoordinator {
     this.url = String(line);
   }
 
+  signal(name: 'SIGTERM' | 'SIGKILL'): void {
+    this.#child?.kill(name);
+  }
+
+  /** Its status and how long it took until then, once it has ended. */
+  async exit(): Promise<{ readonly code: number | null; readonly ms: number }> {
+    const child = this.#child;
+    if (child === null) throw new Error('no coordinator runs');
+    const from = performance.now();
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    this.#child = null;
+    return { code: child.exitCode, ms: performance.now() - from };
+  }
+
   /** `kill -9`. */
   async kill(): Promise<void> {
     if (this.#child === null) return;
-    const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await exited;
-    this.#child = null;
+    this.signal('SIGKILL');
+    await this.exit();
   }
 
   async stop(): Promise<void> {

@@ -78,6 +78,8 @@ export class TestDevice {
   /** What a proxy would say of it. */
   headers: Readonly<Record<string, string>> = {};
   token = '';
+  /** How the other side ended the connection last. */
+  closeCode: number | null = null;
   lastReport: Stored | null = null;
   readonly deviceAccount: Account;
   #socket: WebSocket | null = null;
@@ -90,6 +92,13 @@ export class TestDevice {
     this.owner = new Signatory(owner, network);
     this.deviceAccount = device;
     this.key = new Signatory(device, network);
+  }
+
+  /** The same device, with what it has reported, at another coordinator of its network. */
+  movedTo(url: string): TestDevice {
+    const moved = new TestDevice(url, this.network, this.ownerAccount, this.deviceAccount);
+    moved.lastReport = this.lastReport;
+    return moved;
   }
 
   async enrol(): Promise<Response> {
@@ -138,7 +147,12 @@ export class TestDevice {
     const from = this.messages.length;
     const socket = new WebSocket(`${this.url.replace('http', 'ws')}/v1/session`, { headers: this.headers });
     this.#socket = socket;
-    this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
+    this.#closed = new Promise((resolve) => {
+      socket.once('close', (code) => {
+        this.closeCode = code;
+        resolve();
+      });
+    });
     socket.on('message', (data) => this.messages.push(coordinatorMessage.parse(JSON.parse(data.toString()))));
     socket.on('error', () => undefined);
     return await this.told('challenge', () => true, from);

@@ -105,6 +105,10 @@ export class TestNetwork {
     return new TestNetwork(chain, dataDir, await startCoordinator(options), options, store);
   }
 
+  /** Where the books are. */
+  get store(): Store {
+    return this.#store;
+  }
   get url(): string {
     return this.coordinator.url;
   }

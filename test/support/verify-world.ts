@@ -8,18 +8,23 @@ import { openBlobs } from '../../coordinator/blobs.ts';
 import { openChain } from '../../coordinator/chain.ts';
 import type { Verification } from '../../coordinator/checks.ts';
 import { Changes, type Context } from '../../coordinator/context.ts';
+import { DayCounts } from '../../coordinator/day-counts.ts';
 import { amountColumn, type Db, integerColumn, type Param } from '../../coordinator/db.ts';
 import { enrol } from '../../coordinator/devices.ts';
+import { Disabled } from '../../coordinator/disabled.ts';
 import { closeEpoch } from '../../coordinator/epochs.ts';
 import { fastKeccak } from '../../coordinator/keccak.ts';
 import { judgeLanes } from '../../coordinator/lanes.ts';
 import { account, balanceOf, booksBalance, move, post } from '../../coordinator/ledger.ts';
+import { Metrics } from '../../coordinator/metrics.ts';
 import { order } from '../../coordinator/orders.ts';
 import { Consumers } from '../../coordinator/quotas.ts';
+import { Readiness } from '../../coordinator/readiness.ts';
 import { Replica } from '../../coordinator/replica.ts';
 import { Sessions } from '../../coordinator/sessions.ts';
 import { SignatureChecks } from '../../coordinator/signature-checks.ts';
 import { Signer } from '../../coordinator/signing.ts';
+import { KeptTotals } from '../../coordinator/totals.ts';
 import { DEFAULT_POLICY, requirePolicy, type VerificationPolicy } from '../../coordinator/verification/policy.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import { domainOf, paramsHash } from '../../core/typed-data.ts';
@@ -79,6 +84,11 @@ export class VerifyWorld {
       ...{ options, networkId: randomHex32(), domain, db, verification },
       ...opened,
       checks: new SignatureChecks(domain, opened.keccak),
+      metrics: new Metrics(),
+      totals: new KeptTotals(db, options.clock),
+      readiness: new Readiness(db, options.clock, opened.replica),
+      disabled: new Disabled(),
+      days: new DayCounts(db),
       chain: openChain(options.chain),
       signer: new Signer(chain.publisher.privateKey, domain),
       tokens: new Tokens(new Uint8Array(32)),
@@ -297,14 +307,14 @@ export class VerifyWorld {
   async restart(): Promise<void> {
     const old = this.sessions;
     this.sessions = new Sessions(this.#context);
-    await old.close();
+    await old.close(0);
     // What the old one had claimed is anybody's again.
     this.now += 11_000;
     for (const device of this.devices) await device.join();
   }
 
   async close(): Promise<void> {
-    await this.sessions.close();
+    await this.sessions.close(0);
     await this.#context.replica.close();
     this.#context.chain.close();
     await this.db.close();

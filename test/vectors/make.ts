@@ -80,6 +80,10 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     issuedAt: 1_700_000_060_002,
   },
   Claim: { owner: account('a'), recipient: account('e'), amount: 99n, fee: 1n, deadline: 1_700_003_600 },
+  AdminAction: {
+    ...{ admin: account('f'), networkId: hash('network'), action: 'disable', subject: 'transcode@1.0.0' },
+    ...{ why: 'it fails on some cards', issuedAt: 1_700_000_060_003 },
+  },
 };
 
 const names = Object.keys(values) as readonly StructName[];

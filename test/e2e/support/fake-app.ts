@@ -20,6 +20,15 @@ const { app, BrowserWindow } = require('electron');
 app.whenReady().then(() => new BrowserWindow({ frame: false, width: 1040, height: 720 }).loadURL('about:blank'));
 `;
 
+/** One empty window; what it needs lies in the folder. */
+export function launchEmpty(folder: string): Promise<App> {
+  const appFolder = join(folder, 'app');
+  mkdirSync(appFolder, { recursive: true });
+  writeFileSync(join(appFolder, 'package.json'), JSON.stringify({ name: 'idlemesh-window', main: 'main.cjs' }));
+  writeFileSync(join(appFolder, 'main.cjs'), EMPTY_APP);
+  return App.launch({ app: appFolder, dataDir: join(folder, 'data') });
+}
+
 async function bundleFake(folder: string): Promise<string> {
   const name = 'fake.js';
   await build({
@@ -80,12 +89,8 @@ export class FakeApp {
   static async launch(): Promise<FakeApp> {
     const folder = mkdtempSync(join(tmpdir(), 'idlemesh-window-'));
     const fake = await bundleFake(join(folder, 'fake'));
-    const appFolder = join(folder, 'app');
-    mkdirSync(appFolder, { recursive: true });
-    writeFileSync(join(appFolder, 'package.json'), JSON.stringify({ name: 'idlemesh-window', main: 'main.cjs' }));
-    writeFileSync(join(appFolder, 'main.cjs'), EMPTY_APP);
     const { server, url } = await serve(join(ROOT, 'out', 'renderer'));
-    const app = await App.launch({ app: appFolder, dataDir: join(folder, 'data') });
+    const app = await launchEmpty(folder);
     const page = await app.window();
     const self = new FakeApp(app, server, page, folder);
     await page.emulateMedia({ reducedMotion: 'reduce' });

@@ -6,18 +6,23 @@ import { Tokens } from '../../../coordinator/access.ts';
 import { openBlobs } from '../../../coordinator/blobs.ts';
 import { openChain } from '../../../coordinator/chain.ts';
 import { Changes, type Context } from '../../../coordinator/context.ts';
+import { DayCounts } from '../../../coordinator/day-counts.ts';
 import type { Db } from '../../../coordinator/db.ts';
 import { enrol } from '../../../coordinator/devices.ts';
+import { Disabled } from '../../../coordinator/disabled.ts';
 import { insertJob } from '../../../coordinator/jobs.ts';
 import { fastKeccak } from '../../../coordinator/keccak.ts';
 import { findLease, insertLeases } from '../../../coordinator/leases.ts';
+import { Metrics } from '../../../coordinator/metrics.ts';
 import { Consumers } from '../../../coordinator/quotas.ts';
+import { Readiness } from '../../../coordinator/readiness.ts';
 import { Replica } from '../../../coordinator/replica.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { Sessions } from '../../../coordinator/sessions.ts';
 import { settle } from '../../../coordinator/settle.ts';
 import { SignatureChecks } from '../../../coordinator/signature-checks.ts';
 import { Signer } from '../../../coordinator/signing.ts';
+import { KeptTotals } from '../../../coordinator/totals.ts';
 import { domainOf } from '../../../core/typed-data.ts';
 import { type CoordinatorMessage, coordinatorMessage, encodeWire } from '../../../core/wire.ts';
 import { newAccount } from '../../support/chain.ts';
@@ -48,6 +53,7 @@ describe('a result that comes while its lease is being taken back', () => {
     db = await openTestDb(dir);
     const options = coordinatorOptions(dir, chain, { clock: { now: () => NOW } });
     const domain = domainOf(chain.chainId, chain.distributor);
+    const replica = await Replica.open(db, () => undefined);
     const keccak = await fastKeccak();
     context = {
       ...{ options, networkId, domain, blobs: await openBlobs(join(dir, 'blobs'), 1, () => NOW) },
@@ -65,7 +71,12 @@ describe('a result that comes while its lease is being taken back', () => {
       tokens: new Tokens(new Uint8Array(32)),
       changes: new Changes(),
       consumers: new Consumers({ db, options }),
-      replica: await Replica.open(db, () => undefined),
+      replica,
+      metrics: new Metrics(),
+      totals: new KeptTotals(db, options.clock),
+      readiness: new Readiness(db, options.clock, replica),
+      disabled: new Disabled(),
+      days: new DayCounts(db),
       keccak,
       checks: new SignatureChecks(domain, keccak),
       verification: null,
@@ -114,6 +125,6 @@ describe('a result that comes while its lease is being taken back', () => {
     expect(await findLease(db, leaseId)).toMatchObject({ state: 'finished' });
     expect(messages.filter(({ type }) => type === 'cancel')).toEqual([]);
     connection.ended();
-    await sessions.close();
+    await sessions.close(1_000);
   });
 });

@@ -33,7 +33,7 @@ it('while a verifier runs: it is asked anew, and both who gave the same answer a
     await device.told('result-stored');
     held.push({ device, lease });
   }
-  await until('the verifier to be asked', () => existsSync(asked));
+  await until('the verifier to be asked', () => existsSync(asked) && readFileSync(asked, 'utf8') === '.');
   await coordinator.kill();
   rmSync(hold);
   await coordinator.again();

@@ -14,13 +14,15 @@ const INPUT = Buffer.from('a job that tells');
 
 type Received = { readonly event: WebhookEvent; readonly headers: IncomingHttpHeaders; readonly body: string };
 
+type Answer = number | 'silence' | 'late';
+
 /** A receiver that answers what `answers` says, in turn; then 204. */
 class Receiver {
   readonly received: Received[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<import('node:net').Socket>();
 
-  private constructor(answers: (number | 'silence')[], location: string) {
+  private constructor(answers: Answer[], location: string) {
     this.#server = createServer((request, response) => {
       let body = '';
       request.on('data', (chunk) => {
@@ -29,13 +31,14 @@ class Receiver {
       request.on('end', () => {
         this.received.push({ event: webhookEvent.parse(JSON.parse(body)), headers: request.headers, body });
         const status = answers.shift() ?? 204;
-        if (status !== 'silence') response.writeHead(status, { location }).end();
+        if (status === 'late') setTimeout(() => response.writeHead(204).end(), 700);
+        else if (status !== 'silence') response.writeHead(status, { location }).end();
       });
     });
     this.#server.on('connection', (socket) => this.#sockets.add(socket));
   }
 
-  static async start(answers: (number | 'silence')[] = [], location = ''): Promise<Receiver> {
+  static async start(answers: Answer[] = [], location = ''): Promise<Receiver> {
     const receiver = new Receiver(answers, location);
     await new Promise<void>((resolve) => receiver.#server.listen(0, '127.0.0.1', resolve));
     return receiver;
@@ -124,6 +127,16 @@ describe('word of a job that is over', () => {
     skew += 10_000;
     await until('the second try', () => receiver.received.length === 2);
     expect(receiver.received[1]?.event.type).toBe('job.cancelled');
+    receiver.stop();
+  });
+
+  it('that is on its way when the coordinator goes down arrives, and is not sent again', async () => {
+    const [consumer, receiver] = [await network.consumer(), await Receiver.start(['late'])];
+    await cancelled(consumer, receiver.url);
+    await until('the word', () => receiver.received.length === 1);
+    await network.restart();
+    const { webhooks } = await (await call(consumer, 'GET', '/v1/webhooks')).json();
+    expect(webhooks[0]).toMatchObject({ waiting: 0, failingSince: null });
     receiver.stop();
   });
 

@@ -22,7 +22,7 @@ const open = async (): Promise<Db> => {
   return db;
 };
 const ears = {
-  ...{ work: quiet, jobs: quiet, leases: quiet, session: quiet, epoch: quiet },
+  ...{ rules: () => undefined, work: quiet, jobs: quiet, leases: quiet, session: quiet, epoch: quiet },
 };
 
 beforeAll(async () => {
@@ -35,7 +35,7 @@ afterAll(async () => {
 
 const as = ({ number }: Replica) => ({ number, shy: false });
 async function heard(replica: Replica): Promise<void> {
-  await new Promise<void>((resolve) => replica.listen({ ...ears, mended: () => resolve() }));
+  await new Promise<void>((resolve) => replica.listen({ ...ears, mended: () => resolve() }, () => 0));
 }
 
 it('frees what a replica had claimed once it is gone, and what a living one has stays its own', async () => {
