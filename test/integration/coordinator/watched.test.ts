@@ -69,8 +69,10 @@ describe('a coordinator that is watched', () => {
     await until('an epoch on chain', async () => seriesOf(await text(), 'idlemesh_epoch{step="published"}') === 1);
     const all = await text();
     expect(seriesOf(all, 'idlemesh_published_epoch_age_seconds')).toBeLessThan(60);
-    expect(seriesOf(all, 'nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0);
     expect(seriesOf(all, 'process_resident_memory_bytes')).toBeGreaterThan(1e7);
+    // Counted anew from one look to the next.
+    const lag = async () => (seriesOf(await text(), 'nodejs_eventloop_lag_p99_seconds') ?? 0) > 0;
+    await until('the event loop to be late', lag);
     const shared = clusterUrl() !== null;
     expect(seriesOf(all, 'idlemesh_database_connections{state="idle"}') !== null).toBe(shared);
   });
