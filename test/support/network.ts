@@ -8,6 +8,7 @@ import { parseTokens } from '../../core/money.ts';
 import { type OwnerBooks, ownerBooks } from '../../core/wire.ts';
 import { startTestChain, type TestChain } from './chain.ts';
 import { TestConsumer, TestDevice } from './device.ts';
+import { putEmptyBooks } from './empty-books.ts';
 import { keepBooks, newStore, openStore, type Store } from './store.ts';
 import { until } from './wait.ts';
 
@@ -101,6 +102,7 @@ export class TestNetwork {
     const dataDir = await mkdtemp(join(tmpdir(), 'idlemesh-coordinator-'));
     const store = await newStore();
     const { drop: _drop, ...database } = store;
+    if (store.databaseUrl === undefined) await putEmptyBooks(dataDir);
     const options = coordinatorOptions(dataDir, chain, { ...database, ...change });
     return new TestNetwork(chain, dataDir, await startCoordinator(options), options, store);
   }

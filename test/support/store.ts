@@ -2,6 +2,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Db, openDb } from '../../coordinator/db.ts';
 import { openPostgres } from '../../coordinator/db-postgres.ts';
+import { putEmptyBooks } from './empty-books.ts';
 import { freshDatabase, keepDatabase } from './postgres.ts';
 
 /** A place for books: an empty database of the server that this run started, or, where it has none, the embedded one. */
@@ -37,6 +38,7 @@ export async function keepBooks({ databaseUrl }: Store, dataDir: string): Promis
 /** Books for one test file; they are gone when they are closed. */
 export async function openTestDb(dataDir: string): Promise<Db> {
   const store = await newStore();
+  if (store.databaseUrl === undefined) await putEmptyBooks(dataDir);
   const db = await openStore(store, dataDir);
   return {
     ...db,

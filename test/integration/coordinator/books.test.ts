@@ -16,7 +16,7 @@ import { BooksWorld, WorldChain } from '../../support/books-world.ts';
 import { newAccount } from '../../support/chain.ts';
 import { TestPostgres } from '../../support/postgres.ts';
 
-const FOR_MS = 30_000;
+const FOR_MS = 12_000;
 
 describe.each(['PGlite', 'PostgreSQL'])('the books in %s and what is written of them', (kind) => {
   let db: Db;
