@@ -17,10 +17,11 @@ import { integerColumn, one, type Sql } from './db.ts';
 import { disable, enable } from './disabled.ts';
 import type { Effects } from './effects.ts';
 import { countBooks, isMiscount } from './epochs.ts';
+import type { Happening } from './happenings.ts';
 import { noteRecount } from './recounted.ts';
 import { refundJob } from './refund.ts';
 import { rulesOf } from './results.ts';
-import { type Happening, settle } from './settle.ts';
+import { settle } from './settle.ts';
 import { requireSigned } from './signing.ts';
 import { sumTotals } from './totals.ts';
 

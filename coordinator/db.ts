@@ -4,6 +4,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { z } from 'zod';
 import { asFailure, fail } from '../core/errors.ts';
 import { migrate } from './migrations.ts';
+import type { Row } from './rows.ts';
 
 type Scalar = string | number | bigint | boolean | null;
 /** A list is one parameter, for `unnest`: many rows in one statement. */
@@ -11,7 +12,7 @@ export type Param = Scalar | readonly Scalar[];
 
 /** Statements within a transaction, or each in its own. Rows are checked by a schema: the database is an edge too. */
 export type Sql = {
-  readonly query: <T>(row: z.ZodType<T>, text: string, params?: readonly Param[]) => Promise<readonly T[]>;
+  readonly query: <T>(row: Row<T>, text: string, params?: readonly Param[]) => Promise<readonly T[]>;
   /** Answers how many rows it touched. */
   readonly exec: (text: string, params?: readonly Param[]) => Promise<number>;
 };
@@ -58,12 +59,7 @@ export const amountColumn = z.string().transform((text) => BigInt(text));
 /** BIGINT arrives as number, bigint or text by driver and size. */
 export const integerColumn = z.union([z.number(), z.bigint(), z.string()]).transform(Number).pipe(z.number().int());
 
-export async function one<T>(
-  sql: Sql,
-  row: z.ZodType<T>,
-  text: string,
-  params: readonly Param[] = [],
-): Promise<T | null> {
+export async function one<T>(sql: Sql, row: Row<T>, text: string, params: readonly Param[] = []): Promise<T | null> {
   return (await sql.query(row, text, params))[0] ?? null;
 }
 
@@ -74,7 +70,7 @@ export type Driver = (
 ) => Promise<{ readonly rows: readonly unknown[]; readonly touched: number }>;
 
 export const sqlOver = (run: Driver): Sql => ({
-  query: async (row, text, params = []) => z.array(row).parse((await run(text, params)).rows),
+  query: async (row, text, params = []) => (await run(text, params)).rows.map((one) => row.parse(one)),
   exec: async (text, params = []) => (await run(text, params)).touched,
 });
 

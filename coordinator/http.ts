@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { API } from '../core/api.ts';
@@ -77,7 +78,7 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
   onlyDocumented(app);
   app.get(API.session.path, { exposeHeadRoute: false, websocket: true }, (socket, request) => {
     const wire = {
-      send: (text: string) => socket.send(text),
+      send: together(socket, request.raw.socket),
       close: (code: number, reason: string) => socket.close(code, reason),
       pause: (paused: boolean) => (paused ? socket.pause() : socket.resume()),
     };
@@ -107,6 +108,22 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
     });
   });
   return app;
+}
+
+/** What is said in one turn of the event loop goes out with one call of the system. */
+function together(socket: { readonly send: (text: string) => void }, stream: Duplex): (text: string) => void {
+  let held = false;
+  return (text) => {
+    if (!held) {
+      held = true;
+      stream.cork();
+      setImmediate(() => {
+        held = false;
+        stream.uncork();
+      });
+    }
+    socket.send(text);
+  };
 }
 
 /** Answers what is being asked; whoever is not done by then is cut off. */

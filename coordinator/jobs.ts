@@ -1,54 +1,80 @@
 import { z } from 'zod';
 import type { JobFilter } from '../core/api-messages.ts';
 import { canonicalJson } from '../core/keccak.ts';
-import { address, type Hex32, hex32, lane, type UnixMs } from '../core/primitives.ts';
+import { type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
 import { type JobState, type JobView, type Lease, params } from '../core/wire.ts';
-import { amountColumn, integerColumn, one, type Sql } from './db.ts';
+import { one, type Sql } from './db.ts';
 import type { LeaseRow } from './leases.ts';
+import {
+  addressCell,
+  amountCell,
+  bitCell,
+  hex32Cell,
+  integerCell,
+  laneCell,
+  oneOf,
+  orNull,
+  type RowOf,
+  rowOf,
+  textCell,
+} from './rows.ts';
 import { workloadKey } from './verify.ts';
 
 /** Statements on jobs. */
 
-const jsonText = <T extends z.ZodType>(schema: T) =>
-  z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(schema);
+type Params = Lease['params'];
 
-export const jobRow = z.object({
-  job_id: hex32,
-  consumer: address,
-  workload: z.string(),
-  version: z.string(),
-  image: z.string(),
-  lane,
-  params: jsonText(params),
-  input_hash: hex32,
-  input_bytes: integerColumn,
+/** Jobs of one order mostly have the same. */
+let [lastParams, lastText]: [Params, string] = [{}, '{}'];
+function paramsCell(value: unknown): Params {
+  const text = textCell(value);
+  if (text !== lastText) [lastParams, lastText] = [params.parse(JSON.parse(text)), text];
+  return lastParams;
+}
+
+/** What a decision about a job needs of it. */
+const decidedColumns = {
+  job_id: hex32Cell,
+  consumer: addressCell,
+  workload: textCell,
+  version: textCell,
+  image: textCell,
+  lane: laneCell,
   /** Of one accepted copy, and what its provider gets of it. */
-  price: amountColumn,
-  pay: amountColumn,
-  dust: amountColumn,
-  hold: amountColumn,
-  replicas: z.union([z.literal(0), z.literal(1)]),
+  price: amountCell,
+  pay: amountCell,
+  hold: amountCell,
+  replicas: bitCell,
   /** Whether it is running is what its leases say. */
-  state: z.enum(['queued', 'done', 'failed']),
-  rev: integerColumn,
-  priority: integerColumn,
-  charged: amountColumn.nullable(),
-  output_hash: hex32.nullable(),
-  output_bytes: integerColumn.nullable(),
-  failure: z.string().nullable(),
-  /** By its consumer; its state is failed then. */
-  cancelled_at: integerColumn.nullable(),
+  state: oneOf(['queued', 'done', 'failed']),
   /** What the network has put into its hold, and for a job of the network's own, what it is about: migrations/trust.ts. */
-  checks_hold: amountColumn,
-  about: hex32.nullable(),
-  known_output: hex32.nullable(),
-  known_copies: integerColumn,
-  suspect: hex32.nullable(),
-});
-export type Job = z.output<typeof jobRow>;
+  checks_hold: amountCell,
+  about: orNull(hex32Cell),
+  known_output: orNull(hex32Cell),
+  known_copies: integerCell,
+  suspect: orNull(hex32Cell),
+};
+const decidedRow = rowOf(decidedColumns);
+export type DecidedJob = RowOf<typeof decidedColumns>;
+const DECIDED = Object.keys(decidedColumns).join(', ');
+
+export const jobColumns = {
+  ...decidedColumns,
+  params: paramsCell,
+  input_hash: hex32Cell,
+  input_bytes: integerCell,
+  dust: amountCell,
+  rev: integerCell,
+  priority: integerCell,
+  charged: orNull(amountCell),
+  output_hash: orNull(hex32Cell),
+  output_bytes: orNull(integerCell),
+  failure: orNull(textCell),
+  /** By its consumer; its state is failed then. */
+  cancelled_at: orNull(integerCell),
+};
+const jobRow = rowOf(jobColumns);
+export type Job = RowOf<typeof jobColumns>;
 
 export const isOver = ({ state }: Pick<Job, 'state'>): boolean => state !== 'queued';
 
@@ -84,16 +110,6 @@ export async function insertJob(sql: Sql, job: NewJob, at: UnixMs): Promise<void
 export const findJob = (sql: Sql, jobId: string): Promise<Job | null> =>
   one(sql, jobRow, 'SELECT * FROM jobs WHERE job_id = $1', [jobId]);
 
-/** What a decision about a job needs of it. */
-const decidedRow = jobRow.pick({
-  ...{ job_id: true, consumer: true, workload: true, version: true, image: true, lane: true },
-  ...{ price: true, pay: true, hold: true },
-  ...{ replicas: true, state: true },
-  ...{ checks_hold: true, about: true, known_output: true, known_copies: true, suspect: true },
-});
-export type DecidedJob = z.output<typeof decidedRow>;
-const DECIDED = Object.keys(decidedRow.shape).join(', ');
-
 export const jobsNamed = (sql: Sql, jobIds: readonly string[]): Promise<readonly Job[]> =>
   sql.query(jobRow, 'SELECT * FROM jobs WHERE job_id = ANY ($1::text[])', [jobIds]);
 
@@ -113,8 +129,9 @@ export const lockJobs = (
     [jobIds, leaseIds],
   );
 
-const listRow = jobRow.extend({ created_at: integerColumn });
-export type ListRow = z.output<typeof listRow>;
+const listColumns = { ...jobColumns, created_at: integerCell };
+const listRow = rowOf(listColumns);
+export type ListRow = RowOf<typeof listColumns>;
 
 const FILTERS: Readonly<Record<JobFilter, string>> = {
   open: `AND state = 'queued'`,

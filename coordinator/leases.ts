@@ -1,35 +1,49 @@
 import { z } from 'zod';
-import { type Address, address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
+import { type Address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
 import type { Verdict } from '../core/wire.ts';
 import { integerColumn, one, type Sql } from './db.ts';
 import { NOT_DISABLED } from './disabled.ts';
+import {
+  addressCell,
+  booleanCell,
+  hex32Cell,
+  integerCell,
+  numberCell,
+  oneOf,
+  orNull,
+  type RowOf,
+  rowOf,
+  textCell,
+} from './rows.ts';
 import type { Copy, LeaseState } from './verify.ts';
 
 /** Statements on leases; those that are on the way of every task take many at once. */
 
 const STATES = ['held', 'finished', 'accepted', 'rejected', 'gone'] as const satisfies readonly LeaseState[];
 
-const leaseRow = z.object({
-  lease_id: hex32,
-  job_id: hex32,
+const leaseColumns = {
+  lease_id: hex32Cell,
+  job_id: hex32Cell,
   /** The how many-th of its job, from 0. */
-  copy: integerColumn,
-  device: address,
-  owner: address,
-  deadline: integerColumn,
-  state: z.enum(STATES),
-  counts_as_attempt: z.boolean(),
-  unable: z.boolean(),
-  why: z.string().nullable(),
-  progress: z.number(),
-  output_hash: hex32.nullable(),
-  output_bytes: integerColumn.nullable(),
-  report_hash: hex32.nullable(),
-  replicated: z.boolean(),
-  network: z.string().nullable(),
-});
-export type LeaseRow = z.output<typeof leaseRow>;
-const COLUMNS = Object.keys(leaseRow.shape).join(', ');
+  copy: integerCell,
+  device: addressCell,
+  owner: addressCell,
+  deadline: integerCell,
+  state: oneOf(STATES),
+  counts_as_attempt: booleanCell,
+  unable: booleanCell,
+  why: orNull(textCell),
+  progress: numberCell,
+  output_hash: orNull(hex32Cell),
+  output_bytes: orNull(integerCell),
+  report_hash: orNull(hex32Cell),
+  replicated: booleanCell,
+  network: orNull(textCell),
+};
+const leaseRow = rowOf(leaseColumns);
+export type LeaseRow = RowOf<typeof leaseColumns>;
+const COLUMNS = Object.keys(leaseColumns).join(', ');
+const idRow = rowOf({ lease_id: hex32Cell });
 
 export const leasesOf = (sql: Sql, jobIds: readonly string[]): Promise<readonly LeaseRow[]> =>
   sql.query(leaseRow, `SELECT ${COLUMNS} FROM leases WHERE job_id = ANY ($1::text[]) ORDER BY job_id, copy`, [jobIds]);
@@ -53,7 +67,7 @@ export const heldBy = (sql: Sql, device: string): Promise<readonly LeaseRow[]> =
 /** Leases that these devices hold since before a time. */
 export async function heldByAny(sql: Sql, devices: readonly string[], before: UnixMs): Promise<readonly Hex32[]> {
   const rows = await sql.query(
-    z.object({ lease_id: hex32 }),
+    idRow,
     `SELECT lease_id FROM leases WHERE device = ANY ($1) AND ${HELD} AND issued_at < $2`,
     [devices, before],
   );
@@ -95,7 +109,7 @@ export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' 
  */
 export async function insertLeases(sql: Sql, leases: readonly NewLease[], at: UnixMs): Promise<ReadonlySet<Hex32>> {
   const rows = await sql.query(
-    z.object({ lease_id: hex32 }),
+    idRow,
     `INSERT INTO leases (lease_id, job_id, copy, device, owner, issued_at, deadline, state, replicated, network)
      SELECT fresh.lease_id, fresh.job_id, fresh.copy, fresh.device, fresh.owner, $7, fresh.deadline, 'held',
        fresh.replicated, fresh.network
@@ -196,10 +210,13 @@ export async function keepBatches(sql: Sql, batches: readonly ResultBatch[]): Pr
   if (batches.length === 0) return;
   await sql.exec(
     `INSERT INTO result_batches (batch_hash, device, results, signature)
-     SELECT DISTINCT ON (batch_hash) batch_hash, device, results, signature FROM jsonb_to_recordset($1::text::jsonb)
-       AS batch (batch_hash TEXT, device TEXT, results TEXT, signature TEXT) ORDER BY batch_hash
-     ON CONFLICT DO NOTHING`,
-    [JSON.stringify(batches)],
+     SELECT DISTINCT ON (batch_hash) batch_hash, device, results, signature
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS batch (batch_hash, device, results, signature)
+     ORDER BY batch_hash ON CONFLICT DO NOTHING`,
+    [
+      ...[batches.map((batch) => batch.batch_hash), batches.map(({ device }) => device)],
+      ...[batches.map(({ results }) => results), batches.map(({ signature }) => signature)],
+    ],
   );
 }
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Hex32, UnixMs } from '../core/primitives.ts';
-import { integerColumn, type Sql } from './db.ts';
+import type { Sql } from './db.ts';
 import { QUEUED_AND_NOT_DISABLED } from './disabled.ts';
-import { type Job, jobRow } from './jobs.ts';
+import { type Job, jobColumns } from './jobs.ts';
+import { integerCell, rowOf } from './rows.ts';
 
 /** Who claims; `shy`: there are others, and what nobody here took is left to them for a while. */
 export type Claimant = { readonly number: number; readonly shy: boolean };
@@ -10,12 +11,11 @@ const SHY_MS = 12_000;
 /** Of one consumer and kind in one go, at least. */
 const OF_EACH = 50;
 
-const claimedRow = jobRow.extend({ created_at: integerColumn });
+const claimedRow = rowOf({ ...jobColumns, created_at: integerCell });
 
 /**
  * Takes ready work of these kinds (`workload image lane`) for a replica until `until`: of each consumer the first few, and
- * of all of them the first `most`, the first of each before the second of any. Rows that another
- * replica is just taking are left to it.
+ * of all of them the first `most`, the first of each before the second of any. Within a transaction of its own.
  */
 export async function claim(
   sql: Sql,
@@ -28,6 +28,8 @@ export async function claim(
   if (kinds.size === 0) return [];
   const consumers = await consumersWaiting(sql);
   if (consumers.length === 0) return [];
+  // One replica after the other: to lock each row before it is written would write it twice.
+  await sql.exec("SELECT pg_advisory_xact_lock(hashtextextended('claim', 0))");
   const ofEach = Math.min(most, Math.max(OF_EACH, Math.ceil((2 * most) / (consumers.length * kinds.size))));
   const rows = await sql.query(
     claimedRow,
@@ -38,7 +40,7 @@ export async function claim(
          WHERE queue.consumer = consumers.consumer AND queue.kind = kinds.kind AND claim_until <= $1
            AND NOT ($8 AND claimed_by = $7 AND claim_until > $9)
            AND ${QUEUED_AND_NOT_DISABLED}
-         ORDER BY priority DESC, created_at, job_id LIMIT $5 FOR UPDATE SKIP LOCKED
+         ORDER BY priority DESC, created_at, job_id LIMIT $5
        ) AS waiting
      ), chosen AS MATERIALIZED (
        SELECT ctid FROM (
@@ -48,7 +50,7 @@ export async function claim(
        ) AS ranked ORDER BY place, created_at, job_id LIMIT $4
      ), claimed AS (
        UPDATE queue SET claim_until = $2, claimed_by = $7
-       WHERE ctid = ANY (ARRAY(SELECT ctid FROM chosen)) RETURNING job_id
+       WHERE ctid = ANY (ARRAY(SELECT ctid FROM chosen)) AND claim_until <= $1 RETURNING job_id
      )
      SELECT jobs.* FROM claimed JOIN jobs USING (job_id)`,
     [now, until, [...kinds], most, ofEach, consumers, number, shy, now - SHY_MS],

@@ -6,10 +6,11 @@ import type { Context } from './context.ts';
 import type { Sql } from './db.ts';
 import { type Effects, mergeEffects, noEffects } from './effects.ts';
 import { Group } from './group.ts';
+import type { Happening } from './happenings.ts';
 import { findJob } from './jobs.ts';
 import { heldBy, keepBatches, type LeaseRow, leasesNamed, verdictOf } from './leases.ts';
 import { lastReport } from './report-chain.ts';
-import { type Happening, type SettleRules, settle } from './settle.ts';
+import { type SettleRules, settle } from './settle.ts';
 
 /** Messages whose results are stored in one transaction, and how many such transactions go on at once. */
 const MESSAGES = 50;
@@ -29,6 +30,8 @@ export const rulesOf = ({ options, verification }: Pick<Context, 'options' | 've
 export type Delivery = {
   readonly device: Address;
   readonly results: readonly ResultItem[];
+  /** The job of each, where it is known: it is looked up otherwise. */
+  readonly jobs: readonly (Hex32 | null)[];
   readonly signature: Signature;
   /** By what the signature covers; null: one result under its own. */
   readonly batch: Hex32 | null;
@@ -55,10 +58,10 @@ export class Results {
     const { db, blobs, options } = this.#context;
     const hashes = [...new Set(deliveries.flatMap(({ results }) => results.map(({ outputHash }) => outputHash)))];
     const sizes = new Map(await Promise.all(hashes.map(async (hash) => [hash, await blobs.size(hash)] as const)));
-    const happenings = deliveries.flatMap(({ device, results, signature, batch }) =>
+    const happenings = deliveries.flatMap(({ device, results, jobs, signature, batch }) =>
       results.map(
-        (value): Happening => ({
-          ...{ kind: 'result', device, value, stored: sizes.get(value.outputHash) ?? null },
+        (value, at): Happening => ({
+          ...{ kind: 'result', device, value, stored: sizes.get(value.outputHash) ?? null, of: jobs[at] ?? null },
           evidence: batch === null ? { signature } : { batch },
         }),
       ),

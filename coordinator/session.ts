@@ -102,7 +102,7 @@ export class Session {
 
   /** A lease that is being written takes one of the slots the device stated, also when it states them anew meanwhile. */
   reserve(leaseId: Hex32, lane: Lane): void {
-    this.#sent.take(leaseId, lane, true);
+    this.#sent.take(leaseId, lane, null);
   }
   unreserve(leaseId: Hex32): void {
     this.#sent.free(leaseId);
@@ -110,7 +110,7 @@ export class Session {
 
   /** Hands out leases that were reserved and are written now. */
   lease(leases: readonly Lease[]): void {
-    for (const { leaseId, lane } of leases) this.#sent.take(leaseId, lane, false);
+    for (const { leaseId, lane, jobId } of leases) this.#sent.take(leaseId, lane, jobId);
     const [only] = leases;
     if (leases.length === 1 && only !== undefined) this.send({ type: 'lease', lease: only });
     else this.send({ type: 'leases', leases: [...leases] });
@@ -313,7 +313,8 @@ export class Session {
     if (!sameAddress(value.device, peer.device)) fail('NOT_FOUND', 'the device has no such lease');
     const digest = await this.#context.checks.check(this, name, value, signature, peer.device);
     const batch = name === 'Results' ? digest : null;
-    const effects = await this.#host.deliver({ device: peer.device, results, signature, batch });
+    const jobs = results.map(({ leaseId }) => this.#sent.jobOf(leaseId));
+    const effects = await this.#host.deliver({ device: peer.device, results, jobs, signature, batch });
     for (const { leaseId } of results) this.#sent.free(leaseId);
     this.#host.apply(effects);
   }

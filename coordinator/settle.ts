@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../core/errors.ts';
 import { canonicalJson } from '../core/keccak.ts';
-import type { Address, Hex32, Signature, UnixMs } from '../core/primitives.ts';
+import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { ResultItem } from '../core/typed-data.ts';
 import type { CoordinatorMessage } from '../core/wire.ts';
 import { billOf, decideBy, missingFor, type Verification } from './checks.ts';
@@ -9,6 +9,7 @@ import { type Effects, noEffects } from './effects.ts';
 import { seenParties } from './extra-jobs.ts';
 import { fundCopies, type Want } from './funding.ts';
 import { groupBy } from './group-by.ts';
+import type { Happening } from './happenings.ts';
 import { type DecidedJob, endJobs, isOver, type JobEnd, jobsNamed, lockJobs } from './jobs.ts';
 import {
   copyOf,
@@ -25,7 +26,7 @@ import { type ComparisonOf, forgetUndecided, likenessesOf, noteUndecided } from 
 import { release } from './queue.ts';
 import { type Concluded, record } from './record.ts';
 import { exactly, type Likenesses } from './verification/comparison.ts';
-import { decideCancel, type JobDecision, type Loss } from './verify.ts';
+import { decideCancel, type JobDecision } from './verify.ts';
 
 export type SettleRules = {
   readonly maxAttempts: number;
@@ -35,28 +36,6 @@ export type SettleRules = {
   /** null or absent: as ordered. */
   readonly verification?: Verification | null;
 };
-
-/** Who gave a result: under its own signature, or as one of a batch. */
-export type Evidence = { readonly signature: Signature } | { readonly batch: Hex32 };
-
-/** What happens to jobs, from outside. */
-export type Happening =
-  | {
-      readonly kind: 'result';
-      readonly device: Address;
-      readonly value: ResultItem;
-      /** Bytes of the output as it is stored; null: it is not. */
-      readonly stored: number | null;
-      readonly evidence: Evidence;
-    }
-  | { readonly kind: 'loss'; readonly leaseId: Hex32; readonly why: string; readonly loss: Loss }
-  /** Nobody did it, or confirmed it, for too long. */
-  /** What has waited since before `before` has waited too long. */
-  | { readonly kind: 'age'; readonly jobId: Hex32; readonly before: UnixMs }
-  /** More is known of how its outputs compare, or there may be the money for a copy that it wants. */
-  | { readonly kind: 'look'; readonly jobId: Hex32 }
-  /** Its consumer does not want it any more. */
-  | { readonly kind: 'cancel'; readonly jobId: Hex32 };
 
 const REOPENED_MS = 10_000;
 const UNCONFIRMED = 'no other device confirmed the result in time';
@@ -332,10 +311,12 @@ export async function settle(
   rules: SettleRules,
   at: UnixMs,
 ): Promise<Effects> {
+  const jobOf = (one: Happening): Hex32 | null =>
+    'jobId' in one ? one.jobId : one.kind === 'result' ? (one.of ?? null) : null;
+  const named = happenings.flatMap((one) => jobOf(one) ?? []);
   const leaseIds = happenings.flatMap((one) =>
-    'jobId' in one ? [] : [one.kind === 'result' ? one.value.leaseId : one.leaseId],
+    'jobId' in one || jobOf(one) !== null ? [] : [one.kind === 'result' ? one.value.leaseId : one.leaseId],
   );
-  const named = happenings.flatMap((one) => ('jobId' in one ? [one.jobId] : []));
   const jobs = await lockJobs(sql, { jobIds: named, leaseIds });
   const jobIds = jobs.map(({ job_id }) => job_id);
   // Read behind the lock: what was read before it may have changed since.

@@ -96,7 +96,7 @@ export const holds = ({ escaped, missing }: Pick<Proof, 'escaped' | 'missing'>):
 /**
  * What gVisor does by itself where a kernel would have been asked: done on its own kernel, it touches nothing of this machine.
  * Whatever would is not among them. `processor`: it is gVisor that says there how much time was used, and it counts time in which the
- * machine did not let it run.
+ * machine did not let it run. `many-files`: it keeps them in its own memory, which has the container's limit.
  */
 const ON_OWN_KERNEL: ReadonlySet<ProbeId> = new Set<ProbeId>([
   ...(['low-port', 'run-from-tmp', 'run-from-memory', 'device-machines', 'make-device', 'kernel-log'] as const),
@@ -110,6 +110,7 @@ const ON_OWN_KERNEL: ReadonlySet<ProbeId> = new Set<ProbeId>([
     'priority',
     'survive',
     'processor',
+    'many-files',
   ] as const),
 ]);
 

@@ -345,5 +345,29 @@ export type Wire<T> = T extends bigint
       : T;
 
 /** JSON text of a message, amounts as decimal strings. */
-export const encodeWire = (value: unknown): string =>
-  JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
+export const encodeWire = (value: unknown): string => JSON.stringify(withoutBigints(value));
+
+/** The value itself where it has none: a replacer would be called for each part of each message. */
+function withoutBigints(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    let copy: unknown[] | null = null;
+    for (let at = 0; at < value.length; at++) {
+      const part = withoutBigints(value[at]);
+      if (part === value[at]) continue;
+      copy ??= [...value];
+      copy[at] = part;
+    }
+    return copy ?? value;
+  }
+  const parts = value as Readonly<Record<string, unknown>>;
+  let copy: Record<string, unknown> | null = null;
+  for (const name of Object.keys(parts)) {
+    const part = withoutBigints(parts[name]);
+    if (part === parts[name]) continue;
+    copy ??= { ...parts };
+    copy[name] = part;
+  }
+  return copy ?? value;
+}

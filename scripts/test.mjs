@@ -20,7 +20,7 @@ await command(async () => {
   const failedChecks = patterns.length > 0 ? [] : await runChecks();
   const tallies = [
     { passed: 0, failed: failedChecks.length },
-    await runTests('quick', ['unit', 'integration', 'postgres'], patterns, { window: false }),
+    await runTests('quick', ['unit', 'integration', 'coordinator', 'postgres'], patterns, { window: false }),
     await runTests('window', ['e2e'], patterns, { window: true }),
   ];
   if (failedChecks.length > 0) say(`✗ failed checks: ${failedChecks.join(', ')}`);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { amountColumn, type Db, integerColumn, one } from '../../coordinator/db.ts';
@@ -41,6 +42,32 @@ export function databaseBehaviour(
 
     test('refuses rows of another shape than was asked for', async () => {
       await expect(db.query(valueRow, `SELECT 'many' AS value`)).rejects.toThrow(z.ZodError);
+    });
+
+    test('gives lists back as they were given, whatever they hold', async () => {
+      const texts = z.object({ list: z.array(z.string().nullable()) });
+      const numbers = z.object({ list: z.array(z.number().nullable()) });
+      const text = fc.oneof(
+        fc.constantFrom('', 'NULL', 'null', '{}', '"', '\\', 'a,b', ' a', `0x${'ab'.repeat(32)}`, 'cpu', '-', 'ü€\n'),
+        fc.string({ unit: 'binary' }).map((any) => any.replaceAll('\0', '')),
+      );
+      const lists = fc.array(fc.option(text), { maxLength: 6 });
+      const property = fc.asyncProperty(
+        lists,
+        fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }))),
+        async (list, rates) => {
+          expect(await db.query(texts, 'SELECT $1::text[] AS list', [list])).toEqual([{ list }]);
+          const got = await db.query(numbers, 'SELECT $1::double precision[] AS list', [rates]);
+          expect(got[0]?.list.map((rate) => (rate === null ? null : rate + 0))).toEqual(
+            rates.map((rate) => (rate === null ? null : rate + 0)),
+          );
+        },
+      );
+      await fc.assert(property, { numRuns: 200 });
+      const flags = z.object({ list: z.array(z.boolean().nullable()) });
+      expect(await db.query(flags, 'SELECT $1::boolean[] AS list', [[true, null, false]])).toEqual([
+        { list: [true, null, false] },
+      ]);
     });
 
     test('takes many rows in one statement', async () => {

@@ -21,12 +21,12 @@ import { percentile } from './yield/figures.ts';
 /**
  * How many tasks a second are handed out, answered, stored and settled, durably, over WebSocket, twenty results a request, by
  * two coordinators on one PostgreSQL that syncs every commit, one of which is killed with -9 in each round and started anew;
- * beside graphile-worker on the same server, task by task, in turns. `--tasks=60000` and `--graphile=6000` a round,
+ * beside graphile-worker on the same server, task by task, in turns. `--tasks=150000` and `--graphile=20000` a round,
  * `--rounds=3`, `--devices=40`, `--replicas=2`.
  */
 const option = (name: string, fallback: number): number =>
   Number(process.argv.find((word) => word.startsWith(`--${name}=`))?.split('=')[1] ?? fallback);
-const [TASKS, PLAIN, ROUNDS] = [option('tasks', 60_000), option('graphile', 6_000), option('rounds', 3)];
+const [TASKS, PLAIN, ROUNDS] = [option('tasks', 150_000), option('graphile', 20_000), option('rounds', 3)];
 const [DEVICES, REPLICAS, SLOTS] = [option('devices', 40), option('replicas', 2), option('slots', 60)];
 
 const folder = mkdtempSync(join(tmpdir(), 'idlemesh-dispatch-'));
@@ -57,7 +57,8 @@ async function start(dataDir: string): Promise<Replica> {
     databaseUrl,
     JSON.stringify(chain),
   ];
-  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') };
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'], env });
   const [first] = (await once(child.stdout, 'data')) as [Buffer];
   return { dataDir, url: first.toString().trim(), child };
 }

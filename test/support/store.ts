@@ -12,7 +12,7 @@ export type Store = {
 };
 
 /** Set by test/setup/postgres.ts, for the project that runs the coordinator's tests on PostgreSQL. */
-export const clusterUrl = (): string | null => process.env['IDLEMESH_TEST_CLUSTER'] ?? null;
+const clusterUrl = (): string | null => process.env['IDLEMESH_TEST_CLUSTER'] ?? null;
 
 export async function newStore(): Promise<Store> {
   const cluster = process.env['IDLEMESH_TEST_STORE'] === 'postgres' ? clusterUrl() : null;

@@ -3,7 +3,6 @@ import { parseTokens } from '../../../core/money.ts';
 import { problemDetails } from '../../../core/wire.ts';
 import { earn } from '../../support/earn.ts';
 import { PRICE, TestNetwork } from '../../support/network.ts';
-import { clusterUrl } from '../../support/store.ts';
 import { until } from '../../support/wait.ts';
 
 const DAY = 86_400_000;
@@ -73,7 +72,7 @@ describe('a coordinator that is watched', () => {
     // Counted anew from one look to the next.
     const lag = async () => (seriesOf(await text(), 'nodejs_eventloop_lag_p99_seconds') ?? 0) > 0;
     await until('the event loop to be late', lag);
-    const shared = clusterUrl() !== null;
+    const shared = process.env['IDLEMESH_TEST_STORE'] === 'postgres';
     expect(seriesOf(all, 'idlemesh_database_connections{state="idle"}') !== null).toBe(shared);
   });
 
