@@ -107,7 +107,9 @@ export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' 
  * Answers those that were written. One is not when its job is over, or has a lease of that number: somebody else knew more of
  * the job; or when its workload is disabled.
  */
-export async function insertLeases(sql: Sql, leases: readonly NewLease[], at: UnixMs): Promise<ReadonlySet<Hex32>> {
+export async function insertLeases(sql: Sql, asked: readonly NewLease[], at: UnixMs): Promise<ReadonlySet<Hex32>> {
+  const leases = [...new Map([...asked].reverse().map((lease) => [`${lease.job_id} ${lease.copy}`, lease])).values()];
+  // Not ON CONFLICT, which writes each row twice: who meets another's insert of the same moment is run again, and sees it.
   const rows = await sql.query(
     idRow,
     `INSERT INTO leases (lease_id, job_id, copy, device, owner, issued_at, deadline, state, replicated, network)
@@ -116,7 +118,8 @@ export async function insertLeases(sql: Sql, leases: readonly NewLease[], at: Un
      FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[], $8::boolean[], $9::text[])
        AS fresh (lease_id, job_id, copy, device, owner, deadline, replicated, network)
      JOIN jobs ON jobs.job_id = fresh.job_id AND jobs.state NOT IN ('done', 'failed') AND ${NOT_DISABLED}
-     ON CONFLICT (job_id, copy) DO NOTHING RETURNING lease_id`,
+     WHERE NOT EXISTS (SELECT 1 FROM leases WHERE leases.job_id = fresh.job_id AND leases.copy = fresh.copy)
+     RETURNING lease_id`,
     [
       ...[leases.map((lease) => lease.lease_id), leases.map((lease) => lease.job_id), leases.map(({ copy }) => copy)],
       ...[leases.map(({ device }) => device), leases.map(({ owner }) => owner), leases.map(({ deadline }) => deadline)],

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
 import { COMPARISON } from './migrations/comparison.ts';
+import { DISPATCH } from './migrations/dispatch.ts';
 import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
 import { OPERATION } from './migrations/operation.ts';
 import { QUEUE } from './migrations/queue.ts';
@@ -220,6 +221,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   GPU_PROOFS,
   OPERATION,
   TRUST,
+  DISPATCH,
 ];
 
 /** Number of the newest migration. */
