@@ -6,7 +6,7 @@ import { fail } from '../core/errors.ts';
 import { encodeWire } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { detailOf, problem, STATUS, translate } from './problems.ts';
-import { RateLimit } from './rate-limit.ts';
+import { lineOf, RateLimit } from './rate-limit.ts';
 import type { Sessions } from './sessions.ts';
 import { subnetOf } from './verification/subnet.ts';
 
@@ -34,7 +34,7 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
   // A blob's body is a stream, whatever it calls itself; blobs.ts bounds and checks it.
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   app.addHook('onRequest', async (request, reply) => {
-    const { allowed, retryAfter } = limit.take(request.ip, clock.now());
+    const { allowed, retryAfter } = limit.take(lineOf(request.ip), clock.now());
     if (allowed) return;
     await reply
       .code(429)
