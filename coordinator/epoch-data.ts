@@ -94,12 +94,15 @@ const notPublished = (epoch: number): string => `epoch ${epoch} has not been pub
 export class EpochData {
   readonly #db: Db;
   readonly #clock: Clock;
+  readonly #small: number;
   readonly #building = new RateLimit(TREES, 0.5);
+  readonly #writing = new RateLimit(TREES, 0.1);
   readonly #trees = new Map<number, Promise<MerkleTree>>();
 
-  constructor(db: Db, clock: Clock) {
+  constructor(db: Db, clock: Clock, small = SMALL) {
     this.#db = db;
     this.#clock = clock;
+    this.#small = small;
   }
 
   /** Throws NOT_FOUND for one that is not on chain, REFUSED for one that is too large to be answered leaf by leaf, TOO_MANY. */
@@ -122,6 +125,13 @@ export class EpochData {
     building.catch(() => this.#trees.delete(epoch));
     for (const oldest of [...this.#trees.keys()].slice(0, -TREES)) this.#trees.delete(oldest);
     return await building;
+  }
+
+  /** The same, for all of its leaves at once: a large one takes seconds to write. */
+  async wholeTree(epoch: number): Promise<MerkleTree> {
+    const tree = await this.tree(epoch);
+    if (tree.entitlements.length > this.#small) requireTurn(this.#writing, this.#clock);
+    return tree;
   }
 
   async #build(epoch: number): Promise<MerkleTree> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Chain, openChain } from '../../../coordinator/chain.ts';
 import type { Db } from '../../../coordinator/db.ts';
-import { EpochSets } from '../../../coordinator/epoch-data.ts';
+import { EpochData, EpochSets } from '../../../coordinator/epoch-data.ts';
 import { closeEpoch, findPublished, publishEpochs } from '../../../coordinator/epochs.ts';
 import { Roots } from '../../../coordinator/roots.ts';
 import { epoch } from '../../../core/wire.ts';
@@ -128,5 +128,14 @@ describe('roots that pay', () => {
     await expect(large.get(5)).rejects.toMatchObject({ code: 'TOO_MANY', info: { retryAfter: 2 } });
     now += 2_000;
     expect((await large.get(5)).view.epoch).toBe(5);
+  });
+
+  it('have large ones written leaf by leaf no more often than that keeps nobody else waiting', async () => {
+    const data = new EpochData(db, clock, 0);
+    for (let time = 0; time < 4; time++) expect((await data.wholeTree(1)).entitlements).toHaveLength(1);
+    await expect(data.wholeTree(1)).rejects.toMatchObject({ code: 'TOO_MANY', info: { retryAfter: 10 } });
+    expect((await data.tree(1)).entitlements).toHaveLength(1);
+    const small = new EpochData(db, clock);
+    for (let time = 0; time < 8; time++) await small.wholeTree(1);
   });
 });
