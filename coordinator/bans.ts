@@ -27,18 +27,19 @@ export type HeldLease = { readonly leaseId: Hex32; readonly device: Address };
 const held = (rows: readonly z.output<typeof leaseRow>[]): readonly HeldLease[] =>
   rows.map((one) => ({ leaseId: one.lease_id, device: one.device }));
 
-/** Some of what an owner's devices, or a device, hold. */
+/** Some of what an owner's devices, or a device, hold, as long as it is banned. */
 export const heldByBanned = async (sql: Sql, who: Address, most: number): Promise<readonly HeldLease[]> =>
   held(
     await sql.query(
       leaseRow,
       `SELECT lease_id, device FROM leases
-       WHERE ${HELD} AND device = ANY (ARRAY(SELECT device FROM devices WHERE owner = $1 OR device = $1)) LIMIT $2`,
+       WHERE ${HELD} AND device = ANY (ARRAY(SELECT device FROM devices WHERE owner = $1 OR device = $1))
+         AND EXISTS (SELECT 1 FROM bans WHERE address = $1) LIMIT $2`,
       [who, most],
     ),
   );
 
-/** Some of the leases under way of a version of a workload. */
+/** Some of the leases under way of a version of a workload, as long as it is disabled: an old order that comes again ends nothing. */
 export const heldOf = async (
   sql: Sql,
   { workload, version }: { readonly workload: string; readonly version: string },
@@ -48,7 +49,8 @@ export const heldOf = async (
     await sql.query(
       leaseRow,
       `SELECT leases.lease_id, leases.device FROM leases JOIN jobs ON jobs.job_id = leases.job_id
-       WHERE ${HELD} AND jobs.workload = $1 AND jobs.version = $2 LIMIT $3`,
+       WHERE ${HELD} AND jobs.workload = $1 AND jobs.version = $2
+         AND EXISTS (SELECT 1 FROM disabled_workloads WHERE workload = $1 AND version = $2) LIMIT $3`,
       [workload, version, most],
     ),
   );

@@ -4,7 +4,7 @@ import { verifyProof } from '../core/merkle.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { claimRequest } from '../core/wire.ts';
 import type { Context } from './context.ts';
-import { findEpoch } from './epochs.ts';
+import { findPublished } from './epochs.ts';
 import type { Roots } from './roots.ts';
 import { requireSigned } from './signing.ts';
 
@@ -21,8 +21,8 @@ export async function relayClaim(
   const { value, signature, proof } = request;
   const { owner, amount } = value;
   requireSigned(domain, 'Claim', value, signature, owner);
-  const epoch = await findEpoch(db, request.epoch);
-  if (epoch === null || epoch.tx_hash === null) fail('NOT_FOUND', `epoch ${request.epoch} has not been published`);
+  const epoch = await findPublished(db, request.epoch);
+  if (epoch === null) fail('NOT_FOUND', `epoch ${request.epoch} has not been published`);
   if (!verifyProof(epoch.root, { owner, cumulative: amount }, proof)) {
     fail('REFUSED', `the proof does not lead to the root of epoch ${request.epoch}`);
   }

@@ -13,7 +13,7 @@ import { findJob, jobsBefore, viewOf } from './jobs.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { leasesOf } from './leases.ts';
 import { account, balanceOf } from './ledger.ts';
-import { openApiDocument } from './openapi.ts';
+import { openApiText } from './openapi.ts';
 import { order, orderMany, quoteFor } from './orders.ts';
 import { rulesOf } from './results.ts';
 import { serve } from './router.ts';
@@ -30,7 +30,7 @@ export function addConsumerRoutes(app: App, context: Context, apply: (effects: E
   serve(app, context, API.openapi, async ({ request, reply }) =>
     reply
       .type('application/json; charset=utf-8')
-      .send(JSON.stringify(openApiDocument(API_VERSION, `${request.protocol}://${request.host}`))),
+      .send(openApiText(API_VERSION, `${request.protocol}://${request.host}`)),
   );
 
   serve(app, context, API.workloads, async () => ({

@@ -42,9 +42,19 @@ export const epochView = (row: EpochRow): Epoch => ({
 export const findEpoch = (sql: Sql, epoch: number): Promise<EpochRow | null> =>
   one(sql, epochRow, 'SELECT * FROM epochs WHERE epoch = $1', [epoch]);
 
-/** The newest epoch whose root is on chain. */
-export const latestPublished = (sql: Sql): Promise<EpochRow | null> =>
-  one(sql, epochRow, 'SELECT * FROM epochs WHERE tx_hash IS NOT NULL ORDER BY epoch DESC LIMIT 1');
+const publishedRow = z.object({ epoch: integerColumn, root: hex32, tx_hash: hex32, owners: integerColumn });
+
+/** An epoch whose root is on chain, without its data set; null: the newest one. */
+export async function findPublished(sql: Sql, epoch: number | null): Promise<z.output<typeof publishedRow> | null> {
+  const row = await one(
+    sql,
+    publishedRow,
+    `SELECT epoch, root, tx_hash, owners FROM epochs WHERE tx_hash IS NOT NULL AND epoch <= $1
+     ORDER BY epoch DESC LIMIT 1`,
+    [epoch ?? Number.MAX_SAFE_INTEGER],
+  );
+  return row !== null && (epoch === null || row.epoch === epoch) ? row : null;
+}
 
 const latestClosed = (sql: Sql): Promise<EpochRow | null> =>
   one(sql, epochRow, 'SELECT * FROM epochs ORDER BY epoch DESC LIMIT 1');

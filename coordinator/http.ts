@@ -6,7 +6,7 @@ import { fail } from '../core/errors.ts';
 import { encodeWire } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { detailOf, problem, STATUS, translate } from './problems.ts';
-import { RateLimit } from './rate-limit.ts';
+import { lineOf, RateLimit } from './rate-limit.ts';
 import type { Sessions } from './sessions.ts';
 import { subnetOf } from './verification/subnet.ts';
 
@@ -17,12 +17,14 @@ export type Reply = FastifyReply;
 const JSON_LIMIT = 256 * 1024;
 const MESSAGE_LIMIT = 1024 * 1024;
 const PING_EVERY_MS = 15_000;
+/** Of what a device was told and does not read. Past it the device is cut off: it hears what it missed when it is back. */
+const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
 /** Requests one address may make at once, and per second after that. */
 const BURST = 1_000;
 const PER_SECOND = 200;
 
 /** The HTTP server with its edges (limits, errors, WebSocket) and without a route but the session's. */
-export async function createApp(context: Context, sessions: Sessions): Promise<App> {
+export async function createApp(context: Context, sessions: Pick<Sessions, 'connect'>): Promise<App> {
   const { metrics } = context;
   const { clock, log, trustedProxies = [] } = context.options;
   const app = fastify({
@@ -34,7 +36,7 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
   // A blob's body is a stream, whatever it calls itself; blobs.ts bounds and checks it.
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   app.addHook('onRequest', async (request, reply) => {
-    const { allowed, retryAfter } = limit.take(request.ip, clock.now());
+    const { allowed, retryAfter } = limit.take(lineOf(request.ip), clock.now());
     if (allowed) return;
     await reply
       .code(429)
@@ -111,9 +113,13 @@ export async function createApp(context: Context, sessions: Sessions): Promise<A
 }
 
 /** What is said in one turn of the event loop goes out with one call of the system. */
-function together(socket: { readonly send: (text: string) => void }, stream: Duplex): (text: string) => void {
+function together(
+  socket: { readonly send: (text: string) => void; readonly bufferedAmount: number; readonly terminate: () => void },
+  stream: Duplex,
+): (text: string) => void {
   let held = false;
   return (text) => {
+    if (socket.bufferedAmount > MOST_UNREAD_BYTES) return socket.terminate();
     if (!held) {
       held = true;
       stream.cork();

@@ -85,7 +85,7 @@ const PROBLEM = {
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 
-export function openApiDocument(version: string, url: string): Json {
+function documentOf(version: string): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const [name, endpoint] of Object.entries(API)) {
     const path = endpoint.path.replaceAll(/:([a-zA-Z0-9]+)/g, '{$1}');
@@ -100,7 +100,6 @@ export function openApiDocument(version: string, url: string): Json {
       description: 'Amounts are base units (10^-18 token) as decimal strings; times are Unix milliseconds.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url }],
     paths,
     components: {
       securitySchemes: {
@@ -114,4 +113,13 @@ export function openApiDocument(version: string, url: string): Json {
       schemas: { Problem: schemaOf(problemDetails) },
     },
   };
+}
+
+const texts = new Map<string, string>();
+
+/** Made once for each version: it takes milliseconds, and anybody may ask. */
+export function openApiText(version: string, url: string): string {
+  const text = texts.get(version) ?? JSON.stringify(documentOf(version));
+  texts.set(version, text);
+  return `{"servers":${JSON.stringify([{ url }])},${text.slice(1)}`;
 }

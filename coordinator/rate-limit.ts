@@ -1,4 +1,12 @@
+import { parseAddress } from '../core/addresses.ts';
 import type { UnixMs } from '../core/primitives.ts';
+
+/** Whose request it is: an IPv4 address, or the /64 of an IPv6 one: nobody is given less, so all of it is one. */
+export function lineOf(ip: string): string {
+  const value = parseAddress(ip.split('%')[0] ?? '');
+  if (value === null) return ip;
+  return value >> 32n === 0xffffn ? `${value}` : `${value >> 64n}/64`;
+}
 
 type Bucket = { tokens: number; at: UnixMs };
 

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { parseJson } from '../core/dsse.ts';
 import { fail } from '../core/errors.ts';
@@ -71,8 +70,20 @@ export async function restore(db: Db, path: string, now: UnixMs): Promise<Restor
   return restored;
 }
 
-const linesOf = (path: string): AsyncIterable<string> =>
-  createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+/** Not with node:readline: to it U+2028 and U+2029 end a line, too, and both may stand in a text that somebody wrote. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let begun = '';
+  for await (const piece of createReadStream(path, 'utf8')) {
+    const lines = String(piece).split('\n');
+    const last = lines.pop() ?? '';
+    for (const line of lines) {
+      yield begun + line;
+      begun = '';
+    }
+    begun += last;
+  }
+  if (begun !== '') yield begun;
+}
 
 /** Reads all of it once, before anything is written. */
 async function check(path: string) {

@@ -8,8 +8,8 @@ import { relayClaim } from './claims.ts';
 import { clawBacksOf, clawedBackOf } from './clawback.ts';
 import type { Context } from './context.ts';
 import { enrol } from './devices.ts';
-import { epochView, findEpoch, latestPublished } from './epochs.ts';
-import type { App } from './http.ts';
+import { EpochSets } from './epoch-data.ts';
+import type { App, Reply } from './http.ts';
 import { booksOf } from './ledger.ts';
 import { Roots } from './roots.ts';
 import { serve } from './router.ts';
@@ -41,6 +41,7 @@ export const networkInfo = ({ options, networkId, signer }: Context): NetworkInf
 export function addRoutes(app: App, context: Context): void {
   const { db, domain, options } = context;
   const now = (): UnixMs => options.clock.now();
+  const sets = new EpochSets(db, options.clock);
   const roots = new Roots(db, context.chain, options.clock);
 
   for (const health of [API.health, API.healthz]) serve(app, context, health, async () => ({ status: 'ok' }));
@@ -79,14 +80,13 @@ export function addRoutes(app: App, context: Context): void {
     clawBacks: [...(await clawBacksOf(db, owner, MOST_CLAW_BACKS))],
   }));
 
-  serve(app, context, API.latestEpoch, async () =>
-    epochView((await latestPublished(db)) ?? fail('NOT_FOUND', 'no epoch has been published yet')),
-  );
-  serve(app, context, API.epoch, async ({ params: { number } }) => {
-    const row = await findEpoch(db, number);
-    if (row === null || row.tx_hash === null) fail('NOT_FOUND', `epoch ${number} has not been published`);
-    return epochView(row);
-  });
+  const answerSet = async (reply: Reply, epoch: number | null) => {
+    const { view, text } = await sets.get(epoch);
+    await reply.type('application/json; charset=utf-8').send(text);
+    return view;
+  };
+  serve(app, context, API.latestEpoch, ({ reply }) => answerSet(reply, null));
+  serve(app, context, API.epoch, ({ params: { number }, reply }) => answerSet(reply, number));
 
   serve(app, context, API.proof, async ({ params: { owner } }) => {
     const newest = await roots.newest();

@@ -37,7 +37,7 @@ export function addStatusRoutes(app: App, context: Context, devicesHere: () => n
     return { epoch: number, root: tree.root, leaves, next: next < tree.entitlements.length ? next : null };
   });
   serve(app, context, API.leavesCsv, async ({ params: { number }, reply }) => {
-    const tree = await data.tree(number);
+    const tree = await data.wholeTree(number);
     return reply
       .type('text/csv; charset=utf-8; header=present')
       .header('content-disposition', `attachment; filename="epoch-${number}.csv"`)

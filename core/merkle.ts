@@ -91,9 +91,11 @@ const oneByOne: KeccakMany = (pieces, size, into) => {
 function leavesOf(entitlements: readonly Entitlement[], hash: KeccakMany): { hashes: Uint8Array; owners: Uint8Array } {
   const hashes = new Uint8Array(entitlements.length * HASH);
   const owners = new Uint8Array(entitlements.length * ADDRESS);
-  const data = new Uint8Array(TOGETHER * PAIR);
+  // One leaf alone is asked for often, and needs no more than its own.
+  const most = Math.min(TOGETHER, entitlements.length);
+  const data = new Uint8Array(most * PAIR);
   const words = new DataView(data.buffer);
-  const once = new Uint8Array(TOGETHER * HASH);
+  const once = new Uint8Array(most * HASH);
   for (let from = 0; from < entitlements.length; from += TOGETHER) {
     const many = Math.min(TOGETHER, entitlements.length - from);
     data.fill(0);

@@ -133,6 +133,9 @@ describe('an admin', () => {
       await ask('enable', 'echo@1.0.0');
       const again = await device.nextLease(then);
       expect(again.jobId).toBe(job.jobId);
+      // Nor does it take back what runs since it was enabled.
+      expect(adminAnswer.parse(await (await send(body)).json())).toEqual(done);
+      expect(device.messages.slice(then).filter(({ type }) => type === 'cancel')).toEqual([]);
       await device.finish(again, Buffer.from('out'));
       await consumer.follow(job.jobId, ['done']);
       await device.hangUp();

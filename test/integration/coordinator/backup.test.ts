@@ -66,7 +66,11 @@ describe('a backup of the books', () => {
     await until('the root', async () => (await books()).published === PRICE);
     const { item: pending } = await earn(consumer, device, 'done, and not published');
     await device.report([pending]);
-    const order = { action: 'ban', subject: newAccount().address, why: 'a "quoted" \\ reason\nof two lines' } as const;
+    const order = {
+      action: 'ban',
+      subject: newAccount().address,
+      why: 'a "quoted" \\ reason\nof two\u2028lines',
+    } as const;
     await post(
       `${network.url}/v1/admin/actions`,
       await adminOrder(network.coordinator.network, admin, { ...order, issuedAt: Date.now() }),

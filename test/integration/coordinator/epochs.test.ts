@@ -1,12 +1,13 @@
 import { Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Chain, openChain } from '../../../coordinator/chain.ts';
+import type { Db } from '../../../coordinator/db.ts';
 import { followChain } from '../../../coordinator/deposits.ts';
 import {
   type Calculator,
   closeEpoch,
   findEpoch,
-  latestPublished,
+  findPublished,
   publishEpochs,
   treeOf,
 } from '../../../coordinator/epochs.ts';
@@ -20,6 +21,8 @@ import { randomHex32 } from '../../support/device.ts';
 import { type EpochStage, epochStage } from '../../support/epoch-stage.ts';
 
 const clock = { now: () => 1 };
+
+const latestPublished = async (db: Db) => findEpoch(db, (await findPublished(db, null))?.epoch ?? 0);
 
 describe('epochs', () => {
   const owner = newAccount();

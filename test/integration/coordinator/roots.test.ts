@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Chain, openChain } from '../../../coordinator/chain.ts';
 import type { Db } from '../../../coordinator/db.ts';
-import { closeEpoch, publishEpochs } from '../../../coordinator/epochs.ts';
+import { EpochData, EpochSets } from '../../../coordinator/epoch-data.ts';
+import { closeEpoch, findPublished, publishEpochs } from '../../../coordinator/epochs.ts';
 import { Roots } from '../../../coordinator/roots.ts';
+import { epoch } from '../../../core/wire.ts';
 import { newAccount, startTestChain, type TestChain, transact } from '../../support/chain.ts';
 import { credit } from '../../support/credit.ts';
 import { openTestDb } from '../../support/store.ts';
@@ -98,4 +100,42 @@ describe('roots that pay', () => {
     await expect(open().newest()).rejects.toMatchObject({ code: 'CHAIN_AWAY' });
     await network.restart();
   }, 60_000);
+
+  it('have their data sets read once however many ask, and large ones seldom', async () => {
+    while (((await findPublished(db, null))?.epoch ?? 0) < 5) await publish(1n);
+    let reads = 0;
+    const watched: Db = {
+      ...db,
+      query: (row, text, params) => {
+        if (text.startsWith('SELECT * FROM epochs')) reads += 1;
+        return db.query(row, text, params);
+      },
+    };
+    const sets = new EpochSets(watched, clock);
+    const answers = await Promise.all([5, null, 5, null].map((epoch) => sets.get(epoch)));
+    for (const { view, text } of answers) {
+      expect(view.epoch).toBe(5);
+      expect(epoch.parse(JSON.parse(text))).toEqual(view);
+    }
+    expect(reads).toBeLessThan(4);
+    reads = 0;
+    await sets.get(5);
+    expect(reads).toBe(0);
+    await expect(sets.get(999)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+
+    const large = new EpochSets(watched, clock, 0);
+    for (const number of [1, 2, 3, 4, 4, 4]) await large.get(number);
+    await expect(large.get(5)).rejects.toMatchObject({ code: 'TOO_MANY', info: { retryAfter: 2 } });
+    now += 2_000;
+    expect((await large.get(5)).view.epoch).toBe(5);
+  });
+
+  it('have large ones written leaf by leaf no more often than that keeps nobody else waiting', async () => {
+    const data = new EpochData(db, clock, 0);
+    for (let time = 0; time < 4; time++) expect((await data.wholeTree(1)).entitlements).toHaveLength(1);
+    await expect(data.wholeTree(1)).rejects.toMatchObject({ code: 'TOO_MANY', info: { retryAfter: 10 } });
+    expect((await data.tree(1)).entitlements).toHaveLength(1);
+    const small = new EpochData(db, clock);
+    for (let time = 0; time < 8; time++) await small.wholeTree(1);
+  });
 });

@@ -39,4 +39,13 @@ describe('readKeyFile', () => {
     await readKeyFile(path, false);
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
+
+  it('leaves a file alone that nobody else can read, for it may lie where nothing can be changed', async () => {
+    const path = join(dir, 'key');
+    await readKeyFile(path, true);
+    const before = statSync(path).ctimeMs;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await readKeyFile(path, false);
+    expect(statSync(path).ctimeMs).toBe(before);
+  });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Tokens } from '../../../coordinator/access.ts';
 import { Changes } from '../../../coordinator/context.ts';
 import { firstDifference } from '../../../coordinator/epochs.ts';
-import { RateLimit } from '../../../coordinator/rate-limit.ts';
+import { lineOf, RateLimit } from '../../../coordinator/rate-limit.ts';
 import { maturesAt, sharesOf } from '../../../coordinator/shares.ts';
 import { retryAt } from '../../../coordinator/webhooks.ts';
 
@@ -40,6 +40,16 @@ describe('rate limit', () => {
     expect([limit.allows('a', 0), limit.allows('a', 0), limit.allows('a', 0)]).toEqual([true, true, false]);
     expect(limit.allows('b', 0)).toBe(true);
     expect([limit.allows('a', 1_000), limit.allows('a', 1_000)]).toEqual([true, false]);
+  });
+
+  it('takes all addresses of one line for one, however they are written', () => {
+    const one = lineOf('2001:db8:1:2::1');
+    expect(
+      ['2001:db8:1:2:ffff:ffff:ffff:ffff', '2001:0db8:0001:0002:0::5', '2001:db8:1:2::1%eth0'].map(lineOf),
+    ).toEqual([one, one, one]);
+    expect(lineOf('2001:db8:1:3::1')).not.toBe(one);
+    expect(lineOf('::ffff:198.51.100.7')).toBe(lineOf('198.51.100.7'));
+    expect(lineOf('198.51.100.8')).not.toBe(lineOf('198.51.100.7'));
   });
 
   it('gives nothing back when the clock goes back', () => {
