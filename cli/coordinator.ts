@@ -129,9 +129,19 @@ export async function runCoordinator(options: {
 /** What this process holds and nobody may read in its log. */
 function secretsOf(env: Readonly<Record<string, string | undefined>>, privateKey: string): readonly string[] {
   const { DATABASE_URL: database = '', AWS_SECRET_ACCESS_KEY: bucket = '' } = env;
-  const password = URL.canParse(database) ? new URL(database).password : '';
-  const given = [privateKey, privateKey.slice(2), bucket, database, password, decodeURIComponent(password)];
+  const url = URL.canParse(database) ? new URL(database) : null;
+  const passwords = [url?.password ?? '', url?.searchParams.get('password') ?? ''];
+  const given = [privateKey, privateKey.slice(2), bucket, database, ...passwords, ...passwords.map(decoded)];
   return given.filter((secret) => secret.length > 3).sort((a, b) => b.length - a.length);
+}
+
+/** A percent sign that begins nothing is one itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 const judgeOptions = (

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { Failure, fail } from '../core/errors.ts';
-import { toHex } from '../core/keccak.ts';
-import { leafHash, type MerkleTree } from '../core/merkle.ts';
+import type { MerkleTree } from '../core/merkle.ts';
 import { hex32 } from '../core/primitives.ts';
 import { EPOCHS_A_PAGE, type EpochSummary, LEAVES_A_PAGE, type LeafView } from '../core/status.ts';
 import type { Epoch } from '../core/wire.ts';
@@ -143,7 +142,7 @@ export class EpochData {
 
 export const leavesFrom = (tree: MerkleTree, from: number, most = LEAVES_A_PAGE): readonly LeafView[] =>
   tree.entitlements.slice(from, from + most).map(({ owner, cumulative }) => ({
-    ...{ owner, cumulative, leaf: toHex(leafHash({ owner, cumulative })) },
+    ...{ owner, cumulative, leaf: tree.leafOf(owner) ?? fail('INTERNAL', 'an owner without a leaf') },
     proof: [...(tree.proofOf(owner) ?? fail('INTERNAL', 'a leaf without a proof'))],
   }));
 

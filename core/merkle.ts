@@ -12,6 +12,8 @@ export type MerkleTree = {
   /** Sorted by leaf hash, as the tree has them. */
   readonly entitlements: readonly Entitlement[];
   readonly proofOf: (owner: Address) => readonly Hex32[] | null;
+  /** The hash of the owner's leaf; null: it has none. */
+  readonly leafOf: (owner: Address) => Hex32 | null;
 };
 
 /** Keccak-256 of each `size` bytes of `pieces`, into `into`, which is another place. */
@@ -204,14 +206,19 @@ export function merkleTree(entitlements: readonly Entitlement[], hash: KeccakMan
     places[index] = place;
   });
   const node = (at: number): Hex32 => toHex(heap.subarray(at * HASH, (at + 1) * HASH));
+  const leafAt = (index: number): number => 2 * (count - 1) - (places[index] ?? 0);
   return {
     root: node(0),
     entitlements: Array.from(order, (index) => entitlements[index] ?? fail('INTERNAL', `leaf ${index} missing`)),
+    leafOf(owner) {
+      const index = byOwner.indexOf(owner);
+      return index < 0 ? null : node(leafAt(index));
+    },
     proofOf(owner) {
       const index = byOwner.indexOf(owner);
       if (index < 0) return null;
       const proof: Hex32[] = [];
-      for (let at = 2 * (count - 1) - (places[index] ?? 0); at > 0; at = (at - 1) >> 1) {
+      for (let at = leafAt(index); at > 0; at = (at - 1) >> 1) {
         proof.push(node(at % 2 === 1 ? at + 1 : at - 1));
       }
       return proof;

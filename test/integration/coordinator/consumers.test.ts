@@ -8,7 +8,7 @@ import { until } from '../../support/wait.ts';
 
 let network: TestNetwork;
 beforeAll(async () => {
-  network = await TestNetwork.start({ quotas: { maxOpenJobs: 6, burst: 200, perSecond: 100 } });
+  network = await TestNetwork.start({ quotas: { maxOpenJobs: 6, burst: 200, perSecond: 20 } });
 }, 60_000);
 afterAll(() => network.stop());
 

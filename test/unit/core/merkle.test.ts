@@ -19,8 +19,9 @@ test('is OpenZeppelin’s tree to the byte, with either Keccak', async () => {
       const theirs = StandardMerkleTree.of(plain, ['address', 'uint256']);
       for (const tree of [merkleTree(entitlements), merkleTree(entitlements, fast)]) {
         expect(tree.root).toBe(theirs.root);
-        for (const [index, [name]] of theirs.entries()) {
-          expect(tree.proofOf(name as Address)).toEqual(theirs.getProof(index));
+        for (const [index, leaf] of theirs.entries()) {
+          expect(tree.proofOf(leaf[0] as Address)).toEqual(theirs.getProof(index));
+          expect(tree.leafOf(leaf[0] as Address)).toBe(theirs.leafHash(leaf));
         }
       }
     }),
@@ -85,6 +86,7 @@ test('an owner is found in capitals, and who is no owner has no proof', () => {
   expect(tree.proofOf(A.toUpperCase().replace('X', 'x') as Address)).toEqual(tree.proofOf(A));
   expect(tree.proofOf(A)).toHaveLength(1);
   expect(tree.proofOf(`0x${'00'.repeat(20)}`)).toBeNull();
+  expect(tree.leafOf(`0x${'00'.repeat(20)}`)).toBeNull();
 });
 
 test.each([['0x12'], [`0x${'ab'.repeat(19)}ag`], [`0x${'ab'.repeat(19)}é1`], [`11${'ab'.repeat(20)}`]])(
