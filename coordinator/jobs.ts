@@ -155,13 +155,12 @@ export const jobsBefore = (
     [consumer, before?.createdAt ?? Number.MAX_SAFE_INTEGER, before?.jobId ?? '', most],
   );
 
-/** Open jobs from before `before` of which no copy is under way, or waits for another to agree and its deadline was after `before`. */
+/** Open jobs from before `before` of which no copy that has a deadline after it is under way, or waits for another to agree. */
 export async function agedJobs(sql: Sql, before: UnixMs): Promise<readonly Hex32[]> {
   const rows = await sql.query(
     z.object({ job_id: hex32 }),
     `SELECT job_id FROM queue WHERE created_at < $1 AND NOT EXISTS (
-       SELECT 1 FROM leases WHERE leases.job_id = queue.job_id AND 
-         (leases.state = 'held' OR (leases.state = 'finished' AND leases.deadline >= $1)))
+       SELECT 1 FROM leases WHERE leases.job_id = queue.job_id AND leases.state IN ('held', 'finished') AND leases.deadline >= $1)
      ORDER BY created_at LIMIT 200`,
     [before],
   );

@@ -105,7 +105,7 @@ export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' 
 
 /**
  * Answers those that were written. One is not when its job is over, or has a lease of that number: somebody else knew more of
- * the job; or when its workload is disabled.
+ * the job; or when its workload is disabled; or when it took so long to be written that nobody would find it overdue.
  */
 export async function insertLeases(sql: Sql, asked: readonly NewLease[], at: UnixMs): Promise<ReadonlySet<Hex32>> {
   const leases = [...new Map([...asked].reverse().map((lease) => [`${lease.job_id} ${lease.copy}`, lease])).values()];
@@ -119,6 +119,7 @@ export async function insertLeases(sql: Sql, asked: readonly NewLease[], at: Uni
        AS fresh (lease_id, job_id, copy, device, owner, deadline, replicated, network)
      JOIN jobs ON jobs.job_id = fresh.job_id AND jobs.state NOT IN ('done', 'failed') AND ${NOT_DISABLED}
      WHERE NOT EXISTS (SELECT 1 FROM leases WHERE leases.job_id = fresh.job_id AND leases.copy = fresh.copy)
+       AND fresh.deadline > ${OVER}
      RETURNING lease_id`,
     [
       ...[leases.map((lease) => lease.lease_id), leases.map((lease) => lease.job_id), leases.map(({ copy }) => copy)],

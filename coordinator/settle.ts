@@ -40,9 +40,12 @@ export type SettleRules = {
 const REOPENED_MS = 10_000;
 const UNCONFIRMED = 'no other device confirmed the result in time';
 
-/** Whether a lease no longer keeps its job open: a finished one does for as long again, after its own deadline. */
+/**
+ * Whether a lease no longer keeps its job open: one under way until its own deadline, which another look ends long before, and a finished one
+ * for as long again.
+ */
 const isStale = ({ state, deadline }: LeaseRow, before: UnixMs): boolean =>
-  state !== 'held' && (state !== 'finished' || deadline < before);
+  (state !== 'held' && state !== 'finished') || deadline < before;
 
 type Open = { readonly job: DecidedJob; leases: readonly LeaseRow[]; over: boolean; touched: boolean };
 
@@ -157,7 +160,8 @@ class Settlement {
       this.#change(open, { ...lease, state: 'gone', why });
       this.#tell(device, { type: 'verdict', verdict: { leaseId, kind: 'rejected', reason: why } });
     }
-    this.#conclude(open, { kind: 'failed', why, rejected: [], cancelled: [] });
+    const cancelled = open.leases.flatMap(({ state, lease_id }) => (state === 'held' ? [lease_id] : []));
+    this.#conclude(open, { kind: 'failed', why, rejected: [], cancelled });
   }
 
   cancel({ jobId }: Extract<Happening, { kind: 'cancel' }>): void {
