@@ -1,12 +1,13 @@
 import type { Hex32, UnixMs } from '../core/primitives.ts';
 import type { CoordinatorMessage } from '../core/wire.ts';
+import type { Sole } from './happenings.ts';
 
 /** Leases of which a connected device knows, and of whose end it has not been told. */
 export class Awaited {
-  readonly #leases = new Map<Hex32, { readonly since: UnixMs; stored: boolean }>();
+  readonly #leases = new Map<Hex32, { readonly since: UnixMs; stored: boolean; sole: Sole | null }>();
 
   expect(leaseIds: readonly Hex32[], now: UnixMs): void {
-    for (const leaseId of leaseIds) this.#leases.set(leaseId, { since: now, stored: false });
+    for (const leaseId of leaseIds) this.#leases.set(leaseId, { since: now, stored: false, sole: null });
   }
 
   over(leaseId: Hex32): void {
@@ -28,9 +29,22 @@ export class Awaited {
     else if (message.type === 'cancel') this.over(message.leaseId);
   }
 
+  /** What is known of their jobs from when they went out. */
+  know(given: readonly { readonly message: { readonly leaseId: Hex32 }; readonly sole: Sole | null }[]): void {
+    for (const { message, sole } of given) {
+      const lease = this.#leases.get(message.leaseId);
+      if (lease !== undefined) lease.sole = sole;
+    }
+  }
+  soleOf(leaseId: Hex32): Sole | null {
+    return this.#leases.get(leaseId)?.sole ?? null;
+  }
+
   #store(leaseId: Hex32): void {
     const lease = this.#leases.get(leaseId);
-    if (lease !== undefined) lease.stored = true;
+    if (lease === undefined) return;
+    lease.stored = true;
+    lease.sole = null;
   }
 
   has(leaseId: Hex32): boolean {

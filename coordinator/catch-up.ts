@@ -33,7 +33,7 @@ async function tell({ db }: Here, session: Session, lease: LeaseRow): Promise<vo
     const job = awaited.has(leaseId) ? null : await findJob(db, lease.job_id);
     if (job === null) return;
     session.reserve(leaseId, job.lane);
-    session.lease([leaseMessage(job, leaseId, lease.deadline)]);
+    session.lease([{ message: leaseMessage(job, leaseId, lease.deadline), sole: null }]);
   } else if (awaited.has(leaseId) && !(state === 'finished' && awaited.isStored(leaseId))) {
     for (const message of await newsOf(db, lease)) session.send(message);
   }

@@ -4,10 +4,11 @@ import { type Address, type Hex32, LANES, type Lane, type UnixMs } from '../core
 import type { Lease } from '../core/wire.ts';
 import { decideBy, paidCopies } from './checks.ts';
 import type { Context } from './context.ts';
-import { type Drawn, type Sent, writeLeases } from './draws.ts';
+import { type Drawn, type Sent, soleOf, writeLeases } from './draws.ts';
 import { seenParties } from './extra-jobs.ts';
 import { Group } from './group.ts';
 import { groupBy } from './group-by.ts';
+import type { Sole } from './happenings.ts';
 import { randomId } from './ids.ts';
 import { type Job, kindOf, leaseMessage } from './jobs.ts';
 import { copyOf, type LeaseRow, leasesOf, type NewLease } from './leases.ts';
@@ -46,6 +47,9 @@ type Open = {
 type Entry = Waiting & { readonly open: Open };
 type Handed = Sent & { readonly entry: Entry };
 
+/** A lease as its device is told of it. */
+export type Given = { readonly message: Lease; readonly sole: Sole | null };
+
 /** What the dispatcher needs of the sessions. */
 export type Peers = {
   /** Devices that are connected here, with room or without. */
@@ -54,7 +58,7 @@ export type Peers = {
   readonly reserve: (device: Address, leaseId: Hex32, lane: Lane) => void;
   /** The lease was not written. */
   readonly unreserve: (device: Address, leaseId: Hex32) => void;
-  readonly send: (device: Address, leases: readonly Lease[]) => void;
+  readonly send: (device: Address, leases: readonly Given[]) => void;
   readonly changed: (jobIds: readonly Hex32[]) => void;
   /** Owners that are connected here and trusted with a kind of work. */
   readonly trusted: (kind: string) => number;
@@ -229,19 +233,22 @@ export class Dispatcher {
       this.#context.options.log('error', 'leases-not-written', { message: asFailure(error).message });
     }
     const good = handed.flatMap((one) => {
-      const job = drawn.get(one.lease.lease_id);
-      return job === undefined ? [] : [{ ...one, job }];
+      const written = drawn.get(one.lease.lease_id);
+      return written === undefined ? [] : [{ ...one, ...written }];
     });
     for (const [device, own] of groupBy(good, ({ lease }) => lease.device)) {
       this.#peers.send(
         device,
-        own.map(({ job, lease }) => leaseMessage(job, lease.lease_id, lease.deadline)),
+        own.map((one) => ({
+          message: leaseMessage(one.job, one.lease.lease_id, one.lease.deadline),
+          sole: soleOf(one),
+        })),
       );
     }
     this.#context.metrics.handedOut(good.length);
     this.#peers.changed([...new Set(good.map(({ job }) => job.job_id))]);
     // Somebody else knows more of these jobs, or the device got another, or the database did not answer: they are looked at anew.
-    const lost = handed.filter(({ lease, entry }) => drawn.get(lease.lease_id)?.job_id !== entry.jobId);
+    const lost = handed.filter(({ lease, entry }) => drawn.get(lease.lease_id)?.job.job_id !== entry.jobId);
     for (const { lease, entry } of lost) {
       entry.open.stale = true;
       if (!drawn.has(lease.lease_id)) this.#peers.unreserve(lease.device, lease.lease_id);

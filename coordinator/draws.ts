@@ -3,8 +3,9 @@ import type { Verification } from './checks.ts';
 import type { Context } from './context.ts';
 import type { Sql } from './db.ts';
 import { type CanaryFor, drawCanaries, orderCanaries } from './extra-jobs.ts';
+import type { Sole } from './happenings.ts';
 import type { Job } from './jobs.ts';
-import { insertLeases, type NewLease } from './leases.ts';
+import { heldRow, insertLeases, type NewLease } from './leases.ts';
 import type { Offer } from './matching.ts';
 import { recordsOf } from './standing.ts';
 import { isCanary } from './verification/canaries.ts';
@@ -22,23 +23,33 @@ export type Sent = {
   readonly first: boolean;
 };
 
-/** The leases that were written, with their jobs; a canary's is another than was asked for. */
-export type Drawn = ReadonlyMap<Hex32, Job>;
+/** The leases that were written, with their jobs: a canary's is another than was asked for. */
+export type Drawn = ReadonlyMap<Hex32, { readonly job: Job; readonly replicated: boolean }>;
+
+/** null: there may be other copies of its job, now or later. */
+export function soleOf({ job, lease, first, replicated }: Sent & { readonly replicated: boolean }): Sole | null {
+  const alone = first && !replicated && lease.copy === 0 && lease.job_id === job.job_id && job.about === null;
+  return alone ? { job, lease: heldRow(lease) } : null;
+}
 
 /** Writes them in one go, each with its draw. */
 export async function writeLeases(context: Context, sent: readonly Sent[]): Promise<Drawn> {
   const { db, options, verification } = context;
   const at = options.clock.now();
   const leases = sent.map(({ lease }) => lease);
-  if (verification === null) return drawn(sent, await insertLeases(db, leases, at));
+  if (verification === null) return drawn(sent, await insertLeases(db, leases, at), new Set());
   const { replicated, canaries } = await drawAll(context, verification, sent);
   const marked = leases.map((lease) => ({ ...lease, replicated: replicated.has(lease.lease_id) }));
-  if (canaries.size === 0) return drawn(sent, await insertLeases(db, marked, at));
+  if (canaries.size === 0) return drawn(sent, await insertLeases(db, marked, at), replicated);
   return await db.tx((sql) => withCanaries(sql, context, verification, sent, marked, canaries));
 }
 
-const drawn = (sent: readonly Sent[], written: ReadonlySet<Hex32>): Drawn =>
-  new Map(sent.flatMap(({ lease, job }) => (written.has(lease.lease_id) ? [[lease.lease_id, job] as const] : [])));
+const drawn = (sent: readonly Sent[], written: ReadonlySet<Hex32>, replicated: ReadonlySet<Hex32>): Drawn =>
+  new Map(
+    sent.flatMap(({ lease: { lease_id: leaseId }, job }) =>
+      written.has(leaseId) ? [[leaseId, { job, replicated: replicated.has(leaseId) }] as const] : [],
+    ),
+  );
 
 async function drawAll(
   { db, blobs }: Context,
@@ -90,5 +101,9 @@ async function withCanaries(
     }),
     at,
   );
-  return new Map([...drawn(sent, written), ...[...ordered].filter(([leaseId]) => written.has(leaseId))]);
+  const marked = new Set(leases.flatMap(({ lease_id, replicated = false }) => (replicated ? [lease_id] : [])));
+  const own = [...ordered].flatMap(([leaseId, job]) =>
+    written.has(leaseId) ? [[leaseId, { job, replicated: true }] as const] : [],
+  );
+  return new Map([...drawn(sent, written, marked), ...own]);
 }

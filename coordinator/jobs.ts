@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { JobFilter } from '../core/api-messages.ts';
 import { canonicalJson } from '../core/keccak.ts';
 import { type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
-import { type JobState, type JobView, type Lease, params } from '../core/wire.ts';
+import { type CoordinatorMessage, type JobState, type JobView, type Lease, params } from '../core/wire.ts';
 import { one, type Sql } from './db.ts';
 import type { LeaseRow } from './leases.ts';
 import {
@@ -172,10 +172,14 @@ export type JobEnd = Pick<
   'job_id' | 'consumer' | 'charged' | 'output_hash' | 'output_bytes' | 'failure' | 'cancelled_at'
 > & { readonly state: 'done' | 'failed' };
 
-/** What was to be told at their end is due from then on. */
-export async function endJobs(sql: Sql, ends: readonly JobEnd[], at: UnixMs): Promise<void> {
-  if (ends.length === 0) return;
-  await sql.exec(
+/**
+ * Answers how many: one that is over does not end again. What was to be told at their end is due from then on. They are locked in the order of
+ * `lockJobs`.
+ */
+export async function endJobs(sql: Sql, unordered: readonly JobEnd[], at: UnixMs): Promise<number> {
+  if (unordered.length === 0) return 0;
+  const ends = [...unordered].sort((a, b) => (a.job_id < b.job_id ? -1 : 1));
+  return await sql.exec(
     `WITH ended AS MATERIALIZED (
        SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::text[], $5::bigint[], $6::text[], $7::bigint[],
          $9::text[]) AS ended (job_id, state, charged, output_hash, output_bytes, failure, cancelled_at, consumer)
@@ -190,7 +194,7 @@ export async function endJobs(sql: Sql, ends: readonly JobEnd[], at: UnixMs): Pr
      )
      UPDATE jobs SET state = ended.state, charged = ended.charged, output_hash = ended.output_hash,
        output_bytes = ended.output_bytes, failure = ended.failure, cancelled_at = ended.cancelled_at, rev = rev + 1
-     FROM ended WHERE jobs.job_id = ended.job_id`,
+     FROM ended WHERE jobs.job_id = ended.job_id AND jobs.state = 'queued'`,
     [
       ...[ends.map((end) => end.job_id), ends.map(({ state }) => state)],
       ...[ends.map(({ charged }) => charged?.toString() ?? null), ends.map((end) => end.output_hash)],
@@ -246,3 +250,10 @@ export const leaseMessage = (job: Job, leaseId: Lease['leaseId'], deadline: Unix
   price: job.pay,
   deadline,
 });
+
+export function leasesMessage(leases: readonly Lease[]): CoordinatorMessage {
+  const [only] = leases;
+  return leases.length === 1 && only !== undefined
+    ? { type: 'lease', lease: only }
+    : { type: 'leases', leases: [...leases] };
+}

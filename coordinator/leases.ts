@@ -82,6 +82,9 @@ export const overdue = (sql: Sql, from: UnixMs, now: UnixMs): Promise<readonly L
     [from, now],
   );
 
+/** From hand-out to deadline, renewals and all, unless the options say otherwise. */
+export const LONGEST_LEASE_MS = 86_400_000;
+
 /** Of these held leases the ones that end later now: at `until`, and no later than `longest` after they were handed out. */
 export const renewLeases = (
   sql: Sql,
@@ -102,6 +105,12 @@ type Renewed = z.output<typeof renewedRow>;
 
 export type NewLease = Pick<LeaseRow, 'lease_id' | 'job_id' | 'copy' | 'device' | 'owner' | 'deadline'> &
   Partial<Pick<LeaseRow, 'replicated' | 'network'>>;
+
+/** A lease as it is once it is written. */
+export const heldRow = ({ replicated = false, network = null, ...lease }: NewLease): LeaseRow => ({
+  ...{ ...lease, replicated, network, state: 'held', counts_as_attempt: false, unable: false, why: null },
+  ...{ progress: 0, output_hash: null, output_bytes: null, report_hash: null },
+});
 
 /**
  * Answers those that were written. One is not when its job is over, or has a lease of that number: somebody else knew more of
@@ -162,9 +171,10 @@ export type LeaseResult = {
   readonly batch_hash: Hex32 | null;
 };
 
-export async function writeResults(sql: Sql, results: readonly LeaseResult[]): Promise<void> {
-  if (results.length === 0) return;
-  await sql.exec(
+/** Answers how many: a lease that is not held any more has no result. */
+export async function writeResults(sql: Sql, results: readonly LeaseResult[]): Promise<number> {
+  if (results.length === 0) return 0;
+  return await sql.exec(
     `WITH fresh AS MATERIALIZED (
        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
          $9::text[]) AS fresh (lease_id, state, why, output_hash, output_bytes, result, signature, batch_hash, device)
@@ -175,7 +185,7 @@ export async function writeResults(sql: Sql, results: readonly LeaseResult[]): P
      UPDATE leases SET state = fresh.state, why = fresh.why, progress = 1, output_hash = fresh.output_hash,
        output_bytes = fresh.output_bytes, result = fresh.result, result_signature = fresh.signature,
        batch_hash = fresh.batch_hash
-     FROM fresh WHERE leases.lease_id = fresh.lease_id`,
+     FROM fresh WHERE leases.lease_id = fresh.lease_id AND leases.state = 'held'`,
     [
       ...[results.map(({ lease_id }) => lease_id), results.map(({ state }) => state), results.map(({ why }) => why)],
       ...[results.map((one) => one.output_hash), results.map((one) => one.output_bytes)],

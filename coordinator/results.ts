@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import type { Sql } from './db.ts';
 import { type Effects, mergeEffects, noEffects } from './effects.ts';
 import { Group } from './group.ts';
-import type { Happening } from './happenings.ts';
+import { asRead, type Happening, Moved, type Sole } from './happenings.ts';
 import { findJob } from './jobs.ts';
 import { heldBy, keepBatches, type LeaseRow, leasesNamed, verdictOf } from './leases.ts';
 import { lastReport } from './report-chain.ts';
@@ -30,8 +30,8 @@ export const rulesOf = ({ options, verification }: Pick<Context, 'options' | 've
 export type Delivery = {
   readonly device: Address;
   readonly results: readonly ResultItem[];
-  /** The job of each, where it is known: it is looked up otherwise. */
-  readonly jobs: readonly (Hex32 | null)[];
+  /** What is known of the job of each. */
+  readonly soles: readonly (Sole | null)[];
   readonly signature: Signature;
   /** By what the signature covers; null: one result under its own. */
   readonly batch: Hex32 | null;
@@ -58,21 +58,27 @@ export class Results {
     const { db, blobs, options } = this.#context;
     const hashes = [...new Set(deliveries.flatMap(({ results }) => results.map(({ outputHash }) => outputHash)))];
     const sizes = new Map(await Promise.all(hashes.map(async (hash) => [hash, await blobs.size(hash)] as const)));
-    const happenings = deliveries.flatMap(({ device, results, jobs, signature, batch }) =>
+    const happenings = deliveries.flatMap(({ device, results, soles, signature, batch }) =>
       results.map(
         (value, at): Happening => ({
-          ...{ kind: 'result', device, value, stored: sizes.get(value.outputHash) ?? null, of: jobs[at] ?? null },
+          ...{ kind: 'result', device, value, stored: sizes.get(value.outputHash) ?? null, sole: soles[at] ?? null },
           evidence: batch === null ? { signature } : { batch },
         }),
       ),
     );
-    const effects = await db.tx(async (sql) => {
+    const store = async (all: readonly Happening[], sql: Sql): Promise<Effects> => {
       const batches = deliveries.flatMap(({ device, results, signature, batch }) =>
         batch === null ? [] : [{ batch_hash: batch, device, results: encodeWire(results), signature }],
       );
       await keepBatches(sql, batches);
-      return await settle(sql, happenings, rulesOf(this.#context), options.clock.now());
-    });
+      return await settle(sql, all, rulesOf(this.#context), options.clock.now());
+    };
+    const effects = await db
+      .tx((sql) => store(happenings, sql))
+      .catch((error: unknown) => {
+        if (!(error instanceof Moved)) throw error;
+        return db.tx((sql) => store(happenings.map(asRead), sql));
+      });
     // What concerns others goes with the first.
     return deliveries.map((_delivery, at) => (at === 0 ? effects : noEffects()));
   }

@@ -10,15 +10,17 @@ import {
   sameAddress,
 } from '../core/primitives.ts';
 import type { ResultItem, Struct } from '../core/typed-data.ts';
-import { type CoordinatorMessage, type DeviceMessage, encodeWire, type Lease } from '../core/wire.ts';
+import { type CoordinatorMessage, type DeviceMessage, encodeWire } from '../core/wire.ts';
 import { Awaited } from './awaited.ts';
 import type { Context } from './context.ts';
 import { keysOf, lossOf, parse, subjectOf, whyDeclined } from './device-messages.ts';
 import { requireDevice } from './devices.ts';
+import type { Given } from './dispatch.ts';
 import { GpuLane } from './gpu-lane.ts';
 import { Intake } from './intake.ts';
+import { leasesMessage } from './jobs.ts';
 import { resultsHashBy } from './keccak.ts';
-import { findLease, type LeaseRow, raiseProgress, renewLeases } from './leases.ts';
+import { findLease, type LeaseRow, LONGEST_LEASE_MS, raiseProgress, renewLeases } from './leases.ts';
 import type { Offer } from './matching.ts';
 import type { Peer } from './peer.ts';
 import { resume, rulesOf } from './results.ts';
@@ -34,7 +36,6 @@ const POLICY_VIOLATION = 1008;
 /** RFC 6455's registry: the service restarts, and who comes back should wait a random while. */
 const SERVICE_RESTART = 1012;
 const MAX_MALFORMED = 20;
-const LONGEST_LEASE_MS = 86_400_000;
 /** After a decline the device is left alone in that lane for this long, or the same job would go back and forth. */
 const REST_AFTER_DECLINE_MS = 1_000;
 /** Also what an older session hears that ends because of one at another replica. */
@@ -102,18 +103,18 @@ export class Session {
 
   /** A lease that is being written takes one of the slots the device stated, also when it states them anew meanwhile. */
   reserve(leaseId: Hex32, lane: Lane): void {
-    this.#sent.take(leaseId, lane, null);
+    this.#sent.take(leaseId, lane, true);
   }
   unreserve(leaseId: Hex32): void {
     this.#sent.free(leaseId);
   }
 
   /** Hands out leases that were reserved and are written now. */
-  lease(leases: readonly Lease[]): void {
-    for (const { leaseId, lane, jobId } of leases) this.#sent.take(leaseId, lane, jobId);
-    const [only] = leases;
-    if (leases.length === 1 && only !== undefined) this.send({ type: 'lease', lease: only });
-    else this.send({ type: 'leases', leases: [...leases] });
+  lease(given: readonly Given[]): void {
+    const leases = given.map(({ message }) => message);
+    for (const { leaseId, lane } of leases) this.#sent.take(leaseId, lane, false);
+    this.send(leasesMessage(leases));
+    this.awaited.know(given);
   }
 
   measured(rttMs: number): void {
@@ -313,8 +314,8 @@ export class Session {
     if (!sameAddress(value.device, peer.device)) fail('NOT_FOUND', 'the device has no such lease');
     const digest = await this.#context.checks.check(this, name, value, signature, peer.device);
     const batch = name === 'Results' ? digest : null;
-    const jobs = results.map(({ leaseId }) => this.#sent.jobOf(leaseId));
-    const effects = await this.#host.deliver({ device: peer.device, results, jobs, signature, batch });
+    const soles = results.map(({ leaseId }) => this.awaited.soleOf(leaseId));
+    const effects = await this.#host.deliver({ device: peer.device, results, soles, signature, batch });
     for (const { leaseId } of results) this.#sent.free(leaseId);
     this.#host.apply(effects);
   }

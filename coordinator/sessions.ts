@@ -62,7 +62,7 @@ export class Sessions {
       send: (device, leases) => {
         const session = this.#byDevice.get(device);
         // It has gone to another replica meanwhile.
-        if (session === undefined) for (const { leaseId } of leases) context.replica.lease(leaseId);
+        if (session === undefined) for (const { message } of leases) context.replica.lease(message.leaseId);
         else session.lease(leases);
       },
       changed: (jobIds) => this.#changed(jobIds),

@@ -9,7 +9,7 @@ import { type Effects, noEffects } from './effects.ts';
 import { seenParties } from './extra-jobs.ts';
 import { fundCopies, type Want } from './funding.ts';
 import { groupBy } from './group-by.ts';
-import type { Happening } from './happenings.ts';
+import { type Happening, Moved, solesOf } from './happenings.ts';
 import { type DecidedJob, endJobs, isOver, type JobEnd, jobsNamed, lockJobs } from './jobs.ts';
 import {
   copyOf,
@@ -177,9 +177,11 @@ class Settlement {
   /** Takes the decisions that the jobs' leases now call for, and writes everything. */
   async write(sql: Sql): Promise<Effects> {
     await this.#decideAll(sql);
-    await writeResults(sql, [...this.#results.values()]);
+    // Jobs before leases, as who reads them locks them.
+    const ended = await endJobs(sql, this.#ends, this.#at);
+    const written = await writeResults(sql, [...this.#results.values()]);
+    if (ended < this.#ends.length || written < this.#results.size) throw new Moved();
     await writeLeases(sql, [...this.#changes.values()]);
-    await endJobs(sql, this.#ends, this.#at);
     const { verification = null } = this.#rules;
     const judged = verification === null ? [] : await record(sql, this.#concluded, verification.policy, this.#at);
     for (const device of judged) this.effects.judged.add(device);
@@ -307,7 +309,8 @@ class Settlement {
 
 /**
  * Lets everything happen, in order, in one transaction: each job that it touches is locked, decided anew by its leases alone,
- * and booked. What finds its lease or its job over changes nothing.
+ * and booked. What finds its lease or its job over changes nothing. What is known of a job that is wanted once is taken for true and
+ * checked as it is written; throws `Moved` where it is not.
  */
 export async function settle(
   sql: Sql,
@@ -315,16 +318,21 @@ export async function settle(
   rules: SettleRules,
   at: UnixMs,
 ): Promise<Effects> {
-  const jobOf = (one: Happening): Hex32 | null =>
-    'jobId' in one ? one.jobId : one.kind === 'result' ? (one.of ?? null) : null;
-  const named = happenings.flatMap((one) => jobOf(one) ?? []);
   const leaseIds = happenings.flatMap((one) =>
-    'jobId' in one || jobOf(one) !== null ? [] : [one.kind === 'result' ? one.value.leaseId : one.leaseId],
+    'jobId' in one ? [] : one.kind === 'loss' ? [one.leaseId] : one.sole ? [] : [one.value.leaseId],
   );
-  const jobs = await lockJobs(sql, { jobIds: named, leaseIds });
-  const jobIds = jobs.map(({ job_id }) => job_id);
+  const named = happenings.flatMap((one) => ('jobId' in one ? [one.jobId] : []));
+  const read = leaseIds.length + named.length === 0 ? [] : await lockJobs(sql, { jobIds: named, leaseIds });
+  const jobIds = read.map(({ job_id }) => job_id);
+  const soles = solesOf(happenings, new Set(jobIds));
   // Read behind the lock: what was read before it may have changed since.
-  const settlement = new Settlement(jobs, await leasesOf(sql, jobIds), rules, at);
+  const leases = jobIds.length === 0 ? [] : await leasesOf(sql, jobIds);
+  const settlement = new Settlement(
+    [...read, ...soles.map(({ job }) => job)],
+    [...leases, ...soles.map(({ lease }) => lease)],
+    rules,
+    at,
+  );
   for (const one of happenings) {
     if (one.kind === 'result') settlement.result(one);
     else if (one.kind === 'loss') settlement.loss(one);

@@ -1,30 +1,19 @@
 import { type Hex32, type Lane, perLane } from '../core/primitives.ts';
 
-type Taken = {
-  readonly lane: Lane;
-  /** null: it is not written yet. */
-  readonly jobId: Hex32 | null;
-};
-
 /** Leases that take slots of a device, counted as they come and go: it is asked for each of them at every hand-out. */
 export class Slots {
-  readonly #leases = new Map<Hex32, Taken>();
+  readonly #leases = new Map<Hex32, { readonly lane: Lane; readonly waits: boolean }>();
   readonly #counts: Record<Lane, number> = { ...perLane(() => 0) };
 
   count(lane: Lane): number {
     return this.#counts[lane];
   }
 
-  /** `jobId`: null as long as it is not written. */
-  take(leaseId: Hex32, lane: Lane, jobId: Hex32 | null): void {
+  /** `waits`: it is not written yet. */
+  take(leaseId: Hex32, lane: Lane, waits: boolean): void {
     this.free(leaseId);
-    this.#leases.set(leaseId, { lane, jobId });
+    this.#leases.set(leaseId, { lane, waits });
     this.#counts[lane] += 1;
-  }
-
-  /** null: not known any more, or not yet. */
-  jobOf(leaseId: Hex32): Hex32 | null {
-    return this.#leases.get(leaseId)?.jobId ?? null;
   }
 
   /** Answers which lane has one more now; null: none. */
@@ -38,6 +27,6 @@ export class Slots {
 
   /** The device said how much room there is, knowing of all that was sent to it: only what is not written takes of that. */
   restated(lane: Lane): void {
-    for (const [leaseId, known] of this.#leases) if (known.lane === lane && known.jobId !== null) this.free(leaseId);
+    for (const [leaseId, known] of this.#leases) if (known.lane === lane && !known.waits) this.free(leaseId);
   }
 }
