@@ -20,6 +20,7 @@ export type Deposit = {
   readonly from: Address;
   readonly amount: Amount;
   readonly txHash: Hex32;
+  /** Counts within the block, so it is another when the block is replaced. */
   readonly logIndex: number;
 };
 
@@ -30,7 +31,6 @@ type ClaimEvent = {
   readonly cumulative: Amount;
   readonly block: number;
   readonly txHash: Hex32;
-  readonly logIndex: number;
 };
 
 /** Waiting ends in one of the other two, and both are for ever. */
@@ -146,7 +146,7 @@ export function openChain(options: ChainOptions): Chain {
           ? [
               {
                 ...claimedArgs.parse(log.args.toObject()),
-                ...{ block: log.blockNumber, txHash: hex32.parse(log.transactionHash), logIndex: log.index },
+                ...{ block: log.blockNumber, txHash: hex32.parse(log.transactionHash) },
               },
             ]
           : [],

@@ -1,5 +1,8 @@
-import type { Chain } from './chain.ts';
-import type { Db, Sql } from './db.ts';
+import { z } from 'zod';
+import { type Hex32, hex32 } from '../core/primitives.ts';
+import type { Chain, Deposit } from './chain.ts';
+import { type Db, integerColumn, type Sql } from './db.ts';
+import { groupBy } from './group-by.ts';
 import { account, balanceOf, move, post } from './ledger.ts';
 import { readMeta, writeMeta } from './meta.ts';
 import type { Clock, Log } from './options.ts';
@@ -21,8 +24,10 @@ async function readSeen(sql: Sql, startBlock: number): Promise<Seen> {
 
 /**
  * Books every deposit and claim on chain that is not booked yet, of blocks that are confirmed. What was seen is stored with the
- * booking, and each is named by its transaction and log, so a crash between the two can neither lose nor double one. When the
- * block that was seen last is not on the chain any more, all is looked through anew. Throws CHAIN_AWAY.
+ * booking, so a crash loses none, and none is booked twice wherever a reorganisation moves it: a deposit is named by its transaction
+ * and its place in it, a claim adds what its owner was not yet paid. When the block that was seen last is not on the chain any more,
+ * all is looked through anew. A deposit that the chain loses for good stays in the books: to wait for confirmations is what keeps
+ * that from happening. Throws CHAIN_AWAY.
  */
 export async function followChain(db: Db, chain: Events, clock: Clock, log: Log): Promise<void> {
   const head = await chain.head();
@@ -39,15 +44,9 @@ export async function followChain(db: Db, chain: Events, clock: Clock, log: Log)
     const [deposits, claims] = [await chain.deposits(seen + 1, upTo), await chain.claims(seen + 1, upTo)];
     let done = upTo;
     await db.tx(async (sql) => {
-      for (const deposit of deposits) {
-        const booked = await post(sql, {
-          kind: 'deposit',
-          key: `deposit:${deposit.txHash}:${deposit.logIndex}`,
-          at: clock.now(),
-          entries: move(account.external, account.deposit(deposit.from), deposit.amount),
-        });
-        if (booked) log('info', 'deposit', { from: deposit.from, amount: deposit.amount.toString() });
-      }
+      // To be alone is no fence: two that look what was paid, and ask nodes that differ, would both add to it.
+      await sql.exec("SELECT pg_advisory_xact_lock(hashtextextended('chain-events', 0))");
+      await bookDeposits(sql, deposits, clock, log);
       for (const claim of claims) {
         if (!(await bookClaim(sql, claim, clock, log))) done = Math.min(done, claim.block - 1);
       }
@@ -59,14 +58,47 @@ export async function followChain(db: Db, chain: Events, clock: Clock, log: Log)
   }
 }
 
+async function bookDeposits(sql: Sql, deposits: readonly Deposit[], clock: Clock, log: Log): Promise<void> {
+  const byTransaction = groupBy(deposits, ({ txHash }) => txHash);
+  const old = await bookedByLog(sql, [...byTransaction.keys()]);
+  for (const [txHash, all] of byTransaction) {
+    const logs = [...new Map(all.map((one) => [one.logIndex, one])).values()].sort((a, b) => a.logIndex - b.logIndex);
+    for (const [place, { from, amount }] of logs.entries()) {
+      if (place < (old.get(txHash) ?? 0)) continue;
+      const key = `deposit:${txHash}#${place}`;
+      const entries = move(account.external, account.deposit(from), amount);
+      if (await post(sql, { kind: 'deposit', key, at: clock.now(), entries })) {
+        log('info', 'deposit', { from, amount: amount.toString() });
+      }
+    }
+  }
+}
+
+const oldRow = z.object({ tx_hash: hex32, count: integerColumn });
+
+/**
+ * How many deposits of these transactions have the name that they had once, `deposit:TRANSACTION:LOG`. A log's number counts within
+ * its block and changes with it, so that name says no more than that a deposit of this transaction was booked.
+ */
+async function bookedByLog(sql: Sql, txHashes: readonly Hex32[]): Promise<ReadonlyMap<Hex32, number>> {
+  if (txHashes.length === 0) return new Map();
+  const rows = await sql.query(
+    oldRow,
+    `SELECT split_part(key, ':', 2) AS tx_hash, COUNT(*) AS count FROM transfers
+     WHERE kind = 'deposit' AND split_part(key, ':', 2) = ANY ($1::text[]) GROUP BY 1`,
+    [txHashes],
+  );
+  return new Map(rows.map((row) => [row.tx_hash, row.count]));
+}
+
 /**
  * An event says what its owner was paid in all time. What that adds to the books is booked, so that a claim that the chain lost and
- * took anew, in another transaction, counts once. False: more was paid than the books know to be published; a root of which they
+ * took anew, in another transaction or behind other logs, counts once. False: more was paid than the books know to be published; a root of which they
  * have not noted yet that it is on chain.
  */
 async function bookClaim(
   sql: Sql,
-  { owner, cumulative, txHash, logIndex }: Awaited<ReturnType<Chain['claims']>>[number],
+  { owner, cumulative, txHash }: Awaited<ReturnType<Chain['claims']>>[number],
   clock: Clock,
   log: Log,
 ): Promise<boolean> {
@@ -77,7 +109,7 @@ async function bookClaim(
     return false;
   }
   const entries = move(account.published(owner), account.claimed(owner), fresh);
-  if (await post(sql, { kind: 'claim', key: `claim:${txHash}:${logIndex}`, at: clock.now(), entries })) {
+  if (await post(sql, { kind: 'claim', key: `claim:${owner}:${cumulative}`, at: clock.now(), entries })) {
     log('info', 'claim', { owner, amount: fresh.toString() });
   }
   return true;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
 import { COMPARISON } from './migrations/comparison.ts';
+import { DEPOSITS } from './migrations/deposits.ts';
 import { DISPATCH } from './migrations/dispatch.ts';
 import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
 import { OPERATION } from './migrations/operation.ts';
@@ -222,6 +223,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   OPERATION,
   TRUST,
   DISPATCH,
+  DEPOSITS,
 ];
 
 /** Number of the newest migration. */

@@ -58,15 +58,16 @@ export class WorldChain implements Events, Pick<Chain, 'rootCount' | 'publicatio
   }
   claim(owner: Address, cumulative: bigint): void {
     this.height += 1;
-    this.#claims.push({ owner, cumulative, block: this.height, txHash: randomHex32(), logIndex: 1 });
+    this.#claims.push({ owner, cumulative, block: this.height, txHash: randomHex32() });
   }
   /** Nothing of before is told again. */
   forget(): void {
     for (const list of [this.#deposits, this.#claims, this.#blocks]) list.length = 0;
   }
-  /** The same events in other blocks, the claims of the newest in another transaction. */
+  /** The same events in other blocks, behind a log more, the claims of the newest in another transaction. */
   reorganise(): void {
     this.#fork = randomHex32();
+    for (const [at, one] of this.#deposits.entries()) this.#deposits[at] = { ...one, logIndex: one.logIndex + 1 };
     const last = this.#claims.pop();
     if (last !== undefined) this.#claims.push({ ...last, txHash: randomHex32() });
   }
