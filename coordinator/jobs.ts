@@ -156,13 +156,13 @@ export const jobsBefore = (
   );
 
 /** Open jobs from before `before` of which no copy that has a deadline after it is under way, or waits for another to agree. */
-export async function agedJobs(sql: Sql, before: UnixMs): Promise<readonly Hex32[]> {
+export async function agedJobs(sql: Sql, before: UnixMs, most = 200): Promise<readonly Hex32[]> {
   const rows = await sql.query(
     z.object({ job_id: hex32 }),
     `SELECT job_id FROM queue WHERE created_at < $1 AND NOT EXISTS (
        SELECT 1 FROM leases WHERE leases.job_id = queue.job_id AND leases.state IN ('held', 'finished') AND leases.deadline >= $1)
-     ORDER BY created_at LIMIT 200`,
-    [before],
+     ORDER BY created_at LIMIT $2`,
+    [before, most],
   );
   return rows.map((row) => row.job_id);
 }

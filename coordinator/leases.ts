@@ -75,11 +75,11 @@ export async function heldByAny(sql: Sql, devices: readonly string[], before: Un
 }
 
 /** The first that are held behind their deadline, which lies after `from`. */
-export const overdue = (sql: Sql, from: UnixMs, now: UnixMs): Promise<readonly LeaseRow[]> =>
+export const overdue = (sql: Sql, from: UnixMs, now: UnixMs, most: number): Promise<readonly LeaseRow[]> =>
   sql.query(
     leaseRow,
-    `SELECT ${COLUMNS} FROM leases WHERE state = 'held' AND deadline > $1 AND deadline < $2 ORDER BY deadline LIMIT 200`,
-    [from, now],
+    `SELECT ${COLUMNS} FROM leases WHERE state = 'held' AND deadline > $1 AND deadline < $2 ORDER BY deadline LIMIT $3`,
+    [from, now, most],
   );
 
 /** From hand-out to deadline, renewals and all, unless the options say otherwise. */

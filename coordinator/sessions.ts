@@ -1,5 +1,5 @@
 import { asFailure } from '../core/errors.ts';
-import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
+import type { Address, Hex32 } from '../core/primitives.ts';
 import type { CoordinatorMessage, Verdict } from '../core/wire.ts';
 import { WITHDRAWN } from './admin.ts';
 import { bannedAmong } from './bans.ts';
@@ -11,18 +11,15 @@ import { Dispatcher } from './dispatch.ts';
 import type { Effects } from './effects.ts';
 import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
-import type { Happening } from './happenings.ts';
 import { keepHouse, tidyHouse } from './house.ts';
-import { agedJobs } from './jobs.ts';
 import type { LostBecause } from './metrics.ts';
-import { Overdue } from './overdue.ts';
 import { type Ears, piecesOf } from './replica.ts';
 import { Reports } from './report-groups.ts';
-import { Results, rulesOf } from './results.ts';
+import { Results } from './results.ts';
 import { REPLACED, Session } from './session.ts';
 import type { Socket } from './session-host.ts';
-import { settle } from './settle.ts';
 import { standingsOf } from './standing.ts';
+import { DEADLINE_PASSED, TakeBack } from './take-back.ts';
 import { within } from './timer.ts';
 import { CANCELLED_BY_CONSUMER } from './verify.ts';
 
@@ -44,7 +41,7 @@ export class Sessions {
   readonly #reports: Reports;
   readonly comparer: Comparer;
   readonly #proving: GpuProving;
-  readonly #overdue = new Overdue();
+  readonly #takeBack: TakeBack;
   readonly #crowd = new Crowd(() => this.#byDevice.values());
   #verified = 0;
   #draining = false;
@@ -54,6 +51,7 @@ export class Sessions {
     this.#results = new Results(context);
     this.#reports = new Reports(context);
     this.#proving = new GpuProving(context);
+    this.#takeBack = new TakeBack(context, (effects) => this.apply(effects));
     this.comparer = new Comparer(context, (effects) => this.apply(effects));
     this.#dispatcher = new Dispatcher(context, {
       offers: () => this.#offers(),
@@ -215,30 +213,11 @@ export class Sessions {
   async expire(): Promise<void> {
     const { db, options } = this.#context;
     const now = options.clock.now();
-    await db.alone('expiry', () => this.#takeBack(now));
+    await db.alone('expiry', () => this.#takeBack.run(now));
     if (await this.#context.replica.bury(now)) this.#context.changes.work();
     for (const session of this.#byDevice.values()) await session.prove();
     await this.#dispatcher.letGo(now);
     this.#dispatcher.woken();
-  }
-
-  async #takeBack(now: UnixMs): Promise<void> {
-    const { options } = this.#context;
-    for (const { lease_id: leaseId, device } of await this.#overdue.next(this.#context.db, now)) {
-      const lost = { kind: 'loss', leaseId, why: DEADLINE_PASSED, loss: 'attempt' } as const;
-      const effects = await this.#settle(lost, now);
-      // Its result came in the meantime: a cancellation would make the device throw away what it is owed.
-      if (effects.jobs.size === 0) continue;
-      effects.messages.push({ device, message: { type: 'cancel', leaseId, reason: DEADLINE_PASSED } });
-      options.log('info', 'lease-expired', { leaseId, device });
-      this.apply(effects);
-    }
-    const before = now - options.keepJobsMs;
-    for (const jobId of await agedJobs(this.#context.db, before)) {
-      const effects = await this.#settle({ kind: 'age', jobId, before }, now);
-      if (effects.jobs.size > 0) options.log('info', 'job-given-up', { jobId });
-      this.apply(effects);
-    }
   }
 
   /** What the network does for its own, and what is known by now of who is connected here. */
@@ -280,11 +259,6 @@ export class Sessions {
     await this.#dispatcher.close();
   }
 
-  #settle(happening: Happening, now: number): Promise<Effects> {
-    const { db } = this.#context;
-    return db.tx((sql) => settle(sql, [happening], rulesOf(this.#context), now));
-  }
-
   #offers() {
     const { options, verification } = this.#context;
     const now = options.clock.now();
@@ -307,8 +281,6 @@ export class Sessions {
     this.#byDevice.set(device, session);
   }
 }
-
-const DEADLINE_PASSED = 'the deadline passed';
 
 /** What the device is told is said here alone, or by the decision about its job. */
 function whyCancelled(reason: string): LostBecause {
