@@ -4,6 +4,7 @@ import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import type { DayResults, EpochSummary, NetworkStatus } from '../core/status.ts';
 import type { CoordinatorOptions } from './options.ts';
 import { STYLE, STYLE_DIGEST } from './status-style.ts';
+import type { AccountKind } from './totals.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -163,21 +164,22 @@ function epochsSection(epochs: readonly EpochSummary[], symbol: string): string 
   );
 }
 
-const SUMS: readonly (readonly [string, string])[] = [
-  ['deposit', 'Consumers’ deposits'],
-  ['hold', 'Held for jobs'],
-  ['pending', 'Credited, can be clawed back'],
-  ['matured', 'Due with the next root'],
-  ['published', 'On chain, not claimed'],
-  ['claimed', 'Claimed'],
-  ['fees', 'The network’s fees'],
-  ['dust', 'Dust, carried over'],
-  ['external', 'Brought in from outside'],
-];
+const SUMS: Readonly<Record<AccountKind, string>> = {
+  deposit: 'Consumers’ deposits',
+  hold: 'Held for jobs',
+  checks: 'Put aside for checks',
+  pending: 'Credited, can be clawed back',
+  matured: 'Due with the next root',
+  published: 'On chain, not claimed',
+  claimed: 'Claimed',
+  fees: 'The network’s fees',
+  dust: 'Dust, carried over',
+  external: 'Brought in from outside',
+};
 
 function sumsSection({ books: { totals } }: NetworkStatus, symbol: string): string {
   const lead = 'Where every token is that was ever deposited. All but the last add up to the last.';
-  const rows = SUMS.flatMap(([kind, name]) => {
+  const rows = Object.entries(SUMS).flatMap(([kind, name]) => {
     const sum = totals[kind];
     if (sum === undefined) return [];
     const shown = kind === 'external' ? -BigInt(sum) : BigInt(sum);

@@ -2,21 +2,12 @@ import { z } from 'zod';
 import type { Amount } from '../core/money.ts';
 import type { UnixMs } from '../core/primitives.ts';
 import { amountColumn, type Db, type Sql } from './db.ts';
+import { account } from './ledger.ts';
 import type { Clock } from './options.ts';
 
-/** Kinds of accounts, which are what stands before the colon of their names. */
-export const ACCOUNT_KINDS = [
-  'external',
-  'deposit',
-  'hold',
-  'pending',
-  'matured',
-  'published',
-  'claimed',
-  'fees',
-  'dust',
-] as const;
-export type AccountKind = (typeof ACCOUNT_KINDS)[number];
+/** Kinds of accounts: what stands before the colon of their names, which is what the books call them. */
+export type AccountKind = keyof typeof account;
+export const ACCOUNT_KINDS = Object.keys(account) as readonly AccountKind[];
 export type Totals = Readonly<Record<AccountKind, Amount>>;
 
 /** There is an account for each job that ever was: looked through this often, and for so long at most. */

@@ -126,7 +126,7 @@ describe('what a network tells everybody', () => {
     expect(owners).toBe(3);
     expect(balancedSince ?? 0).toBeGreaterThan(0);
     expect(recountedAt ?? 0).toBeGreaterThan(balancedSince ?? 0);
-    expect(Object.keys(totals)).toHaveLength(9);
+    expect(Object.keys(totals)).toHaveLength(10);
     expect(Object.values(totals).reduce((sum, one) => sum + BigInt(one), 0n)).toBe(0n);
     expect(found.disabled).toMatchObject([{ workload: 'echo', version: '1.0.0', why: EVIL }]);
     expect(found.actions).toMatchObject([

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { account } from '../../../coordinator/ledger.ts';
+import { sumTotals } from '../../../coordinator/totals.ts';
+import { sum } from '../../../core/money.ts';
 import { newAccount } from '../../support/chain.ts';
 import { PRICE } from '../../support/network.ts';
 import { HOUR_MS, PAY, POLICY, VerifyWorld } from '../../support/verify-world.ts';
@@ -150,6 +152,15 @@ describe('credit', () => {
     }
     await world.epoch();
     expect(await world.sum('matured:%')).toBeGreaterThan(0n);
+  });
+
+  it('and all else adds up to nothing in the sums that everybody is shown, with what checks are paid from', async () => {
+    world = await VerifyWorld.open(POLICY);
+    await world.fundChecks();
+    const totals = await sumTotals(world.db);
+    expect(totals.checks).toBeGreaterThan(0n);
+    expect(totals.checks).toBe(await world.balance(account.checks));
+    expect(sum(Object.values(totals))).toBe(0n);
   });
 
   it('that is a bond somebody left behind goes back', async () => {
