@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { asFailure, fail } from '../core/errors.ts';
-import { type Address, address, type Hex32, hex32, type Lane, lane } from '../core/primitives.ts';
+import { type Address, address, type Hex32, hex32, lane } from '../core/primitives.ts';
 import type { Verification } from './checks.ts';
 import { clawBack } from './clawback.ts';
 import type { Context } from './context.ts';
@@ -42,19 +42,30 @@ const MOST = 100;
 
 type Here = Pick<Context, 'db' | 'signer' | 'options' | 'verification'>;
 
-/** Judges every lane of which something is known that was not judged, or that waits for nothing. Answers what is to be told, and whether there is new work. */
-export async function judgeLanes(context: Here): Promise<{ readonly effects: Effects; readonly work: boolean }> {
+type LaneName = z.output<typeof suspectedRow>;
+type Judged = {
+  readonly effects: Effects;
+  readonly work: boolean;
+  /** Where the next begin: there may be more behind it. */
+  readonly last: LaneName | null;
+};
+
+/**
+ * Judges lanes of which something is known that was not judged, or that wait for nothing: so many at a time, by turns, since those that
+ * cannot be paid stay. Answers what is to be told, and whether there is new work.
+ */
+export async function judgeLanes(context: Here, after: LaneName | null = null): Promise<Judged> {
   const { db, options, verification } = context;
   const effects = noEffects();
   let work = false;
-  if (verification === null) return { effects, work };
+  if (verification === null) return { effects, work, last: null };
   const lanes = await db.query(
     suspectedRow,
     `SELECT device, lane FROM lanes WHERE suspicion IS NOT NULL AND (events > judged OR NOT EXISTS (
        SELECT 1 FROM accruals JOIN jobs ON jobs.suspect = accruals.lease_id
        WHERE accruals.device = lanes.device AND accruals.lane = lanes.lane AND jobs.state = 'queued'
-     )) ORDER BY device, lane LIMIT $1`,
-    [MOST],
+     )) AND (device, lane) > ($2, $3) ORDER BY device, lane LIMIT $1`,
+    [MOST, after?.device ?? '', after?.lane ?? ''],
   );
   for (const suspected of lanes) {
     try {
@@ -73,14 +84,14 @@ export async function judgeLanes(context: Here): Promise<{ readonly effects: Eff
       options.log('warn', 'lane-not-judged', { ...suspected, message: asFailure(error).message });
     }
   }
-  return { effects, work };
+  return { effects, work, last: lanes.length < MOST ? null : (lanes.at(-1) ?? null) };
 }
 
 async function judge(
   sql: Sql,
   { signer, options }: Here,
   { policy, secret }: Verification,
-  { device, lane: name }: { readonly device: Address; readonly lane: Lane },
+  { device, lane: name }: LaneName,
 ): Promise<LaneVerdict | { readonly kind: 'unpaid' } | null> {
   const at = options.clock.now();
   const maturedTo = await lockCredits(sql);

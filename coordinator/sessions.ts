@@ -11,7 +11,7 @@ import { Dispatcher } from './dispatch.ts';
 import type { Effects } from './effects.ts';
 import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
-import { keepHouse, tidyHouse } from './house.ts';
+import { House, tidyHouse } from './house.ts';
 import type { LostBecause } from './metrics.ts';
 import { type Ears, piecesOf } from './replica.ts';
 import { Reports } from './report-groups.ts';
@@ -42,6 +42,7 @@ export class Sessions {
   readonly comparer: Comparer;
   readonly #proving: GpuProving;
   readonly #takeBack: TakeBack;
+  readonly #house: House;
   readonly #crowd = new Crowd(() => this.#byDevice.values());
   #verified = 0;
   #draining = false;
@@ -52,6 +53,7 @@ export class Sessions {
     this.#reports = new Reports(context);
     this.#proving = new GpuProving(context);
     this.#takeBack = new TakeBack(context, (effects) => this.apply(effects));
+    this.#house = new House(context, (effects) => this.apply(effects));
     this.comparer = new Comparer(context, (effects) => this.apply(effects));
     this.#dispatcher = new Dispatcher(context, {
       offers: () => this.#offers(),
@@ -222,7 +224,7 @@ export class Sessions {
 
   /** What the network does for its own, and what is known by now of who is connected here. */
   async verify(): Promise<void> {
-    await keepHouse(this.#context, (effects) => this.apply(effects), this.#verified);
+    await this.#house.keep();
     if (this.#verified++ % LOOK_EVERY === 0) await this.#look([...this.#byDevice.keys()]);
   }
 

@@ -182,3 +182,27 @@ describe('credit', () => {
     expect(await world.sum('pending:%')).toBe(0n);
   });
 });
+
+describe('a lane under suspicion', () => {
+  it('has its turn, however many there are before it that cannot be judged', async () => {
+    world = await VerifyWorld.open(POLICY);
+    const device = await world.device();
+    // Of no device that is enrolled: none of these is ever judged.
+    await world.db.exec(
+      `INSERT INTO lanes (device, lane, latest, earned, suspicion, events)
+       SELECT '0x' || lpad(n::text, 40, '0'), 'cpu', 0, 0, '0x' || repeat('0', 64), 1 FROM generate_series(1, 250) AS n`,
+    );
+    await world.db.exec(
+      `INSERT INTO lanes (device, lane, latest, earned, suspicion, events) VALUES ($1, 'cpu', 0, 0, $2, 1)`,
+      [device.address, `0x${'0'.repeat(64)}`],
+    );
+    for (let round = 0; round < 3; round++) await world.sessions.verify();
+    expect(await world.suspected()).toBe(250);
+    // And then it is the first ones' turn again.
+    await world.db.exec(`UPDATE lanes SET suspicion = NULL WHERE device > '0x' || lpad('1', 40, '0')`);
+    const tried = () => world.logged.filter((line) => line.startsWith('lane-not-judged')).length;
+    const before = tried();
+    await world.sessions.verify();
+    expect(tried()).toBe(before + 1);
+  });
+});
