@@ -69,16 +69,29 @@ function findingsOf(ends: readonly Concluded[]): Findings {
   return found;
 }
 
-/** Answers the devices of which something is known that was not. */
+/** Whether the network has paid for a copy, or may have: who gets that back is in the books of verification alone. */
+const isPaidByChecks = ({ job }: Concluded): boolean => job.about !== null || job.checks_hold > 0n;
+
+/**
+ * Answers the devices of which something is known that was not. Without a policy, what began under one is seen through: who paid for
+ * each copy is kept, and what a recheck showed; nobody is trusted for it, and no lane is held.
+ */
 export async function record(
   sql: Sql,
-  ends: readonly Concluded[],
-  policy: VerificationPolicy,
+  all: readonly Concluded[],
+  policy: VerificationPolicy | null,
   at: UnixMs,
 ): Promise<readonly Address[]> {
+  const ends = policy === null ? all.filter(isPaidByChecks) : all;
+  if (ends.length === 0) return [];
   const { accruals, good, suspects, agreed, ...found } = findingsOf(ends);
   await accrue(sql, accruals, at);
-  const bad = [...found.bad, ...(await judgeSuspects(sql, suspects))];
+  const refuted = await judgeSuspects(sql, suspects);
+  if (policy === null) {
+    await keepConduct(sql, [], refuted, at);
+    return [];
+  }
+  const bad = [...found.bad, ...refuted];
   await keepConduct(sql, good, bad, at);
   await keepTrust(sql, good, bad, policy);
   await strike(sql, bad, policy, at);

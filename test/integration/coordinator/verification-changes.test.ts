@@ -1,0 +1,79 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { account } from '../../../coordinator/ledger.ts';
+import { refundJob } from '../../../coordinator/refund.ts';
+import { PRICE } from '../../support/network.ts';
+import { HOUR_MS, POLICY, VerifyWorld } from '../../support/verify-world.ts';
+
+let world: VerifyWorld;
+afterEach(() => world.close());
+
+/** As after a restart with other options, with all that is under way. */
+function turn(on: boolean, secret = 'kept'): void {
+  Object.assign(world.context, { verification: on ? { policy: POLICY, secret } : null });
+  Object.assign(world.context.options, { verification: on ? POLICY : null });
+}
+
+describe('verification that is turned off', () => {
+  it('takes back for the network what the network paid for', async () => {
+    world = await VerifyWorld.open(POLICY, 'kept');
+    await world.fundChecks();
+    const devices = [await world.device(), await world.device()];
+    for (const device of devices) device.holds = true;
+    const before = await world.balance(account.deposit(world.consumer.address));
+    const checks = await world.balance(account.checks);
+    const [jobId] = await world.order(1);
+    if (jobId === undefined) expect.unreachable();
+    await world.settle();
+    devices.find(({ leases }) => leases.length > 0)?.release();
+    await world.settle();
+    expect(await world.balance(account.checks)).toBe(checks - PRICE);
+    turn(false);
+    for (const device of devices) device.release();
+    await world.settle();
+    await world.report();
+    expect(await world.count('FROM credits WHERE by_checks')).toBe(1);
+    await world.db.tx((sql) => refundJob(sql, world.context.signer, jobId, 'a test', world.now));
+    expect(await world.balance(account.deposit(world.consumer.address))).toBe(before);
+    expect(await world.balance(account.checks)).toBe(checks);
+    expect(await world.count('FROM jobs WHERE charged < 0')).toBe(0);
+    await world.epoch();
+  });
+
+  it('lets go of a lane whose rechecks ended meanwhile, once it is on again', async () => {
+    world = await VerifyWorld.open(POLICY, 'kept');
+    await world.fundChecks();
+    const devices = await world.standing(4);
+    await world.report();
+    const [suspected] = devices;
+    if (suspected === undefined) expect.unreachable();
+    await suspect(suspected.address);
+    for (const device of devices) device.holds = true;
+    await world.sessions.verify();
+    await world.settle();
+    expect(await openRechecks()).toBeGreaterThan(0);
+    turn(false);
+    for (const device of devices) device.release();
+    await world.settle();
+    expect(await openRechecks()).toBe(0);
+    expect(await world.count(UNTOLD)).toBe(0);
+    turn(true);
+    for (let rounds = 0; (await world.suspected()) > 0 && rounds < 20; rounds++) await world.settle();
+    expect(await world.suspected()).toBe(0);
+    expect(await world.clawed(suspected)).toBe(0);
+    await world.report();
+    world.now += 60 * HOUR_MS;
+    await world.epoch();
+    expect(await world.count('FROM credit_holds')).toBe(0);
+  }, 120_000);
+});
+
+const UNTOLD = 'FROM accruals JOIN jobs ON jobs.suspect = accruals.lease_id WHERE checked IS NULL';
+const openRechecks = (): Promise<number> => world.count(`FROM jobs WHERE suspect IS NOT NULL AND state = 'queued'`);
+
+/** As a bad result of the lane would. */
+async function suspect(device: string): Promise<void> {
+  await world.db.exec('UPDATE lanes SET suspicion = $2, judged = events WHERE device = $1', [
+    device,
+    `0x${'5'.repeat(64)}`,
+  ]);
+}
