@@ -84,12 +84,19 @@ async function orderOwn(sql: Sql, network: Address, orders: readonly Order[], at
 
 export type Suspect = { readonly leaseId: Hex32; readonly jobId: Hex32; readonly outputHash: Hex32 };
 
-/** Has these results done again by others; false when there is not the money for all of them. */
+/** A job as it would be ordered now; null: it would not be. */
+export type OrderedNow = (job: Job) => Job | null;
+
+/**
+ * Has these results done again by others; false when there is not the money for all of them. What nobody would order now goes out as it
+ * once was: that is all that can be compared with it.
+ */
 export async function orderRechecks(
   sql: Sql,
   secret: Secret,
   network: Address,
   suspects: readonly Suspect[],
+  now: OrderedNow,
   at: UnixMs,
 ): Promise<boolean> {
   const origins = new Map(
@@ -101,7 +108,8 @@ export async function orderRechecks(
     ).map((job) => [job.job_id, job]),
   );
   const orders = suspects.flatMap(({ leaseId, jobId, outputHash }): readonly Order[] => {
-    const origin = origins.get(jobId);
+    const then = origins.get(jobId);
+    const origin = then === undefined ? undefined : (now(then) ?? then);
     const known = { knownOutput: outputHash, knownCopies: 1, suspect: leaseId } as const;
     return origin === undefined ? [] : [{ jobId: drawId(secret, 'recheck-id', leaseId), origin, ...known }];
   });
@@ -132,6 +140,7 @@ export async function drawCanaries(
   sql: Sql,
   secret: Secret,
   leases: readonly CanaryFor[],
+  now: OrderedNow,
 ): Promise<ReadonlyMap<Hex32, Job>> {
   if (leases.length === 0) return new Map();
   const pool = groupBy(
@@ -153,8 +162,9 @@ export async function drawCanaries(
   const ids = [...new Set([...looked.values()].flat())];
   const seen = await whoSaw(sql, ids);
   const agreed = new Map(
-    (await jobsNamed(sql, ids)).flatMap((job): readonly (readonly [Hex32, Agreed])[] =>
-      job.output_hash === null
+    (await jobsNamed(sql, ids)).flatMap((then): readonly (readonly [Hex32, Agreed])[] => {
+      const job = now(then);
+      return job === null || job.output_hash === null
         ? []
         : [
             [
@@ -164,8 +174,8 @@ export async function drawCanaries(
                 seenBy: seen.get(job.job_id) ?? [],
               },
             ],
-          ],
-    ),
+          ];
+    }),
   );
   return new Map(
     leases.flatMap(({ leaseId, kind, party }) => {

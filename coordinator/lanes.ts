@@ -12,6 +12,7 @@ import { account } from './ledger.ts';
 import { rulesOf } from './results.ts';
 import { settle } from './settle.ts';
 import { conductsOf, namesOf } from './standing.ts';
+import { asOrderedNow } from './tariff.ts';
 import { type Credit, judgeLane, type LaneVerdict } from './verification/maturity.ts';
 
 /**
@@ -112,7 +113,7 @@ async function judge(
     const suspects = rest.flatMap(({ lease_id: leaseId, job_id: jobId, output_hash: outputHash }) =>
       chosen.has(leaseId) ? [{ leaseId, jobId, outputHash }] : [],
     );
-    settled = await orderRechecks(sql, secret, signer.address, suspects, at);
+    settled = await orderRechecks(sql, secret, signer.address, suspects, (then) => asOrderedNow(options, then), at);
   }
   // A result that was judged meanwhile is an event more: then nothing of this happens, and all is asked again.
   const written = await sql.exec(

@@ -67,6 +67,33 @@ describe('verification that is turned off', () => {
   }, 120_000);
 });
 
+describe('a job of the network’s own', () => {
+  it('costs and pays what an order of its input would now, whatever its origin did', async () => {
+    world = await VerifyWorld.open(POLICY);
+    await world.fundChecks();
+    const devices = [...(await world.standing(4)), await world.device()];
+    const before = devices.map(({ leases }) => leases.length);
+    Object.assign(world.context.options, { feeBps: 1000 });
+    const pay = (PRICE * 85n) / 100n;
+    for (let tries = 0; tries < 4; tries++) {
+      await world.order(40);
+      await world.settle();
+    }
+    const [suspected] = devices;
+    if (suspected === undefined) expect.unreachable();
+    await suspect(suspected.address);
+    for (let rounds = 0; (await world.suspected()) > 0 && rounds < 20; rounds++) await world.settle();
+    const sent = devices.flatMap(({ leases }, at) => leases.slice(before[at]));
+    const own = `FROM jobs WHERE about IS NOT NULL AND pay = $1::numeric AND job_id = ANY ($2::text[])`;
+    const params = [pay.toString(), sent.map(({ jobId }) => jobId)] as const;
+    expect(await world.count(`${own} AND suspect IS NULL`, params)).toBeGreaterThan(0);
+    expect(await world.count(`${own} AND suspect IS NOT NULL`, params)).toBeGreaterThan(0);
+    expect(new Set(sent.map(({ price }) => price))).toEqual(new Set([pay]));
+    await world.report();
+    await world.epoch();
+  }, 120_000);
+});
+
 const UNTOLD = 'FROM accruals JOIN jobs ON jobs.suspect = accruals.lease_id WHERE checked IS NULL';
 const openRechecks = (): Promise<number> => world.count(`FROM jobs WHERE suspect IS NOT NULL AND state = 'queued'`);
 
