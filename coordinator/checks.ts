@@ -25,7 +25,7 @@ const KNOWN_DEVICES = ['1', '2'] as const;
 const knownCopies = ({ known_output: outputHash, known_copies: count }: Checked): readonly Copy[] =>
   KNOWN_DEVICES.slice(0, outputHash === null ? 0 : count).map((digit) => ({
     leaseId: knownLease(digit),
-    device: `0x${digit.repeat(40)}`,
+    ...{ device: `0x${digit.repeat(40)}`, owner: `0x${digit.repeat(40)}`, network: null },
     ...{ state: 'finished', outputHash, countsAsAttempt: false, unable: false },
   }));
 const knownLease = (digit: string): Hex32 => `0x${digit.repeat(64)}`;

@@ -6,7 +6,7 @@ import type { DecidedJob } from './jobs.ts';
 import type { LeaseRow } from './leases.ts';
 import { conductsOf, namesOf } from './standing.ts';
 import type { VerificationPolicy } from './verification/policy.ts';
-import { afterBad, afterValid, dayOf, type Party, restsUntil, type Trust } from './verification/trust.ts';
+import { afterBad, afterValid, countAsOne, dayOf, type Party, restsUntil, type Trust } from './verification/trust.ts';
 import { type JobDecision, workloadKey } from './verify.ts';
 
 /** What settled jobs say of those who did them, written in the transaction that settles them: some statements for all. */
@@ -57,7 +57,7 @@ function findingsOf(ends: readonly Concluded[]): Findings {
     if (!compared) continue;
     for (const lease of right) {
       // Of a job of the network's own nobody else works at the same time, so that it makes nobody trusted.
-      const partners = job.about !== null ? [] : right.filter((other) => other !== lease).map(partyOf);
+      const partners = job.about !== null ? [] : right.filter((other) => !countAsOne(other, lease)).map(partyOf);
       found.good.push({ ...partyOf(lease), device: lease.device, kind, partners });
     }
     for (const lease of leases) {

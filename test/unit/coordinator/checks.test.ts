@@ -43,6 +43,19 @@ describe('a job that is ordered once', () => {
     expect(decide([lease(1, 'finished', 7, true), lease(2, 'finished', 7)])).toMatchObject({ kind: 'settled' });
   });
 
+  it('is confirmed by no other device of the same owner or line', () => {
+    const first = lease(1, 'finished', 7, true);
+    const second = lease(2, 'finished', 7);
+    expect(decide([first, { ...second, owner: first.owner }])).toEqual({ kind: 'open', wanted: 1 });
+    const line = { network: 'a line' };
+    expect(
+      decide([
+        { ...first, ...line },
+        { ...second, ...line },
+      ]),
+    ).toEqual({ kind: 'open', wanted: 1 });
+  });
+
   it('asks nobody else before the result that was drawn has come, or when it will not come', () => {
     expect(decide([lease(1, 'held', null, true)])).toEqual({ kind: 'open', wanted: 0 });
     expect(isCompared(job(), [lease(1, 'held', null, true)])).toBe(false);
