@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Address, address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
-import type { Sql } from './db.ts';
+import { integerColumn, type Sql } from './db.ts';
 import { fundCopies } from './funding.ts';
 import { groupBy } from './group-by.ts';
 import { insertJob, type Job, jobsNamed } from './jobs.ts';
@@ -82,7 +82,31 @@ async function orderOwn(sql: Sql, network: Address, orders: readonly Order[], at
   return new Set([...known, ...funded]);
 }
 
-export type Suspect = { readonly leaseId: Hex32; readonly jobId: Hex32; readonly outputHash: Hex32 };
+export type Suspect = {
+  readonly leaseId: Hex32;
+  readonly jobId: Hex32;
+  readonly outputHash: Hex32;
+  /** Rechecks of it that ended without saying anything of it. */
+  readonly tries: number;
+};
+
+const triesRow = z.object({ lease_id: hex32, tries: integerColumn });
+
+/** Of these leases, of which nothing is known, how many rechecks are over. */
+export async function triesOf(sql: Sql, leaseIds: readonly Hex32[]): Promise<ReadonlyMap<Hex32, number>> {
+  if (leaseIds.length === 0) return new Map();
+  const rows = await sql.query(
+    triesRow,
+    `SELECT suspect AS lease_id, COUNT(*) AS tries FROM jobs
+     WHERE suspect = ANY ($1::text[]) AND state <> 'queued' GROUP BY suspect`,
+    [leaseIds],
+  );
+  return new Map(rows.map(({ lease_id: leaseId, tries }) => [leaseId, tries]));
+}
+
+/** Each try has an id of its own, so that a kill in between orders it once. */
+const recheckId = (secret: Secret, { leaseId, tries }: Suspect): Hex32 =>
+  tries === 0 ? drawId(secret, 'recheck-id', leaseId) : drawId(secret, 'recheck-id', leaseId, tries);
 
 /** A job as it would be ordered now; null: it would not be. */
 export type OrderedNow = (job: Job) => Job | null;
@@ -107,11 +131,12 @@ export async function orderRechecks(
       )
     ).map((job) => [job.job_id, job]),
   );
-  const orders = suspects.flatMap(({ leaseId, jobId, outputHash }): readonly Order[] => {
+  const orders = suspects.flatMap((suspect): readonly Order[] => {
+    const { leaseId, jobId, outputHash } = suspect;
     const then = origins.get(jobId);
     const origin = then === undefined ? undefined : (now(then) ?? then);
     const known = { knownOutput: outputHash, knownCopies: 1, suspect: leaseId } as const;
-    return origin === undefined ? [] : [{ jobId: drawId(secret, 'recheck-id', leaseId), origin, ...known }];
+    return origin === undefined ? [] : [{ jobId: recheckId(secret, suspect), origin, ...known }];
   });
   return (await orderOwn(sql, network, orders, at)).size === orders.length;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Address, address, type Hex32, hex32, type Lane, lane, type UnixMs } from '../core/primitives.ts';
-import { isCompared, refutesSuspect } from './checks.ts';
+import { isCompared, wordOnSuspect } from './checks.ts';
 import { integerColumn, type Sql } from './db.ts';
 import type { DecidedJob } from './jobs.ts';
 import type { LeaseRow } from './leases.ts';
@@ -50,9 +50,10 @@ function findingsOf(ends: readonly Concluded[]): Findings {
     for (const [at, lease] of right.entries()) {
       found.accruals.push({ lease, job, byChecks: at >= consumers, checked: compared });
     }
-    if (job.suspect !== null) {
-      // Where nobody can say who was right, nobody is blamed.
-      found.suspects.push({ leaseId: job.suspect, wrong: refutesSuspect(decision), kind });
+    const word = job.suspect === null ? null : wordOnSuspect(decision);
+    // Without a word it stays open, and whoever judges its lane has it checked again.
+    if (job.suspect !== null && word !== null) {
+      found.suspects.push({ leaseId: job.suspect, wrong: word === 'wrong', kind });
     }
     if (!compared) continue;
     for (const lease of right) {

@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { account } from '../../../coordinator/ledger.ts';
 import { refundJob } from '../../../coordinator/refund.ts';
+import { rulesOf } from '../../../coordinator/results.ts';
+import { settle } from '../../../coordinator/settle.ts';
+import { hex32 } from '../../../core/primitives.ts';
 import { PRICE } from '../../support/network.ts';
 import { HOUR_MS, POLICY, VerifyWorld } from '../../support/verify-world.ts';
 
@@ -93,6 +97,53 @@ describe('a job of the network’s own', () => {
     await world.epoch();
   }, 120_000);
 });
+
+describe('a recheck that ends without an answer', () => {
+  it('says nothing of its suspect, is tried again, and in the end nobody is paid or struck for it', async () => {
+    world = await VerifyWorld.open(POLICY);
+    await world.fundChecks();
+    const devices = await world.standing(4);
+    await world.order(20);
+    await world.settle();
+    await world.report();
+    const [suspected] = devices;
+    if (suspected === undefined) expect.unreachable();
+    const right = 'FROM accruals WHERE device = $1 AND checked IS NOT NULL';
+    const open = 'FROM accruals WHERE device = $1 AND checked IS NULL';
+    const known = await world.count(right, [suspected.address]);
+    const doubted = await world.count(open, [suspected.address]);
+    expect(doubted).toBeGreaterThan(0);
+    await suspect(suspected.address);
+    for (const device of devices) device.holds = true;
+    let rounds = 0;
+    for (; (await world.suspected()) > 0 && rounds < 40; rounds++) {
+      await world.sessions.verify();
+      await endRechecks();
+      expect(await world.count(right, [suspected.address])).toBe(known);
+    }
+    expect(rounds).toBeGreaterThanOrEqual(3);
+    expect(await world.suspected()).toBe(0);
+    expect(await world.count(open, [suspected.address])).toBe(0);
+    expect(await world.count(`FROM jobs WHERE suspect IS NOT NULL AND state = 'failed'`)).toBe(3 * doubted);
+    const lost = await world.count(`FROM credits WHERE device = $1 AND state = 'clawed'`, [suspected.address]);
+    expect(lost).toBe(doubted);
+    expect(await world.count('FROM conduct WHERE bad > 0')).toBe(0);
+    expect(await world.isTrusted(suspected)).toBe(true);
+    world.now += 60 * HOUR_MS;
+    await world.epoch();
+    expect(await world.count('FROM credit_holds')).toBe(0);
+  }, 120_000);
+});
+
+/** As if nobody had done them for too long. */
+async function endRechecks(): Promise<void> {
+  const rows = await world.db.query(
+    z.object({ job_id: hex32 }),
+    `SELECT job_id FROM jobs WHERE suspect IS NOT NULL AND state = 'queued'`,
+  );
+  const aged = rows.map(({ job_id: jobId }) => ({ kind: 'age', jobId, before: world.now * 2 }) as const);
+  await world.db.tx((sql) => settle(sql, aged, rulesOf(world.context), world.now));
+}
 
 const UNTOLD = 'FROM accruals JOIN jobs ON jobs.suspect = accruals.lease_id WHERE checked IS NULL';
 const openRechecks = (): Promise<number> => world.count(`FROM jobs WHERE suspect IS NOT NULL AND state = 'queued'`);

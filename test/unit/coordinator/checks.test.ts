@@ -7,7 +7,7 @@ import {
   isCompared,
   missingFor,
   paidCopies,
-  refutesSuspect,
+  wordOnSuspect,
 } from '../../../coordinator/checks.ts';
 import type { LeaseRow } from '../../../coordinator/leases.ts';
 import { pairsOf } from '../../../coordinator/likenesses.ts';
@@ -99,9 +99,9 @@ describe('what is compared for a job of the network’s own', () => {
     expect(told).toMatchObject({ kind: 'settled', rejected: [] });
     const doubt = job({ about: id(9), known_output: id(7), known_copies: 1, suspect: id(5) });
     const three = [1, 2, 3].map((n) => lease(n, 'finished', 8));
-    expect(refutesSuspect(decideBy(doubt, three, 3, verification))).toBe(true);
-    expect(refutesSuspect(decideBy(doubt, three, 3, verification, () => 'unclear'))).toBe(false);
-    expect(refutesSuspect(decideBy(doubt, [lease(1, 'finished', 7)], 3, verification))).toBe(false);
+    expect(wordOnSuspect(decideBy(doubt, three, 3, verification))).toBe('wrong');
+    expect(wordOnSuspect(decideBy(doubt, three, 3, verification, () => 'unclear'))).toBe(null);
+    expect(wordOnSuspect(decideBy(doubt, [lease(1, 'finished', 7)], 3, verification))).toBe('right');
   });
 });
 
