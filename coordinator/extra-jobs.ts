@@ -16,13 +16,14 @@ import { workloadKey } from './verify.ts';
 
 const seenRow = z.object({ origin: hex32, owner: address, network: z.string().nullable() });
 
-/** Everybody who was ever given the input of these jobs, by the job that was ordered first. */
+/** Everybody who was ever given the input of these jobs, by the job that was ordered first, and who ordered that. */
 async function whoSaw(sql: Sql, origins: readonly Hex32[]): Promise<ReadonlyMap<Hex32, readonly Party[]>> {
   if (origins.length === 0) return new Map();
   const rows = await sql.query(
     seenRow,
     `SELECT DISTINCT COALESCE(jobs.about, jobs.job_id) AS origin, leases.owner, leases.network
-     FROM jobs JOIN leases USING (job_id) WHERE jobs.job_id = ANY ($1::text[]) OR jobs.about = ANY ($1::text[])`,
+     FROM jobs JOIN leases USING (job_id) WHERE jobs.job_id = ANY ($1::text[]) OR jobs.about = ANY ($1::text[])
+     UNION SELECT job_id, consumer, NULL FROM jobs WHERE job_id = ANY ($1::text[])`,
     [origins],
   );
   return groupBy(rows, ({ origin }) => origin);

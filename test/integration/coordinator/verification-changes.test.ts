@@ -96,6 +96,22 @@ describe('a job of the network’s own', () => {
     await world.report();
     await world.epoch();
   }, 120_000);
+
+  it('goes to no device of who ordered its input, however many canaries that could fill', async () => {
+    world = await VerifyWorld.open(POLICY);
+    await world.fundChecks();
+    const own = await world.device({ owner: world.consumer });
+    const others = await world.standing(3);
+    for (let tries = 0; tries < 4; tries++) {
+      await world.order(40);
+      await world.settle();
+    }
+    expect(await world.isTrusted(own)).toBe(true);
+    expect(own.leases.length).toBeGreaterThan(20);
+    const canaries = 'FROM leases JOIN jobs USING (job_id) WHERE about IS NOT NULL AND device = ANY ($1::text[])';
+    expect(await world.count(canaries, [others.map(({ address }) => address)])).toBeGreaterThan(0);
+    expect(await world.count(canaries, [[own.address]])).toBe(0);
+  }, 120_000);
 });
 
 describe('a recheck that ends without an answer', () => {
