@@ -178,7 +178,7 @@ describe('credits that can be clawed back', () => {
       code: 'COORDINATOR_AWAY',
       detail: expect.stringMatching(/^not ready: the receipt of report 0x… does not add up$/),
     });
-    expect(logged).toContain('error epoch-not-published');
+    await until('the alarm in the log', () => logged.includes('error epoch-not-published'));
     expect(await network.chain.distributorAs(network.chain.deployer).getFunction('rootCount').staticCall()).toBe(roots);
     expect((await network.books(device.owner.address)).published).toBe(0n);
   }, 60_000);
