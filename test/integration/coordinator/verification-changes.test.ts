@@ -1,11 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { insertLeases } from '../../../coordinator/leases.ts';
 import { account } from '../../../coordinator/ledger.ts';
 import { refundJob } from '../../../coordinator/refund.ts';
 import { rulesOf } from '../../../coordinator/results.ts';
 import { settle } from '../../../coordinator/settle.ts';
 import { hex32 } from '../../../core/primitives.ts';
+import { newAccount } from '../../support/chain.ts';
 import { PRICE } from '../../support/network.ts';
+import { randomHex32 } from '../../support/random.ts';
 import { HOUR_MS, POLICY, VerifyWorld } from '../../support/verify-world.ts';
 
 let world: VerifyWorld;
@@ -69,6 +72,38 @@ describe('verification that is turned off', () => {
     await world.epoch();
     expect(await world.count('FROM credit_holds')).toBe(0);
   }, 120_000);
+});
+
+describe('two devices of one owner', () => {
+  it('confirm nothing to each other, though a replica that knew less gave the second a copy', async () => {
+    world = await VerifyWorld.open(POLICY);
+    await world.fundChecks();
+    const owner = newAccount();
+    const [one, two] = [await world.device({ owner }), await world.device({ owner })];
+    const [jobId] = await world.order(1);
+    if (jobId === undefined) expect.unreachable();
+    await world.settle();
+    const [had, not] = one.leases.length > 0 ? [one, two] : [two, one];
+    const lease = { lease_id: randomHex32(), job_id: jobId, copy: 1, deadline: world.now * 2 };
+    const by = { device: not.address, owner: not.owner.address };
+    await insertLeases(world.db, [{ ...lease, ...by, network: 'another line' }], world.now);
+    await world.db.exec(
+      `UPDATE leases SET state = 'finished', output_hash = had.output_hash, output_bytes = had.output_bytes
+       FROM leases AS had WHERE had.device = $1 AND leases.lease_id = $2`,
+      [had.address, lease.lease_id],
+    );
+    const look = { kind: 'look', jobId } as const;
+    await world.db.tx((sql) => settle(sql, [look], rulesOf(world.context), world.now));
+    expect(await world.count(`FROM leases WHERE state = 'finished'`)).toBe(2);
+    expect(await world.count(`FROM jobs WHERE state = 'queued'`)).toBe(1);
+    await world.device();
+    await world.settle();
+    expect(await world.count(`FROM leases WHERE state = 'accepted'`)).toBe(3);
+    // Of the pair each had one partner, the stranger; he had one, though there were two copies.
+    expect(await world.count('FROM trust WHERE valid = 1')).toBe(3);
+    expect(await world.count('FROM trust WHERE partners LIKE $1', [`%${one.owner.address}%`])).toBe(1);
+    await world.epoch();
+  });
 });
 
 describe('a job of the network’s own', () => {
