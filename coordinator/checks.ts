@@ -25,14 +25,21 @@ const KNOWN_DEVICES = ['1', '2'] as const;
 const knownCopies = ({ known_output: outputHash, known_copies: count }: Checked): readonly Copy[] =>
   KNOWN_DEVICES.slice(0, outputHash === null ? 0 : count).map((digit) => ({
     leaseId: knownLease(digit),
-    device: `0x${digit.repeat(40)}`,
+    ...{ device: `0x${digit.repeat(40)}`, owner: `0x${digit.repeat(40)}`, network: null },
     ...{ state: 'finished', outputHash, countsAsAttempt: false, unable: false },
   }));
 const knownLease = (digit: string): Hex32 => `0x${digit.repeat(64)}`;
 
-/** Whether the output that the job was made to doubt proved wrong. */
-export const refutesSuspect = (decision: JobDecision): boolean =>
-  decision.kind === 'settled' && decision.rejected.includes(knownLease(KNOWN_DEVICES[0]));
+/**
+ * What the job showed of the output that it was made to doubt. null: nothing, for it came to no answer, or to one of which nobody can say
+ * whether it is the same.
+ */
+export function wordOnSuspect(decision: JobDecision): 'right' | 'wrong' | null {
+  if (decision.kind !== 'settled') return null;
+  const suspect = knownLease(KNOWN_DEVICES[0]);
+  if (decision.rejected.includes(suspect)) return 'wrong';
+  return decision.accepted.includes(suspect) ? 'right' : null;
+}
 
 /** Nobody but the draw knows before the result has come that it is compared. */
 export const isCompared = (job: Checked, leases: readonly LeaseRow[]): boolean =>

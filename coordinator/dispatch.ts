@@ -142,7 +142,7 @@ export class Dispatcher {
     const { options } = this.#context;
     const entry = findWorkload(options.catalogue, job.workload);
     const demand = entry === null ? { memoryBytes: 0, diskBytes: 0, vramBytes: 0 } : demandOf(entry);
-    const copies = leases.map((lease) => ({ ...copyOf(lease), owner: lease.owner, network: lease.network }));
+    const copies = leases.map(copyOf);
     const judging = job.about !== null || leases.some(({ state }) => state === 'finished');
     const judges = judging ? workloadKey(job.workload, job.image) : null;
     const need = needOf({ lane: job.lane, price: job.pay, demand, judges }, copies, options.maxAttempts, seen);

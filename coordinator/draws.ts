@@ -8,6 +8,7 @@ import type { Job } from './jobs.ts';
 import { heldRow, insertLeases, type NewLease } from './leases.ts';
 import type { Offer } from './matching.ts';
 import { recordsOf } from './standing.ts';
+import { asOrderedNow } from './tariff.ts';
 import { isCanary } from './verification/canaries.ts';
 import { isReplicated, isTrusted, replicationChance } from './verification/trust.ts';
 import { workloadKey } from './verify.ts';
@@ -52,7 +53,7 @@ const drawn = (sent: readonly Sent[], written: ReadonlySet<Hex32>, replicated: R
   );
 
 async function drawAll(
-  { db, blobs }: Context,
+  { db, blobs, options }: Context,
   { secret, policy }: Verification,
   sent: readonly Sent[],
 ): Promise<{ readonly replicated: ReadonlySet<Hex32>; readonly canaries: ReadonlyMap<Hex32, Job> }> {
@@ -75,7 +76,7 @@ async function drawAll(
     wanted.push({ leaseId, kind: kinds[at] ?? '', party: { owner: offer.owner, network: offer.network ?? null } });
   }
   const canaries = new Map<Hex32, Job>();
-  for (const [leaseId, job] of await drawCanaries(db, secret, wanted)) {
+  for (const [leaseId, job] of await drawCanaries(db, secret, wanted, (then) => asOrderedNow(options, then))) {
     // Without its input the lease would be told apart.
     if ((await blobs.size(job.input_hash)) !== null) canaries.set(leaseId, job);
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Address, address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
-import type { Sql } from './db.ts';
+import { integerColumn, type Sql } from './db.ts';
 import { fundCopies } from './funding.ts';
 import { groupBy } from './group-by.ts';
 import { insertJob, type Job, jobsNamed } from './jobs.ts';
@@ -16,13 +16,14 @@ import { workloadKey } from './verify.ts';
 
 const seenRow = z.object({ origin: hex32, owner: address, network: z.string().nullable() });
 
-/** Everybody who was ever given the input of these jobs, by the job that was ordered first. */
+/** Everybody who was ever given the input of these jobs, by the job that was ordered first, and who ordered that. */
 async function whoSaw(sql: Sql, origins: readonly Hex32[]): Promise<ReadonlyMap<Hex32, readonly Party[]>> {
   if (origins.length === 0) return new Map();
   const rows = await sql.query(
     seenRow,
     `SELECT DISTINCT COALESCE(jobs.about, jobs.job_id) AS origin, leases.owner, leases.network
-     FROM jobs JOIN leases USING (job_id) WHERE jobs.job_id = ANY ($1::text[]) OR jobs.about = ANY ($1::text[])`,
+     FROM jobs JOIN leases USING (job_id) WHERE jobs.job_id = ANY ($1::text[]) OR jobs.about = ANY ($1::text[])
+     UNION SELECT job_id, consumer, NULL FROM jobs WHERE job_id = ANY ($1::text[])`,
     [origins],
   );
   return groupBy(rows, ({ origin }) => origin);
@@ -82,14 +83,45 @@ async function orderOwn(sql: Sql, network: Address, orders: readonly Order[], at
   return new Set([...known, ...funded]);
 }
 
-export type Suspect = { readonly leaseId: Hex32; readonly jobId: Hex32; readonly outputHash: Hex32 };
+export type Suspect = {
+  readonly leaseId: Hex32;
+  readonly jobId: Hex32;
+  readonly outputHash: Hex32;
+  /** Rechecks of it that ended without saying anything of it. */
+  readonly tries: number;
+};
 
-/** Has these results done again by others; false when there is not the money for all of them. */
+const triesRow = z.object({ lease_id: hex32, tries: integerColumn });
+
+/** Of these leases, of which nothing is known, how many rechecks are over. */
+export async function triesOf(sql: Sql, leaseIds: readonly Hex32[]): Promise<ReadonlyMap<Hex32, number>> {
+  if (leaseIds.length === 0) return new Map();
+  const rows = await sql.query(
+    triesRow,
+    `SELECT suspect AS lease_id, COUNT(*) AS tries FROM jobs
+     WHERE suspect = ANY ($1::text[]) AND state <> 'queued' GROUP BY suspect`,
+    [leaseIds],
+  );
+  return new Map(rows.map(({ lease_id: leaseId, tries }) => [leaseId, tries]));
+}
+
+/** Each try has an id of its own, so that a kill in between orders it once. */
+const recheckId = (secret: Secret, { leaseId, tries }: Suspect): Hex32 =>
+  tries === 0 ? drawId(secret, 'recheck-id', leaseId) : drawId(secret, 'recheck-id', leaseId, tries);
+
+/** A job as it would be ordered now; null: it would not be. */
+export type OrderedNow = (job: Job) => Job | null;
+
+/**
+ * Has these results done again by others; false when there is not the money for all of them. What nobody would order now goes out as it
+ * once was: that is all that can be compared with it.
+ */
 export async function orderRechecks(
   sql: Sql,
   secret: Secret,
   network: Address,
   suspects: readonly Suspect[],
+  now: OrderedNow,
   at: UnixMs,
 ): Promise<boolean> {
   const origins = new Map(
@@ -100,10 +132,12 @@ export async function orderRechecks(
       )
     ).map((job) => [job.job_id, job]),
   );
-  const orders = suspects.flatMap(({ leaseId, jobId, outputHash }): readonly Order[] => {
-    const origin = origins.get(jobId);
+  const orders = suspects.flatMap((suspect): readonly Order[] => {
+    const { leaseId, jobId, outputHash } = suspect;
+    const then = origins.get(jobId);
+    const origin = then === undefined ? undefined : (now(then) ?? then);
     const known = { knownOutput: outputHash, knownCopies: 1, suspect: leaseId } as const;
-    return origin === undefined ? [] : [{ jobId: drawId(secret, 'recheck-id', leaseId), origin, ...known }];
+    return origin === undefined ? [] : [{ jobId: recheckId(secret, suspect), origin, ...known }];
   });
   return (await orderOwn(sql, network, orders, at)).size === orders.length;
 }
@@ -132,6 +166,7 @@ export async function drawCanaries(
   sql: Sql,
   secret: Secret,
   leases: readonly CanaryFor[],
+  now: OrderedNow,
 ): Promise<ReadonlyMap<Hex32, Job>> {
   if (leases.length === 0) return new Map();
   const pool = groupBy(
@@ -153,8 +188,9 @@ export async function drawCanaries(
   const ids = [...new Set([...looked.values()].flat())];
   const seen = await whoSaw(sql, ids);
   const agreed = new Map(
-    (await jobsNamed(sql, ids)).flatMap((job): readonly (readonly [Hex32, Agreed])[] =>
-      job.output_hash === null
+    (await jobsNamed(sql, ids)).flatMap((then): readonly (readonly [Hex32, Agreed])[] => {
+      const job = now(then);
+      return job === null || job.output_hash === null
         ? []
         : [
             [
@@ -164,8 +200,8 @@ export async function drawCanaries(
                 seenBy: seen.get(job.job_id) ?? [],
               },
             ],
-          ],
-    ),
+          ];
+    }),
   );
   return new Map(
     leases.flatMap(({ leaseId, kind, party }) => {

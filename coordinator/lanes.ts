@@ -7,11 +7,12 @@ import type { Context } from './context.ts';
 import { holdSuspects, lockCredits, releaseLane } from './credits.ts';
 import { amountColumn, integerColumn, one, type Sql } from './db.ts';
 import { type Effects, mergeEffects, noEffects } from './effects.ts';
-import { idleRechecks, orderRechecks } from './extra-jobs.ts';
+import { idleRechecks, orderRechecks, triesOf } from './extra-jobs.ts';
 import { account } from './ledger.ts';
 import { rulesOf } from './results.ts';
 import { settle } from './settle.ts';
 import { conductsOf, namesOf } from './standing.ts';
+import { asOrderedNow } from './tariff.ts';
 import { type Credit, judgeLane, type LaneVerdict } from './verification/maturity.ts';
 
 /**
@@ -39,6 +40,12 @@ const accrualRow = z.object({
 type Accrual = z.output<typeof accrualRow>;
 
 const MOST = 100;
+
+/**
+ * Rechecks of one result. What none of them could say anything of goes back to who paid it, and nobody is struck for it: paid, it would be
+ * worth a liar's while to see to it that its checks come to nothing; struck, others could do that to anybody.
+ */
+const MOST_TRIES = 3;
 
 type Here = Pick<Context, 'db' | 'signer' | 'options' | 'verification'>;
 
@@ -108,8 +115,11 @@ async function judge(
     [device, name],
   );
   const wrong = all.filter(({ checked }) => checked === 'wrong');
-  const rest = all.filter(({ checked }) => checked !== 'wrong');
   await clawBack(sql, signer, idsOf(wrong), 'others computed another output', at);
+  const tries = await triesOf(sql, idsOf(all.filter(({ checked }) => checked === null)));
+  const isUnproven = ({ lease_id: leaseId }: Accrual) => (tries.get(leaseId) ?? 0) >= MOST_TRIES;
+  await clawBack(sql, signer, idsOf(all.filter(isUnproven)), 'nobody could say whether the output was right', at);
+  const rest = all.filter((accrual) => accrual.checked !== 'wrong' && !isUnproven(accrual));
   const owner = all[0]?.owner ?? (await ownerOf(sql, device));
   const names = namesOf(device, { owner, network: row.network });
   const conducts = await conductsOf(sql, names, at, policy);
@@ -121,9 +131,9 @@ async function judge(
   } else if (verdict.kind === 'recheck') {
     const chosen = new Set(verdict.leases);
     const suspects = rest.flatMap(({ lease_id: leaseId, job_id: jobId, output_hash: outputHash }) =>
-      chosen.has(leaseId) ? [{ leaseId, jobId, outputHash }] : [],
+      chosen.has(leaseId) ? [{ leaseId, jobId, outputHash, tries: tries.get(leaseId) ?? 0 }] : [],
     );
-    settled = await orderRechecks(sql, secret, signer.address, suspects, at);
+    settled = await orderRechecks(sql, secret, signer.address, suspects, (then) => asOrderedNow(options, then), at);
   }
   // A result that was judged meanwhile is an event more: then nothing of this happens, and all is asked again.
   const written = await sql.exec(

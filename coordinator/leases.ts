@@ -236,7 +236,7 @@ export async function keepBatches(sql: Sql, batches: readonly ResultBatch[]): Pr
 
 export const copyOf = (lease: LeaseRow): Copy => ({
   leaseId: lease.lease_id,
-  device: lease.device,
+  ...{ device: lease.device, owner: lease.owner, network: lease.network },
   state: lease.state,
   outputHash: lease.output_hash,
   countsAsAttempt: lease.counts_as_attempt,

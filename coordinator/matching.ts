@@ -59,7 +59,7 @@ export type Need = {
 
 export function needOf(
   of: Pick<Need, 'lane' | 'price' | 'demand' | 'judges'>,
-  copies: readonly (Copy & Party)[],
+  copies: readonly Copy[],
   maxAttempts: number,
   /** Had the same input by another job. */
   seen: readonly Party[] = [],

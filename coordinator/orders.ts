@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { BatchAnswer } from '../core/api-messages.ts';
-import { type CatalogueEntry, completeParams, findWorkload, priceOf, verifierOf } from '../core/catalogue.ts';
+import { type CatalogueEntry, completeParams, findWorkload, verifierOf } from '../core/catalogue.ts';
 import { fail } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import { digestOf, paramsHash } from '../core/typed-data.ts';
@@ -14,8 +14,8 @@ import { chargeKey } from './keys.ts';
 import { HELD } from './leases.ts';
 import { hold } from './ledger.ts';
 import { detailOf, translate } from './problems.ts';
-import { sharesOf, takenBpsOf } from './shares.ts';
 import { requireSigned } from './signing.ts';
+import { tariffOf } from './tariff.ts';
 import { maxCopies } from './verify.ts';
 import { lookAtJob } from './views.ts';
 import { addWebhook, requireWebhookUrl } from './webhooks.ts';
@@ -26,8 +26,7 @@ export function quoteFor(context: Context, asked: z.output<typeof quoteRequest>)
   const { options } = context;
   const params = completeParams(entry, asked.params);
   if (params === null) fail('BAD_INPUT', `${entry.id} has no such parameter or value`);
-  const price = priceOf(entry, asked.inputBytes);
-  const { pay } = sharesOf(price, takenBpsOf(options));
+  const { price, pay } = tariffOf(options, entry, asked.inputBytes);
   return {
     ...{ price, pay, fee: price - pay },
     copies: options.replicas + 1,
@@ -135,7 +134,7 @@ export async function order(
         input_hash: value.inputHash,
         input_bytes: value.inputBytes,
         price: quote.price,
-        ...{ pay: quote.pay, dust: sharesOf(quote.price, takenBpsOf(options)).dust },
+        ...{ pay: quote.pay, dust: tariffOf(options, entry, value.inputBytes).dust },
         hold: quote.hold,
         replicas: options.replicas,
         priority: 0,

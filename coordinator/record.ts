@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { type Address, address, type Hex32, hex32, type Lane, lane, type UnixMs } from '../core/primitives.ts';
-import { isCompared, refutesSuspect } from './checks.ts';
+import { isCompared, wordOnSuspect } from './checks.ts';
 import { integerColumn, type Sql } from './db.ts';
 import type { DecidedJob } from './jobs.ts';
 import type { LeaseRow } from './leases.ts';
 import { conductsOf, namesOf } from './standing.ts';
 import type { VerificationPolicy } from './verification/policy.ts';
-import { afterBad, afterValid, dayOf, type Party, restsUntil, type Trust } from './verification/trust.ts';
+import { afterBad, afterValid, countAsOne, dayOf, type Party, restsUntil, type Trust } from './verification/trust.ts';
 import { type JobDecision, workloadKey } from './verify.ts';
 
 /** What settled jobs say of those who did them, written in the transaction that settles them: some statements for all. */
@@ -50,14 +50,15 @@ function findingsOf(ends: readonly Concluded[]): Findings {
     for (const [at, lease] of right.entries()) {
       found.accruals.push({ lease, job, byChecks: at >= consumers, checked: compared });
     }
-    if (job.suspect !== null) {
-      // Where nobody can say who was right, nobody is blamed.
-      found.suspects.push({ leaseId: job.suspect, wrong: refutesSuspect(decision), kind });
+    const word = job.suspect === null ? null : wordOnSuspect(decision);
+    // Without a word it stays open, and whoever judges its lane has it checked again.
+    if (job.suspect !== null && word !== null) {
+      found.suspects.push({ leaseId: job.suspect, wrong: word === 'wrong', kind });
     }
     if (!compared) continue;
     for (const lease of right) {
       // Of a job of the network's own nobody else works at the same time, so that it makes nobody trusted.
-      const partners = job.about !== null ? [] : right.filter((other) => other !== lease).map(partyOf);
+      const partners = job.about !== null ? [] : right.filter((other) => !countAsOne(other, lease)).map(partyOf);
       found.good.push({ ...partyOf(lease), device: lease.device, kind, partners });
     }
     for (const lease of leases) {
@@ -69,16 +70,29 @@ function findingsOf(ends: readonly Concluded[]): Findings {
   return found;
 }
 
-/** Answers the devices of which something is known that was not. */
+/** Whether the network has paid for a copy, or may have: who gets that back is in the books of verification alone. */
+const isPaidByChecks = ({ job }: Concluded): boolean => job.about !== null || job.checks_hold > 0n;
+
+/**
+ * Answers the devices of which something is known that was not. Without a policy, what began under one is seen through: who paid for
+ * each copy is kept, and what a recheck showed; nobody is trusted for it, and no lane is held.
+ */
 export async function record(
   sql: Sql,
-  ends: readonly Concluded[],
-  policy: VerificationPolicy,
+  all: readonly Concluded[],
+  policy: VerificationPolicy | null,
   at: UnixMs,
 ): Promise<readonly Address[]> {
+  const ends = policy === null ? all.filter(isPaidByChecks) : all;
+  if (ends.length === 0) return [];
   const { accruals, good, suspects, agreed, ...found } = findingsOf(ends);
   await accrue(sql, accruals, at);
-  const bad = [...found.bad, ...(await judgeSuspects(sql, suspects))];
+  const refuted = await judgeSuspects(sql, suspects);
+  if (policy === null) {
+    await keepConduct(sql, [], refuted, at);
+    return [];
+  }
+  const bad = [...found.bad, ...refuted];
   await keepConduct(sql, good, bad, at);
   await keepTrust(sql, good, bad, policy);
   await strike(sql, bad, policy, at);

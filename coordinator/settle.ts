@@ -183,7 +183,7 @@ class Settlement {
     if (ended < this.#ends.length || written < this.#results.size) throw new Moved();
     await writeLeases(sql, [...this.#changes.values()]);
     const { verification = null } = this.#rules;
-    const judged = verification === null ? [] : await record(sql, this.#concluded, verification.policy, this.#at);
+    const judged = await record(sql, this.#concluded, verification?.policy ?? null, this.#at);
     for (const device of judged) this.effects.judged.add(device);
     await this.#fund(sql);
     await postAll(sql, this.#transfers);

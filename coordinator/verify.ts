@@ -2,6 +2,7 @@ import type { Amount } from '../core/money.ts';
 import type { Address, Hex32 } from '../core/primitives.ts';
 import type { ItemOutcome, ReportItem } from '../core/typed-data.ts';
 import { exactly, type Likenesses } from './verification/comparison.ts';
+import { countAsOne, type Party } from './verification/trust.ts';
 
 /**
  * A lease's life.
@@ -14,7 +15,7 @@ export type LeaseState = 'held' | 'finished' | 'accepted' | 'rejected' | 'gone';
 /** What a lease that ended without a result says: nothing, that the device or the work failed, or that the device cannot. */
 export type Loss = 'excused' | 'attempt' | 'unable';
 
-export type Copy = {
+export type Copy = Party & {
   readonly leaseId: Hex32;
   readonly device: Address;
   readonly state: LeaseState;
@@ -57,7 +58,7 @@ export type Cancellation = {
 /** What decides a dispute; the defaults are the rule of jobs that are always done twice. */
 export type DisputeRules = {
   readonly likenesses?: Likenesses;
-  /** The best answer leads the next best by so many copies. */
+  /** The best answer leads the next best by so many parties. */
   readonly lead?: number;
   /** After so many results without such a lead the job has failed. */
   readonly mostResults?: number;
@@ -69,16 +70,26 @@ export const maxCopies = (replicas: 0 | 1): number => (replicas === 0 ? 1 : 3);
 type Finished = Copy & { readonly outputHash: Hex32 };
 
 /**
+ * How many parties speak in these copies, in their order: whoever counts as one with somebody before adds nothing. Two coordinators that
+ * know different things of a job can hand it twice to one party, and it must not confirm itself.
+ */
+export function voicesOf(copies: readonly Party[]): number {
+  const heard: Party[] = [];
+  for (const copy of copies) if (!heard.some((other) => countAsOne(other, copy))) heard.push(copy);
+  return heard.length;
+}
+
+/**
  * The copies that agree with each one. Where likeness is not exact "the same" does not carry over from one pair to the next, so each copy
- * has its own group; the larger one counts, and of equals the earlier.
+ * has its own group; the one of more parties counts, and of equals the earlier.
  */
 function bestGroup(finished: readonly Finished[], likenesses: Likenesses) {
   const like = (a: Finished, b: Finished) => likenesses(a.outputHash, b.outputHash);
   const groups = finished.map((centre) => finished.filter((copy) => like(centre, copy) === 'same'));
-  const [best = []] = [...groups].sort((a, b) => b.length - a.length);
+  const [best = []] = [...groups].sort((a, b) => voicesOf(b) - voicesOf(a));
   // Who is in the best group is no rival of it, however many agree with that one copy.
   const rivals = finished.flatMap((centre, index) => (best.includes(centre) ? [] : [groups[index] ?? []]));
-  const against = Math.max(0, ...rivals.map((group) => group.filter((copy) => !best.includes(copy)).length));
+  const against = Math.max(0, ...rivals.map((group) => voicesOf(group.filter((copy) => !best.includes(copy)))));
   const rest = finished.filter((copy) => !best.includes(copy));
   const isWrong = (copy: Finished) => best.every((right) => like(copy, right) === 'different');
   return { best, against, wrong: rest.filter(isWrong), unclear: rest.filter((copy) => !isWrong(copy)) };
@@ -86,7 +97,8 @@ function bestGroup(finished: readonly Finished[], likenesses: Likenesses) {
 
 /**
  * What becomes of a job, by its leases alone. Without replicas the first result stands. With one replica two equal outputs
- * are accepted; when the first two differ more are asked for until one answer leads by `lead`, and whoever differs from it is rejected.
+ * of different parties are accepted; when the first two differ more are asked for until one answer leads by `lead`, and whoever differs
+ * from it is rejected.
  */
 export function decideJob(
   copies: readonly Copy[],
@@ -101,8 +113,9 @@ export function decideJob(
 
   const { best, against, wrong, unclear } = bestGroup(finished, likenesses);
   const right = best[0];
-  const leads = replicas === 0 || best.length - against >= lead;
-  if (right !== undefined && best.length >= needed && leads) {
+  const voices = voicesOf(best);
+  const leads = replicas === 0 || voices - against >= lead;
+  if (right !== undefined && voices >= needed && leads) {
     return {
       kind: 'settled',
       outputHash: right.outputHash,
@@ -125,7 +138,7 @@ export function decideJob(
     const why = `given up after ${maxAttempts} devices failed`;
     return { kind: 'failed', why, rejected: idsOf(finished), cancelled: idsOf(held) };
   }
-  const missing = Math.max(needed - best.length, replicas === 0 ? 0 : lead - (best.length - against));
+  const missing = Math.max(needed - voices, replicas === 0 ? 0 : lead - (voices - against));
   const target = Math.min(mostResults, finished.length + missing);
   return { kind: 'open', wanted: Math.max(0, target - finished.length - held.length) };
 }

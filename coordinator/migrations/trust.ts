@@ -1,4 +1,4 @@
-/** What the rules of verification remember (decision 0026). With no policy set nothing is written here. */
+/** What the rules of verification remember (decision 0026). With no policy set nothing is written here but what ends that began under one. */
 export const TRUST: readonly string[] = [
   // Whether the result of a lease is compared with another's; drawn when it was handed out, and nobody's business until it has come.
   'ALTER TABLE leases ADD COLUMN replicated BOOLEAN NOT NULL DEFAULT FALSE',

@@ -178,7 +178,7 @@ const canaryOf = ({ input, outputHash, seenBy, kept }: Agreed, jobId: Hex32): Si
   known: ([1, 2] as const).map(
     (n): Copy => ({
       leaseId: `0x${String(n).repeat(64)}`,
-      device: `0x${String(n).repeat(40)}`,
+      ...{ device: `0x${String(n).repeat(40)}`, owner: `0x${String(n).repeat(40)}`, network: null },
       ...{ state: 'finished', outputHash, countsAsAttempt: false, unable: false },
     }),
   ),

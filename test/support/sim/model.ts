@@ -177,7 +177,7 @@ export const copiesOf = (job: SimJob): readonly Copy[] => [
   ...job.known,
   ...job.leases.map((lease) => ({
     leaseId: lease.leaseId,
-    device: lease.peer.device,
+    ...{ device: lease.peer.device, owner: lease.peer.owner, network: lease.peer.network },
     state: lease === job.recheck ? ('finished' as const) : lease.state,
     outputHash: lease.outputHash,
     countsAsAttempt: false,

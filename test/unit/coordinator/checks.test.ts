@@ -7,7 +7,7 @@ import {
   isCompared,
   missingFor,
   paidCopies,
-  refutesSuspect,
+  wordOnSuspect,
 } from '../../../coordinator/checks.ts';
 import type { LeaseRow } from '../../../coordinator/leases.ts';
 import { pairsOf } from '../../../coordinator/likenesses.ts';
@@ -41,6 +41,19 @@ describe('a job that is ordered once', () => {
     expect(decide([lease(1, 'finished', 7)])).toMatchObject({ kind: 'settled', accepted: [id(1)] });
     expect(decide([lease(1, 'finished', 7, true)])).toEqual({ kind: 'open', wanted: 1 });
     expect(decide([lease(1, 'finished', 7, true), lease(2, 'finished', 7)])).toMatchObject({ kind: 'settled' });
+  });
+
+  it('is confirmed by no other device of the same owner or line', () => {
+    const first = lease(1, 'finished', 7, true);
+    const second = lease(2, 'finished', 7);
+    expect(decide([first, { ...second, owner: first.owner }])).toEqual({ kind: 'open', wanted: 1 });
+    const line = { network: 'a line' };
+    expect(
+      decide([
+        { ...first, ...line },
+        { ...second, ...line },
+      ]),
+    ).toEqual({ kind: 'open', wanted: 1 });
   });
 
   it('asks nobody else before the result that was drawn has come, or when it will not come', () => {
@@ -86,9 +99,9 @@ describe('what is compared for a job of the network’s own', () => {
     expect(told).toMatchObject({ kind: 'settled', rejected: [] });
     const doubt = job({ about: id(9), known_output: id(7), known_copies: 1, suspect: id(5) });
     const three = [1, 2, 3].map((n) => lease(n, 'finished', 8));
-    expect(refutesSuspect(decideBy(doubt, three, 3, verification))).toBe(true);
-    expect(refutesSuspect(decideBy(doubt, three, 3, verification, () => 'unclear'))).toBe(false);
-    expect(refutesSuspect(decideBy(doubt, [lease(1, 'finished', 7)], 3, verification))).toBe(false);
+    expect(wordOnSuspect(decideBy(doubt, three, 3, verification))).toBe('wrong');
+    expect(wordOnSuspect(decideBy(doubt, three, 3, verification, () => 'unclear'))).toBe(null);
+    expect(wordOnSuspect(decideBy(doubt, [lease(1, 'finished', 7)], 3, verification))).toBe('right');
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type LeaseState,
   maxCopies,
   type ReportedLease,
+  voicesOf,
 } from '../../../coordinator/verify.ts';
 import type { Address, Hex32 } from '../../../core/primitives.ts';
 
@@ -18,7 +19,7 @@ const copy = (n: number, state: LeaseState, output: number | null = null, counts
   leaseId: id(n),
   state,
   outputHash: output === null ? null : id(output),
-  device: account(n),
+  ...{ device: account(n), owner: account(n), network: null },
   countsAsAttempt,
   unable: false,
 });
@@ -168,6 +169,75 @@ describe('a dispute', () => {
         },
       ),
     );
+  });
+});
+
+describe('copies of one party', () => {
+  /** Output, owner and line of each; line 0: not known. */
+  type Given = readonly [output: number, owner: number, line: number];
+  const copies = (...given: readonly Given[]) =>
+    given.map(([output, owner, line], n) => ({
+      ...copy(n + 1, 'finished', output),
+      ...{ owner: account(owner), network: line === 0 ? null : `line ${line}` },
+    }));
+  const rules = { lead: 2, mostResults: 7 };
+
+  it('confirm each other neither by one owner nor on one line', () => {
+    expect(decideJob(copies([7, 1, 0], [7, 1, 0]), 1, 3)).toEqual({ kind: 'open', wanted: 1 });
+    expect(decideJob(copies([7, 1, 5], [7, 2, 5]), 1, 3)).toEqual({ kind: 'open', wanted: 1 });
+    expect(decideJob(copies([7, 1, 0], [7, 2, 0]), 1, 3).kind).toBe('settled');
+    expect(decideJob(copies([7, 1, 5], [7, 2, 5], [7, 3, 0]), 1, 3)).toMatchObject({
+      ...{ kind: 'settled', accepted: [id(1), id(2), id(3)] },
+    });
+  });
+
+  it('outvote nobody, and are outvoted by two others', () => {
+    const liars: readonly Given[] = [1, 2, 3].map((owner) => [8, owner, 5]);
+    expect(decideJob(copies([7, 9, 0], ...liars), 1, 3, rules)).toEqual({ kind: 'open', wanted: 2 });
+    expect(decideJob(copies(...liars, [7, 8, 0], [7, 9, 0], [7, 10, 0]), 1, 3, rules)).toMatchObject({
+      ...{ kind: 'settled', outputHash: id(7), rejected: [id(1), id(2), id(3)] },
+    });
+  });
+
+  it('are one voice, whatever comes', () => {
+    const drawn = fc.array(
+      fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 3 })),
+      { maxLength: 7 },
+    );
+    fc.assert(
+      fc.property(drawn, fc.integer({ min: 1, max: 3 }), (given, lead) => {
+        const list = copies(...given);
+        const decision = decideJob(list, 1, 3, { lead, mostResults: 7 });
+        const of = (output: number) => list.filter(({ outputHash }) => outputHash === id(output));
+        const owners = (output: number) => new Set(of(output).map(({ owner }) => owner)).size;
+        const lines = (output: number) =>
+          of(output).some(({ network }) => network === null)
+            ? 7
+            : new Set(of(output).map(({ network }) => network)).size;
+        if (decision.kind === 'settled') {
+          const best = Number(decision.outputHash);
+          expect(owners(best)).toBeGreaterThan(1);
+          expect(lines(best)).toBeGreaterThan(1);
+          // No other answer has so many parties that can speak for it.
+          for (const other of [1, 2, 3]) {
+            if (other !== best) expect(voicesOf(of(best)) - voicesOf(of(other))).toBeGreaterThanOrEqual(lead);
+          }
+        } else if (decision.kind === 'open') {
+          expect(decision.wanted).toBeGreaterThan(0);
+          expect(given.length + decision.wanted).toBeLessThanOrEqual(7);
+        }
+        // Another copy by who has given the same answer before changes nothing, but that it is a result more.
+        const [first] = list;
+        if (first === undefined || decision.kind !== 'open' || given.length + 1 >= 7) return;
+        const again = { ...first, leaseId: id(99) };
+        expect(decideJob([...list, again], 1, 3, { lead, mostResults: 7 }).kind).toBe('open');
+      }),
+    );
+  });
+
+  it('count as many as do not count as one with somebody before them', () => {
+    expect(voicesOf([])).toBe(0);
+    expect(voicesOf(copies([7, 1, 1], [7, 2, 2], [7, 1, 2], [7, 3, 1], [7, 3, 0]))).toBe(3);
   });
 });
 
