@@ -81,7 +81,7 @@ describe('a coordinator that is watched', () => {
     ahead += 61_000;
     const all = await text();
     const kinds = [...all.matchAll(/^idlemesh_ledger_base_units\{account="(\w+)"\} (\S+)$/gm)];
-    expect(kinds).toHaveLength(9);
+    expect(kinds).toHaveLength(10);
     expect(Object.fromEntries(kinds.map(([, kind, value]) => [kind, Number(value)]))).toMatchObject({
       external: -1e19,
       hold: Number(PRICE),
