@@ -35,7 +35,7 @@ export class WorldDevice {
   readonly heard: string[] = [];
   readonly verdicts: Verdict[] = [];
   readonly lied = new Set<Hex32>();
-  lies: (lease: Lease) => boolean;
+  lies: (lease: Lease) => boolean | Promise<boolean>;
   slots = 4;
   /** Keeps its results to itself until it is told to send them. */
   holds = false;
@@ -43,6 +43,8 @@ export class WorldDevice {
   readonly #world: Host;
   readonly #done = new Map<Hex32, Hex32>();
   readonly #open = new Set<Hex32>();
+  /** Results that nobody has said are stored: sent again whenever it comes back. */
+  readonly #unstored = new Map<Hex32, () => void>();
   #unreported: ReportItem[] = [];
   #last: { readonly sequence: number; readonly hash: Hex32 } = { sequence: 0, hash: ZERO_HASH };
   #receive: (message: DeviceMessage) => void = () => undefined;
@@ -51,7 +53,7 @@ export class WorldDevice {
   #welcomed: (() => void) | null = null;
   #receipted: (() => void) | null = null;
 
-  constructor(world: Host, owner: Account, network: string | null, lies: (lease: Lease) => boolean) {
+  constructor(world: Host, owner: Account, network: string | null, lies: WorldDevice['lies']) {
     const { chain } = world.context.options;
     this.#world = world;
     this.network = network;
@@ -81,6 +83,7 @@ export class WorldDevice {
     const offered = { workloads: [{ ...WORKLOAD }], leases: [...this.#open] };
     this.#receive({ type: 'hello', value, signature, agent: 'test', platform: 'linux', ...offered });
     await welcome;
+    for (const send of [...this.#unstored.values()]) send();
     this.#receive({ type: 'ready', lane: 'cpu', slots: this.slots });
   }
 
@@ -98,7 +101,14 @@ export class WorldDevice {
     else if (message.type === 'leases') this.#work(message.leases);
     else if (message.type === 'verdict') this.#judged(message.verdict);
     else if (message.type === 'verdicts') for (const verdict of message.verdicts) this.#judged(verdict);
-    else if (message.type === 'cancel') this.#open.delete(message.leaseId);
+    else if (message.type === 'result-stored') this.#unstored.delete(message.leaseId);
+    else if (message.type === 'results-stored') for (const leaseId of message.leaseIds) this.#unstored.delete(leaseId);
+    else if (message.type === 'cancel') this.#forget(message.leaseId);
+  }
+
+  #forget(leaseId: Hex32): void {
+    this.#open.delete(leaseId);
+    this.#unstored.delete(leaseId);
   }
 
   #work(leases: readonly Lease[]): void {
@@ -112,7 +122,7 @@ export class WorldDevice {
 
   async #do(lease: Lease): Promise<void> {
     const { leaseId } = lease;
-    const lie = this.lies(lease);
+    const lie = await this.lies(lease);
     if (lie) this.lied.add(leaseId);
     const output = lie ? Buffer.from(`lie ${randomHex32()}`) : outputFor(lease.inputHash);
     const outputHash = await this.#world.keep(output);
@@ -120,7 +130,10 @@ export class WorldDevice {
     const times = { startedAt: this.#world.now, finishedAt: this.#world.now };
     const value = { leaseId, device: this.address, outputHash, outputBytes: output.length, ...times };
     const signature = await this.key.sign('Result', value);
-    const send = () => this.#receive({ type: 'result', value, signature });
+    const send = () => {
+      this.#unstored.set(leaseId, send);
+      this.#receive({ type: 'result', value, signature });
+    };
     if (this.holds) this.#kept.push(send);
     else send();
   }
@@ -132,7 +145,7 @@ export class WorldDevice {
 
   #judged(verdict: Verdict): void {
     const { leaseId } = verdict;
-    this.#open.delete(leaseId);
+    this.#forget(leaseId);
     this.verdicts.push(verdict);
     const outputHash = this.#done.get(leaseId);
     if (verdict.kind !== 'accepted' || outputHash === undefined) return;

@@ -28,7 +28,6 @@ import { KeptTotals } from '../../coordinator/totals.ts';
 import { DEFAULT_POLICY, requirePolicy, type VerificationPolicy } from '../../coordinator/verification/policy.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import { domainOf, paramsHash } from '../../core/typed-data.ts';
-import type { Lease } from '../../core/wire.ts';
 import { type Account, newAccount } from './chain.ts';
 import { sha256 } from './device.ts';
 import { coordinatorOptions, PRICE, WORKLOAD } from './network.ts';
@@ -143,11 +142,7 @@ export class VerifyWorld {
 
   /** `lies`: asked for each lease. `owner`, `network`: its own unless they are given. */
   async device(
-    change: {
-      readonly owner?: Account;
-      readonly network?: string | null;
-      readonly lies?: (lease: Lease) => boolean;
-    } = {},
+    change: { readonly owner?: Account; readonly network?: string | null; readonly lies?: WorldDevice['lies'] } = {},
   ): Promise<WorldDevice> {
     const { owner = newAccount(), network = `line ${this.devices.length}`, lies = () => false } = change;
     const device = new WorldDevice(this, owner, network, lies);
@@ -275,6 +270,16 @@ export class VerifyWorld {
        UNION ALL SELECT 'lane ' || device || ' ' || latest || ' ' || COALESCE(suspicion, '-') FROM lanes`,
     );
     return [`now ${this.now}`, ...lines.map(({ line }) => line)].join('\n');
+  }
+
+  /** From now on it lies: first where nobody looks, so many times, and then everywhere. Whatever the draw, some of it is accepted. */
+  deceive(device: WorldDevice, unseen = 3): void {
+    const looked = `FROM leases JOIN jobs USING (job_id) JOIN leases AS others USING (job_id)
+      WHERE leases.lease_id = $1 AND (others.replicated OR known_copies > 0)`;
+    device.lies = async ({ leaseId }) => {
+      if (device.lied.size >= unseen) return true;
+      return (await this.count(looked, [leaseId])) === 0;
+    };
   }
 
   /** Orders until a result of `device` was found to be wrong. */

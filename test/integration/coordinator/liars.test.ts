@@ -18,7 +18,7 @@ describe('a device that lies once it is trusted', () => {
     await world.report();
     const earned = await world.balance(account.pending(liar.owner.address));
     expect(earned).toBeGreaterThan(0n);
-    liar.lies = () => true;
+    world.deceive(liar);
     await world.untilFound(liar);
     for (let rounds = 0; (await world.suspected()) > 0 && rounds < 30; rounds++) await world.settle();
     expect(await world.suspected()).toBe(0);
@@ -43,7 +43,7 @@ describe('a device that lies once it is trusted', () => {
     const [liar] = await world.standing(4);
     if (liar === undefined) expect.unreachable();
     await world.report();
-    liar.lies = () => true;
+    world.deceive(liar);
     world.judging = false;
     await world.untilFound(liar);
     expect(await world.suspected()).toBe(1);
