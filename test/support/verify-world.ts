@@ -258,6 +258,21 @@ export class VerifyWorld {
     throw new Error(`they were not trusted: ${await this.tell()}`);
   }
 
+  /** Jobs that wait, and of these devices one that never had their input. */
+  async unseen(
+    devices: readonly WorldDevice[],
+  ): Promise<readonly { readonly job: string; readonly device: Address }[]> {
+    const rows = await this.db.query(
+      z.object({ job: z.string(), owners: z.array(z.string()) }),
+      `SELECT open.job_id AS job, ARRAY(SELECT DISTINCT leases.owner FROM jobs JOIN leases USING (job_id)
+         WHERE COALESCE(jobs.about, jobs.job_id) = COALESCE(open.about, open.job_id)) AS owners
+       FROM jobs AS open WHERE open.state = 'queued'`,
+    );
+    return rows.flatMap(({ job, owners }) =>
+      devices.flatMap(({ address, owner }) => (owners.includes(owner.address) ? [] : [{ job, device: address }])),
+    );
+  }
+
   /** How it stands, for who looks for what went wrong. */
   async tell(): Promise<string> {
     const lines = await this.db.query(

@@ -69,6 +69,14 @@ describe('some hundred jobs of honest and lying devices, with kills and jumps of
       await world.report();
       await check();
       expect(await world.suspected()).toBe(0);
+      // A check that everybody honest has had is nobody's any more: it ends with its time, and by nothing else.
+      expect(await world.unseen(honest), await world.tell()).toEqual([]);
+      for (let days = 0; days < 4 && (await waiting()) > 0; days++) {
+        world.now += 24 * HOUR_MS;
+        await world.settle();
+      }
+      await world.report();
+      await check();
       expect(await waiting(), await world.tell()).toBe(0);
 
       world.now += 60 * HOUR_MS;
