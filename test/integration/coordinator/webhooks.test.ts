@@ -58,7 +58,7 @@ const logged: string[] = [];
 beforeAll(async () => {
   network = await TestNetwork.start({
     ...{ loopbackWebhooks: true, clock: { now: () => Date.now() + skew } },
-    log: (_level, event) => void logged.push(event),
+    log: (_level, event, fields) => void logged.push(`${event} ${fields?.['account']}`),
   });
 }, 60_000);
 afterAll(() => network.stop());
@@ -177,7 +177,7 @@ describe('word of a job that is over', () => {
     await until('the first try to be written down', () => failing(consumer));
     skew += DAY + 1;
     // Written down, not only sent: a clock that is set back in between would count from there.
-    await until('the second try', () => logged.includes('webhook-disabled'));
+    await until('the second try', () => logged.includes(`webhook-disabled ${consumer.account.address.toLowerCase()}`));
     expect(receiver.received).toHaveLength(2);
     // An access token is asked for with the consumer's own clock.
     skew -= DAY + 1;
