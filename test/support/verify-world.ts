@@ -237,6 +237,14 @@ export class VerifyWorld {
     return row?.count ?? 0;
   }
 
+  /** Until no lane is doubted and no job waits any more; one that nobody is left for is not waited for long. */
+  async resolve(): Promise<void> {
+    const waiting = () => this.count(`FROM jobs WHERE state = 'queued'`);
+    for (let rounds = 0; rounds < 40 && (await this.suspected()) > 0; rounds++) await this.settle();
+    for (let rounds = 0; rounds < 10 && (await waiting()) > 0; rounds++) await this.settle();
+    for (let rounds = 0; rounds < 40 && (await this.suspected()) > 0; rounds++) await this.settle();
+  }
+
   suspected = (): Promise<number> => this.count('FROM lanes WHERE suspicion IS NOT NULL');
   clawed = (device: WorldDevice): Promise<number> =>
     this.count('FROM clawbacks WHERE owner = $1', [device.owner.address]);

@@ -20,7 +20,7 @@ describe('a device that lies once it is trusted', () => {
     expect(earned).toBeGreaterThan(0n);
     world.deceive(liar);
     await world.untilFound(liar);
-    for (let rounds = 0; (await world.suspected()) > 0 && rounds < 30; rounds++) await world.settle();
+    await world.resolve();
     expect(await world.suspected()).toBe(0);
     expect(await world.clawed(liar)).toBeGreaterThan(0);
     await world.report();
@@ -59,7 +59,7 @@ describe('a device that lies once it is trusted', () => {
     expect(await world.suspected()).toBe(1);
     expect(await world.clawed(liar)).toBe(0);
     world.judging = true;
-    for (let rounds = 0; (await world.suspected()) > 0 && rounds < 30; rounds++) await world.settle();
+    await world.resolve();
     expect(await world.clawed(liar)).toBeGreaterThan(0);
     await world.report();
     await world.epoch();
@@ -77,11 +77,12 @@ describe('a machine that errs once', () => {
     faulty.lies = () => faulty.lied.size === 0;
     await world.order(40);
     await world.settle();
+    await world.resolve();
     const [fault] = faulty.lied;
     if (fault === undefined) expect.unreachable('it had no work');
     // Its one wrong result is looked at, whatever the draw said.
     await doubt(fault);
-    for (let rounds = 0; (await world.suspected()) > 0 && rounds < 40; rounds++) await world.settle();
+    await world.resolve();
     expect(await world.suspected()).toBe(0);
     await world.report();
     const owner = faulty.owner.address;
@@ -106,7 +107,7 @@ describe('a lane that is held', () => {
     await world.report();
     const held = `UPDATE lanes SET suspicion = $2, judged = events WHERE device = $1`;
     await world.db.exec(held, [device.address, `0x${'5'.repeat(64)}`]);
-    for (let rounds = 0; (await world.suspected()) > 0 && rounds < 30; rounds++) await world.settle();
+    await world.resolve();
     expect(await world.suspected()).toBe(0);
     expect(await world.clawed(device)).toBe(0);
     // All of it was seen: what was not compared before was done again by others.

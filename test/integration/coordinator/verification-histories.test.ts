@@ -63,8 +63,7 @@ describe('some hundred jobs of honest and lying devices, with kills and jumps of
         if (random.chance(0.5)) await check();
       }
       const waiting = () => world.count(`FROM jobs WHERE state = 'queued'`);
-      for (let rounds = 0; rounds < 40 && (await world.suspected()) + (await waiting()) > 0; rounds++)
-        await world.settle();
+      await world.resolve();
       await world.settle();
       await world.report();
       await check();
