@@ -17,6 +17,7 @@ import { helloOf } from './hello.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { createInbox } from './inbox.ts';
 import { createJobs } from './jobs.ts';
+import { createLending } from './lending.ts';
 import { createLine } from './line.ts';
 import { createMirror, type Picture } from './mirror.ts';
 import { createNotice } from './notice.ts';
@@ -112,12 +113,14 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       reporting.reset();
       wallet.reset();
       keeper.left();
+      lending.left();
       asked = {};
       jobs.releaseAll().catch(() => undefined);
     },
   });
+  const lending = createLending({ ports, session });
   const receive = createInbox({
-    ...{ ports, books, jobs, renewals, reporting, wallet, trial },
+    ...{ ports, books, jobs, renewals, reporting, wallet, trial, lending },
     greetedWith: () => helloLeases,
     welcomed: () => {
       keeper.welcomed();
@@ -335,7 +338,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   async function farewell(): Promise<void> {
     // At once: a round that waits for an engine that hangs must not keep work running, nor leases from others.
     jobs.giveBack();
-    await Promise.all([rounds.current(), session.close(), jobs.releaseAll(), images.close(), janitor.close()]);
+    const closing = [lending, session, images, janitor].map((part) => part.close());
+    await Promise.all([rounds.current(), jobs.releaseAll(), ...closing]);
     if (engine.state().kind === 'ready') await removeAll(ports, vault.device);
     await sweep(ports, books.ledger());
   }

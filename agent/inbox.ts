@@ -3,6 +3,7 @@ import type { Hex32 } from '../core/primitives.ts';
 import type { CoordinatorMessage, Lease, Verdict } from '../core/wire.ts';
 import type { Books } from './books.ts';
 import type { Jobs } from './jobs.ts';
+import type { Lending } from './lending.ts';
 import type { Ports } from './ports.ts';
 import type { Renewals } from './renewals.ts';
 import type { Reporting } from './reporting.ts';
@@ -17,6 +18,7 @@ type InboxOptions = {
   readonly reporting: Reporting;
   readonly wallet: Wallet;
   readonly trial: Trial;
+  readonly lending: Pick<Lending, 'heard'>;
   /** Leases that the last hello named. */
   readonly greetedWith: () => ReadonlySet<string>;
   /** A session has begun: the coordinator knows of no slots. */
@@ -79,6 +81,9 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
       case 'gpu-openings':
       case 'gpu-verdict':
         trial.heard(message, options.mayRun);
+        return;
+      case 'channel':
+        options.lending.heard(message);
         return;
       case 'error':
         log('warn', 'coordinator-error', { code: message.code, detail: message.message, about: message.about });

@@ -20,8 +20,10 @@ import { fileNetworks } from './adapters/networks.ts';
 import { probeHost } from './adapters/probe-host.ts';
 import { proofFile } from './adapters/proofs.ts';
 import { systemRandom } from './adapters/random.ts';
+import { dialRelay } from './adapters/relay.ts';
 import { systemSensors } from './adapters/sensors.ts';
 import { openSettings } from './adapters/settings.ts';
+import { throwawayCertificate } from './adapters/throwaway-certificate.ts';
 import { trafficFile } from './adapters/traffic-file.ts';
 import { openVault } from './adapters/vault.ts';
 import { folderWorkspace } from './adapters/workspace.ts';
@@ -67,6 +69,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         imageRecord: imageRecordFile(join(dataDir, 'images.json')),
         ...{ premises: dockerPremises({ docker }), lives: livesAt, home: homeOf(resolve(dataDir, 'lock')) },
         machineFacts,
+        channels: { dial: dialRelay, certificate: throwawayCertificate },
         ...{ traffic, directory: coordinatorDirectory({ log, traffic }) },
         networks: fileNetworks(dataDir),
         openLedger: ledgerFiles(dataDir),

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { CatalogueEntry } from '../core/catalogue.ts';
 import type { MachineFacts } from '../core/doctor.ts';
 import type { Keyring, Verify } from '../core/dsse.ts';
@@ -377,6 +378,17 @@ export type ProofStore = {
   readonly onChange: (listener: () => void) => Unsubscribe;
 };
 
+/** Both PEM. */
+export type Certificate = { readonly cert: string; readonly key: string };
+
+/** How channels of consumers come about (agent/channel). */
+export type ChannelPorts = {
+  /** One end of a channel through a coordinator's relay. Throws COORDINATOR_AWAY and NOT_FOUND. */
+  readonly dial: (base: string, seat: { readonly channelId: Hex32; readonly ticket: string }) => Promise<Socket>;
+  /** A certificate of this process; made when it is first asked for. */
+  readonly certificate: () => Promise<Certificate>;
+};
+
 /** Everything the agent is made of; only composition roots know the real ones. */
 export type Ports = Holdings & {
   readonly clock: Clock;
@@ -391,6 +403,7 @@ export type Ports = Holdings & {
   readonly openLedger: LedgerFactory;
   readonly history: History;
   readonly traffic: Traffic;
+  readonly channels: ChannelPorts;
   readonly workspace: Workspace;
   readonly networks: NetworkMemory;
   readonly catalogue: CatalogueShelf;

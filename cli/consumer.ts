@@ -173,6 +173,10 @@ export class Consumer {
     return { authorization: `Bearer ${this.#token.text}` };
   }
 
+  /** Signs what belongs to storage and deliveries. Throws UNAUTHORISED where there is only an API key. */
+  readonly prove = <N extends 'ChannelBinding'>(name: N, value: Struct<N>): Promise<Signature> =>
+    this.#sign(name, value);
+
   async #sign<N extends StructName>(name: N, value: Struct<N>): Promise<Signature> {
     if (this.#wallet === null)
       return fail('UNAUTHORISED', 'this needs the key file of the account; name it with --key');

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Address, UnixMs } from '../core/primitives.ts';
+import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 
 export type Role = 'consumer' | 'device';
 export type Bearer = { readonly account: Address; readonly role: Role };
@@ -33,6 +33,11 @@ export class Tokens {
   /** What the webhooks of an account are signed with, in the form of Standard Webhooks. */
   webhookSecret(account: Address, generation: number): string {
     return `whsec_${this.#seal(`webhook.${account}.${generation}`).toString('base64')}`;
+  }
+
+  /** Lets one end into a channel: known to any replica, and stored nowhere. */
+  channelTicket(channelId: Hex32, end: Role): string {
+    return this.#seal(`channel.${end}.${channelId}`).toString('base64url');
   }
 
   #seal(text: string): Buffer {

@@ -1,3 +1,5 @@
+import { type IncomingMessage, Server } from 'node:http';
+import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -9,6 +11,16 @@ import { detailOf, problem, STATUS, translate } from './problems.ts';
 import { lineOf, RateLimit } from './rate-limit.ts';
 import type { Sessions } from './sessions.ts';
 import { subnetOf } from './verification/subnet.ts';
+
+/** Takes a connection that is no HTTP any more. `head`: what came behind the request. */
+export type Upgrade = (request: IncomingMessage, socket: NetSocket, head: Buffer) => void;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** By the protocol that is asked for, in lower case. */
+    readonly upgrades: Map<string, Upgrade>;
+  }
+}
 
 export type App = FastifyInstance;
 export type Request = FastifyRequest;
@@ -76,7 +88,17 @@ export async function createApp(context: Context, sessions: Pick<Sessions, 'conn
       .send(problem('NOT_FOUND', 404, 'there is nothing at this address'));
   });
 
-  await app.register(websocket, { options: { maxPayload: MESSAGE_LIMIT } });
+  // Everything that asks for an upgrade comes here first; the plugin would refuse what is no WebSocket.
+  const upgrades = new Map<string, Upgrade>();
+  const websockets = new Server();
+  app.decorate('upgrades', upgrades);
+  app.server.on('upgrade', (request: IncomingMessage, socket: NetSocket, head: Buffer) => {
+    socket.on('error', () => undefined);
+    const take = upgrades.get(request.headers.upgrade?.toLowerCase() ?? '');
+    if (take === undefined) websockets.emit('upgrade', request, socket, head);
+    else take(request, socket, head);
+  });
+  await app.register(websocket, { options: { maxPayload: MESSAGE_LIMIT, server: websockets } });
   onlyDocumented(app);
   app.get(API.session.path, { exposeHeadRoute: false, websocket: true }, (socket, request) => {
     const wire = {

@@ -9,6 +9,7 @@ import { addAdminRoutes } from './admin-routes.ts';
 import { addBlobRoutes } from './blob-routes.ts';
 import { type Blobs, openBlobs } from './blobs.ts';
 import { openChain } from './chain.ts';
+import { addChannelRoutes } from './channels.ts';
 import type { Verification } from './checks.ts';
 import { addConsumerRoutes } from './consumer-routes.ts';
 import { Changes, type Context } from './context.ts';
@@ -124,6 +125,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     addBlobRoutes(app, context);
     addAdminRoutes(app, context, sessions);
     addStatusRoutes(app, context, () => sessions.devices);
+    addChannelRoutes(app, context, sessions.lending.channels);
     if (options.metrics !== undefined) metricsServer = await openMetrics(context, sessions, options.metrics);
     const url = await listen(app, options);
     replica.listen(sessions.ears(), () => sessions.devices);
@@ -193,6 +195,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
         await within(DRAIN_WITHIN_MS, ended);
         changes.close();
         await Promise.all([webhooks.close(DRAIN_WITHIN_MS), sessions.close(DRAIN_WITHIN_MS)]);
+        sessions.lending.channels.close();
         await closeApp(app, DRAIN_WITHIN_MS);
         await context.days.write().catch(complain('days-not-counted'));
         await metricsServer?.close();

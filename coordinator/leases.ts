@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fail } from '../core/errors.ts';
 import { type Address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
 import type { Verdict } from '../core/wire.ts';
 import { integerColumn, one, type Sql } from './db.ts';
@@ -50,6 +51,13 @@ export const leasesOf = (sql: Sql, jobIds: readonly string[]): Promise<readonly 
 
 export const findLease = (sql: Sql, leaseId: string): Promise<LeaseRow | null> =>
   one(sql, leaseRow, `SELECT ${COLUMNS} FROM leases WHERE lease_id = $1`, [leaseId]);
+
+/** Throws NOT_FOUND. */
+export async function requireLease(sql: Sql, device: Address, leaseId: Hex32): Promise<LeaseRow> {
+  const lease = await findLease(sql, leaseId);
+  if (lease === null || lease.device !== device) fail('NOT_FOUND', 'the device has no such lease', { leaseId });
+  return lease;
+}
 
 /** Leases among `leaseIds`, whosever they are. */
 export const leasesNamed = (sql: Sql, leaseIds: readonly string[]): Promise<readonly LeaseRow[]> =>

@@ -66,6 +66,15 @@ export class Metrics {
     ...this.#in,
   });
 
+  readonly #relayed = new Counter({
+    name: 'idlemesh_relayed_bytes_total',
+    help: 'Bytes that the relay passed on, of channels that are over',
+    ...this.#in,
+  });
+
+  relayed(bytes: number): void {
+    this.#relayed.inc(bytes);
+  }
   request(method: string, route: string | undefined, status: number, seconds: number): void {
     // An unknown route has any method, which is a stranger's word.
     const labels = route === undefined ? { method: 'any', route: 'unknown' } : { method, route };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
+import { CHANNELS } from './migrations/channels.ts';
 import { COMPARISON } from './migrations/comparison.ts';
 import { DEPOSITS } from './migrations/deposits.ts';
 import { DISPATCH } from './migrations/dispatch.ts';
@@ -224,6 +225,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   TRUST,
   DISPATCH,
   DEPOSITS,
+  CHANNELS,
 ];
 
 /** Number of the newest migration. */

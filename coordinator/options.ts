@@ -2,6 +2,7 @@ import type { Catalogue } from '../core/catalogue.ts';
 import type { Address, UnixMs } from '../core/primitives.ts';
 import type { VerifierTask } from '../core/verifier.ts';
 import type { Quotas } from './quotas.ts';
+import type { RelayLimits } from './relay.ts';
 import type { S3Options } from './s3.ts';
 import type { VerificationPolicy } from './verification/policy.ts';
 
@@ -93,6 +94,10 @@ export type CoordinatorOptions = {
   readonly gpuProofMs?: number;
   /** Runs the verifiers of workloads that have one; absent: such work cannot be ordered here. */
   readonly runVerifier?: RunVerifier;
+  /** Where consumers and devices reach this very process; absent: where they reach the network. Needed where several share the books. */
+  readonly relayUrl?: string;
+  /** What its relay carries at once; the rest is DEFAULT_RELAY. */
+  readonly relay?: Partial<RelayLimits>;
   /** Orders may send word to this machine, without TLS: for practice and tests. */
   readonly loopbackWebhooks?: boolean;
   readonly clock: Clock;

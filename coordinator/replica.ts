@@ -2,10 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { asFailure } from '../core/errors.ts';
 import { type Address, address, type Hex32, hex32, type UnixMs } from '../core/primitives.ts';
+import { channelCoordinatorMessages } from '../core/wire-channel.ts';
 import { shortName } from './context.ts';
 import { type Db, integerColumn, one } from './db.ts';
 import type { Log } from './options.ts';
 import { arrive, freeAllClaims, freeClaimsOfDead, nextReplica, PRESENCE } from './presence.ts';
+
+const channelNote = channelCoordinatorMessages[0].omit({ type: true, ticket: true });
+export type ChannelNote = z.output<typeof channelNote>;
 
 /** What replicas tell each other. It wakes: who hears it looks into the books. */
 const note = z.discriminatedUnion('kind', [
@@ -17,6 +21,8 @@ const note = z.discriminatedUnion('kind', [
   z.strictObject({ from: z.string(), kind: z.literal('leases'), leases: z.array(hex32) }),
   z.strictObject({ from: z.string(), kind: z.literal('session'), device: address, number: z.number() }),
   z.strictObject({ from: z.string(), kind: z.literal('epoch'), epoch: z.number(), root: hex32 }),
+  /** For a device, wherever it is connected; without a secret: the ticket is made by who passes it on. */
+  z.strictObject({ from: z.string(), kind: z.literal('channel'), device: address, channel: channelNote }),
 ]);
 type Note = z.output<typeof note>;
 
@@ -29,6 +35,7 @@ export type Ears = {
   readonly leases: (leaseIds: readonly Hex32[]) => void;
   readonly session: (device: Address, number: number) => void;
   readonly epoch: (epoch: number, root: Hex32) => void;
+  readonly channel: (device: Address, channel: ChannelNote) => void;
   /** What was told until now may have been missed. */
   readonly mended: () => void;
 };
@@ -126,6 +133,10 @@ export class Replica {
   rules(): void {
     if (this.company) this.#say({ kind: 'rules' });
   }
+  /** A consumer wants to speak with a device that is not connected here. */
+  channel(device: Address, channel: ChannelNote): void {
+    if (this.company) this.#say({ kind: 'channel', device, channel });
+  }
   epoch(epoch: number, root: Hex32): void {
     if (this.company) this.#say({ kind: 'epoch', epoch, root });
   }
@@ -171,6 +182,7 @@ export class Replica {
     else if (heard.kind === 'leases') ears.leases(heard.leases);
     else if (heard.kind === 'session') ears.session(heard.device, heard.number);
     else if (heard.kind === 'epoch') ears.epoch(heard.epoch, heard.root);
+    else if (heard.kind === 'channel') ears.channel(heard.device, heard.channel);
   }
 
   #here(): void {

@@ -1,6 +1,7 @@
 import type { Address, Hex32 } from '../core/primitives.ts';
 import type { Effects } from './effects.ts';
 import type { GpuProving } from './gpu-proving.ts';
+import type { LendingHost } from './lending.ts';
 import type { SentReport } from './report-chain.ts';
 import type { ReportAnswer } from './reports.ts';
 import type { Delivery } from './results.ts';
@@ -25,4 +26,5 @@ export type SessionHost = {
   readonly deliver: (delivery: Delivery) => Promise<Effects>;
   readonly report: (report: SentReport) => Promise<ReportAnswer>;
   readonly proving: GpuProving;
+  readonly lending: LendingHost;
 };

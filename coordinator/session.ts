@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { asFailure, type ErrorCode, fail, isFailure, unreachable } from '../core/errors.ts';
+import { asFailure, type ErrorCode, fail, isFailure } from '../core/errors.ts';
 import {
   type Address,
   type Hex32,
@@ -20,7 +20,7 @@ import { GpuLane } from './gpu-lane.ts';
 import { Intake } from './intake.ts';
 import { leasesMessage } from './jobs.ts';
 import { resultsHashBy } from './keccak.ts';
-import { findLease, type LeaseRow, LONGEST_LEASE_MS, raiseProgress, renewLeases } from './leases.ts';
+import { LONGEST_LEASE_MS, raiseProgress, renewLeases, requireLease } from './leases.ts';
 import type { Offer } from './matching.ts';
 import type { Peer } from './peer.ts';
 import { resume, rulesOf } from './results.ts';
@@ -237,6 +237,7 @@ export class Session {
     });
     for (const early of waiting) this.send(early);
     this.#host.apply(resumed.effects);
+    await this.#host.lending.joined(this.#peer);
     options.log('info', 'device-joined', { device, owner, agent: message.agent, leases: resumed.held.length });
   }
 
@@ -255,7 +256,7 @@ export class Session {
         this.#peer = { ...peer, workloads: keysOf(message.workloads) };
         return this.#host.ready(this);
       case 'decline': {
-        const lease = await this.#ownLease(peer, message.leaseId);
+        const lease = await requireLease(db, peer.device, message.leaseId);
         const lane = this.#sent.free(lease.lease_id);
         if (lane !== null) this.#restUntil[lane] = now + REST_AFTER_DECLINE_MS;
         this.awaited.over(lease.lease_id);
@@ -272,7 +273,7 @@ export class Session {
       }
       case 'progress': {
         const jobId = await raiseProgress(db, message.leaseId, peer.device, message.progress);
-        if (jobId === null) await this.#ownLease(peer, message.leaseId);
+        if (jobId === null) await requireLease(db, peer.device, message.leaseId);
         else this.#host.progressed(jobId);
         return;
       }
@@ -300,7 +301,7 @@ export class Session {
         await this.prove();
         return this.#host.ready(this);
       default:
-        return unreachable(message);
+        return await this.#host.lending.heard(peer, message);
     }
   }
 
@@ -337,11 +338,5 @@ export class Session {
       null,
     );
     this.close('blocked');
-  }
-
-  async #ownLease(peer: Peer, leaseId: Hex32): Promise<LeaseRow> {
-    const lease = await findLease(this.#context.db, leaseId);
-    if (lease === null || lease.device !== peer.device) fail('NOT_FOUND', 'the device has no such lease', { leaseId });
-    return lease;
   }
 }

@@ -12,6 +12,7 @@ import type { Effects } from './effects.ts';
 import { GpuProving } from './gpu-proving.ts';
 import { groupBy } from './group-by.ts';
 import { House, tidyHouse } from './house.ts';
+import { Lending } from './lending.ts';
 import type { LostBecause } from './metrics.ts';
 import { type Ears, piecesOf } from './replica.ts';
 import { Reports } from './report-groups.ts';
@@ -40,6 +41,7 @@ export class Sessions {
   readonly #results: Results;
   readonly #reports: Reports;
   readonly comparer: Comparer;
+  readonly lending: Lending;
   readonly #proving: GpuProving;
   readonly #takeBack: TakeBack;
   readonly #house: House;
@@ -52,6 +54,7 @@ export class Sessions {
     this.#results = new Results(context);
     this.#reports = new Reports(context);
     this.#proving = new GpuProving(context);
+    this.lending = new Lending(context, (device) => this.#byDevice.get(device));
     this.#takeBack = new TakeBack(context, (effects) => this.apply(effects));
     this.#house = new House(context, (effects) => this.apply(effects));
     this.comparer = new Comparer(context, (effects) => this.apply(effects));
@@ -93,6 +96,7 @@ export class Sessions {
         deliver: (delivery) => this.#results.receive(delivery),
         report: (report) => this.#reports.receive(report),
         proving: this.#proving,
+        lending: this.lending,
       },
       socket,
       network,
@@ -132,6 +136,7 @@ export class Sessions {
       },
       session: (device, number) => this.#byDevice.get(device)?.endIfOlderThan(number),
       epoch: (epoch, root) => this.broadcast({ type: 'epoch', epoch, root }),
+      channel: (device, channel) => this.lending.channels.heard(device, channel),
       mended: () => {
         changes.heardOfWork();
         changes.wakeAll();

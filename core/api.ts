@@ -4,6 +4,7 @@ import * as say from './api-messages.ts';
 import { envelope } from './dsse.ts';
 import * as status from './status.ts';
 import * as wire from './wire.ts';
+import * as channel from './wire-channel.ts';
 
 /**
  * What the coordinator answers over HTTP, as one table: its router, its OpenAPI document and the client are made of it, so that
@@ -113,6 +114,20 @@ export const API = {
     'Your deposit, what is held of it, and your limits',
     say.accountView,
     {},
+  ),
+  channel: row(
+    ['POST', '/v1/channels', 201],
+    'account',
+    'A way to a device that is connected; what passes there is between you and it',
+    channel.channelGrant,
+    { body: channel.channelOrder },
+  ),
+  relay: row(
+    ['GET', '/v1/relay/:id', 101],
+    'none',
+    'One end of a channel, with `Upgrade: idlemesh-relay` and its ticket as bearer; whatever follows is passed on',
+    'none',
+    { params: say.jobParam },
   ),
   keys: row(['GET', '/v1/keys', 200], 'account', 'Your API keys', say.keyList, {}),
   createKey: row(['POST', '/v1/keys', 201], 'account', 'A new API key; its secret is told this once', say.createdKey, {

@@ -106,6 +106,12 @@ export const TYPES = {
     { name: 'why', type: 'string' },
     { name: 'issuedAt', type: 'uint64' },
   ],
+  ChannelBinding: [
+    { name: 'channelId', type: 'bytes32' },
+    { name: 'role', type: 'string' },
+    { name: 'holder', type: 'address' },
+    { name: 'exporter', type: 'bytes32' },
+  ],
 } as const satisfies Readonly<Record<string, readonly Field[]>>;
 
 export type StructName = keyof typeof TYPES;
@@ -162,6 +168,8 @@ export type Structs = {
   Claim: { owner: Address; recipient: Address; amount: Amount; fee: Amount; deadline: number };
   /** An order of who runs the network; see core/admin.ts. */
   AdminAction: { admin: Address; networkId: Hex32; action: string; subject: string; why: string; issuedAt: number };
+  /** One end of a channel: `exporter` is of its TLS connection alone (RFC 9266), so that nobody in between can pass it on. */
+  ChannelBinding: { channelId: Hex32; role: 'consumer' | 'device'; holder: Address; exporter: Hex32 };
 };
 
 export type Struct<N extends StructName> = Readonly<Structs[N]>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES } from './errors.ts';
 import { address, amount, byteCount, hex32, lane, signature, unixMs } from './primitives.ts';
 import { REFUSALS } from './typed-data.ts';
+import { channelCoordinatorMessages, channelDeviceMessages } from './wire-channel.ts';
 import { gpuCoordinatorMessages, gpuDeviceMessages } from './wire-gpu.ts';
 
 /**
@@ -211,6 +212,7 @@ export const deviceMessage = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('report'), value: report, signature, items: z.array(reportItem).min(1).max(1000) }),
   ...gpuDeviceMessages,
+  ...channelDeviceMessages,
 ]);
 export type DeviceMessage = z.output<typeof deviceMessage>;
 
@@ -254,6 +256,7 @@ export const coordinatorMessage = z.discriminatedUnion('type', [
     about: hex32.nullable(),
   }),
   ...gpuCoordinatorMessages,
+  ...channelCoordinatorMessages,
 ]);
 export type CoordinatorMessage = z.output<typeof coordinatorMessage>;
 

@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { throwawayCertificate } from '../../agent/adapters/throwaway-certificate.ts';
 import { type AgentOptions, createAgent } from '../../agent/agent.ts';
 import type { Agent } from '../../agent/api.ts';
 import type { Ports, Traffic } from '../../agent/ports.ts';
@@ -130,6 +131,7 @@ export class World {
       directory: this.network,
       machineFacts: async () => MACHINE,
       traffic: this.meter,
+      channels: { dial: () => fail('COORDINATOR_AWAY', 'there is no relay here'), certificate: throwawayCertificate },
       catalogue: this.shelf,
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ premises: this.premises, lives: (home) => this.premises.lives.get(home) ?? 'unknown' },

@@ -84,6 +84,7 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     ...{ admin: account('f'), networkId: hash('network'), action: 'disable', subject: 'transcode@1.0.0' },
     ...{ why: 'it fails on some cards', issuedAt: 1_700_000_060_003 },
   },
+  ChannelBinding: { channelId: hash('channel'), role: 'consumer', holder: account('c'), exporter: hash('exporter') },
 };
 
 const names = Object.keys(values) as readonly StructName[];

@@ -12,7 +12,9 @@ import { machineFacts } from '../../../agent/adapters/machine-facts.ts';
 import { probeHost } from '../../../agent/adapters/probe-host.ts';
 import { proofFile } from '../../../agent/adapters/proofs.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
+import { dialRelay } from '../../../agent/adapters/relay.ts';
 import { systemSensors } from '../../../agent/adapters/sensors.ts';
+import { throwawayCertificate } from '../../../agent/adapters/throwaway-certificate.ts';
 import { folderWorkspace } from '../../../agent/adapters/workspace.ts';
 import { createAgent } from '../../../agent/agent.ts';
 import type { Sensors, Source } from '../../../agent/ports.ts';
@@ -80,6 +82,7 @@ const agent = createAgent(
     containers: dockerContainers({ log }),
     images: dockerImages({ log }),
     premises: dockerPremises(),
+    channels: { dial: dialRelay, certificate: throwawayCertificate },
     lives: () => 'unknown',
     imageRecord: imageRecordFile(join(start.folder, 'images.json')),
     ...{ directory: network, traffic: trafficOf(clock) },

@@ -1,0 +1,46 @@
+import type { CoordinatorMessage } from '../core/wire.ts';
+import type { Purpose } from '../core/wire-channel.ts';
+import { createChannelKeeper } from './channel/keeper.ts';
+import type { ChannelRoute } from './channel/routes.ts';
+import type { Ports } from './ports.ts';
+import type { Session } from './session.ts';
+
+/** What the coordinator says of the storage and bandwidth that this device lends. */
+export type LendingMessage = Extract<CoordinatorMessage, { type: 'channel' }>;
+
+type LendingOptions = {
+  readonly ports: Pick<Ports, 'log' | 'traffic' | 'channels'>;
+  readonly session: Pick<Session, 'network' | 'key' | 'url'>;
+};
+
+export type Lending = {
+  readonly heard: (message: LendingMessage) => void;
+  /** The network is left. */
+  readonly left: () => void;
+  readonly close: () => Promise<void>;
+};
+
+/** The lanes without jobs: storage and bandwidth. */
+export function createLending({ ports, session }: LendingOptions): Lending {
+  const { log, traffic } = ports;
+  /** Nothing is lent yet. */
+  const routes = (_purpose: Purpose): readonly ChannelRoute[] | null => null;
+  const channels = createChannelKeeper({
+    ...{ log, routes, network: session.network, key: session.key, url: session.url },
+    ...ports.channels,
+    passed(purpose, bytes) {
+      const carrier = purpose === 'storage' ? 'storage' : 'bandwidth';
+      traffic.add(carrier, 'in', bytes.in);
+      traffic.add(carrier, 'out', bytes.out);
+    },
+  });
+  return {
+    heard(message) {
+      channels.wanted(message);
+    },
+    left() {
+      channels.close().catch(() => undefined);
+    },
+    close: () => channels.close(),
+  };
+}
