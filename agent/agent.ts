@@ -315,12 +315,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       prover.close();
       await soon(ports, farewell());
       await line.close();
-      senses.close();
-      keeper.close();
-      engine.close();
-      gpus.close();
-      book.close();
-      ports.history.close();
+      for (const part of [senses, keeper, engine, gpus, book, ports.history]) part.close();
       reporting.reset();
       wallet.reset();
       books.close();
