@@ -1,4 +1,5 @@
 import type { Catalogue } from '../core/catalogue.ts';
+import type { Hex32 } from '../core/primitives.ts';
 import { createEngineWatch, type EngineWatch } from './engine-watch.ts';
 import { createImageKeeper, type ImageKeeper } from './image-keeper.ts';
 import { createJanitor, type Janitor } from './janitor.ts';
@@ -17,6 +18,8 @@ export function createHousekeeping(options: {
   readonly instance: string;
   readonly catalogue: () => Catalogue;
   readonly jobs: () => Pick<Jobs, 'running' | 'held'>;
+  /** Services that run, or are about to. */
+  readonly services: () => readonly Hex32[];
   readonly wake: () => void;
   readonly changed: () => void;
 }): Housekeeping {
@@ -32,12 +35,7 @@ export function createHousekeeping(options: {
   const janitor = createJanitor({
     ...{ ports, device, instance, images, wake },
     budget: () => ports.settings.current().settings.limits.imagesMiB,
-    leases: () =>
-      new Set(
-        jobs()
-          .held()
-          .map(({ leaseId }) => leaseId),
-      ),
+    leases: () => new Set([...jobs().held().map(({ leaseId }) => leaseId), ...options.services()]),
   });
   const engine = createEngineWatch({ ports, device, catalogue, images, janitor, wake });
   return { engine, images, janitor };

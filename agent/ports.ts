@@ -12,6 +12,7 @@ import type { ObservedContainer } from '../core/reconcile.ts';
 import type { EnginePlatform, Highest } from '../core/release.ts';
 import type { ContainerLimits, ContainerSpec, Door } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
+import type { StoreSpec } from '../core/stores.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
 import type { TrafficView } from '../core/snapshot.ts';
 import type { Carrier, Direction, Rates, Usage } from '../core/traffic.ts';
@@ -223,6 +224,13 @@ export type Containers = {
   readonly runsUnder: (runtime: string, doorImage: string, device: Address) => Promise<boolean>;
   /** Work of this device, whatever its state. Throws ENGINE_AWAY. */
   readonly list: (device: Address) => Promise<readonly ObservedContainer[]>;
+  /**
+   * The volume of a store, made if it is not there; answers its name. Throws ENGINE_AWAY, and REFUSED for one of that name that is not
+   * what it should be.
+   */
+  readonly store: (spec: StoreSpec) => Promise<string>;
+  /** Removes a store with all that is in it; gone already is success. Throws CONFLICT while something uses it. */
+  readonly dropStore: (name: string) => Promise<void>;
   readonly run: (spec: ContainerSpec | GatewaySpec) => Promise<ContainerRun>;
   readonly egress: EgressEngine;
   readonly freeze: (containerId: string) => Promise<void>;

@@ -102,6 +102,8 @@ export const workloadManifest = z.strictObject({
   /** Its runtime compiles code and loads it, as OpenCL on a processor does: it gets a place for that. */
   loadsCode: z.boolean().default(false),
   comparison,
+  /** Of a service: where it finds a store of its own that outlives its container. */
+  store: z.enum(['/vault', '/cache']).nullable().default(null),
   /** It listens at its door for `freeze`, `thaw` and `stop` (workloads/README.md). */
   control: z.boolean().default(false),
   /** Its output is in frames: it hands out checkpoints, and goes on from them (workloads/README.md). */

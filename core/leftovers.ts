@@ -1,5 +1,6 @@
 import type { Address, Hex32, UnixMs } from './primitives.ts';
 import { LABEL } from './sandbox.ts';
+import { STORE_ROLE } from './stores.ts';
 
 /** Something on the engine that bears a label of ours, or claims to. */
 export type Belonging = {
@@ -40,6 +41,8 @@ export function leftovers(things: readonly Belonging[], janitor: Janitor): reado
   return things.filter((thing) => {
     const device = thing.labels[LABEL.device] ?? '';
     if (!/^0x[0-9a-f]{40}$/i.test(device)) return false;
+    // Other people's data: it goes when its owner says so.
+    if (thing.labels[LABEL.role] === STORE_ROLE) return false;
     if (thing.kind !== 'container' && thing.used) return false;
     return device.toLowerCase() === janitor.device.toLowerCase() ? idle(thing, janitor) : orphaned(thing, janitor);
   });

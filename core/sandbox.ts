@@ -35,6 +35,8 @@ export type Labels = {
   readonly lease: Hex32;
   readonly device: Address;
   readonly instance: string;
+  /** `workload` unless it is said: a job's container. */
+  readonly role?: 'workload' | 'service';
   /** Where the agent's lock lies: others on the engine can tell whether it lives (core/leftovers.ts). */
   readonly home?: string | undefined;
 };
@@ -57,6 +59,10 @@ export type Door = {
   readonly program: readonly string[];
 };
 
+/** Where a service finds its store, which outlives its container. */
+export const STORE_FOLDERS = ['/vault', '/cache'] as const;
+export type StoreFolder = (typeof STORE_FOLDERS)[number];
+
 /** What a launch gets beyond the share of processor and memory. Nothing, for most. */
 export type Grants = {
   /** Every launch of the agent's has one. Without it an image that ignores the end of its input outlives its agent. */
@@ -64,6 +70,8 @@ export type Grants = {
   readonly gpus?: readonly GpuGrant[];
   /** Name of the volume that holds the socket of its egress gateway, and nothing else. */
   readonly egressVolume?: string;
+  /** A volume of its own that it may write to, by its name. */
+  readonly store?: { readonly volume: string; readonly folder: StoreFolder };
   /** gVisor's; without it the engine's own. */
   readonly runtime?: 'runsc';
 };
@@ -72,8 +80,8 @@ type Mount = {
   readonly Type: 'volume';
   readonly Source: string;
   readonly Target: string;
-  readonly ReadOnly: true;
-  readonly VolumeOptions: { readonly NoCopy: true };
+  readonly ReadOnly: boolean;
+  readonly VolumeOptions: { readonly NoCopy: boolean };
 };
 type Device = {
   readonly PathOnHost: string;
@@ -186,8 +194,14 @@ function environment(need: GpuNeed | null, gpus: readonly GpuGrant[]): readonly 
   ];
 }
 
+/** A fresh one takes over from the image whose it is: nothing else can make it writable for nobody. */
+const storeMount = ({ volume, folder }: NonNullable<Grants['store']>): Mount => ({
+  ...{ Type: 'volume', Source: volume, Target: folder, ReadOnly: false },
+  VolumeOptions: { NoCopy: false },
+});
+
 function granted(
-  { door, gpus = [], egressVolume, runtime }: Grants,
+  { door, gpus = [], egressVolume, store, runtime }: Grants,
   need: GpuNeed | null,
 ): Partial<ContainerSpec['HostConfig']> {
   const files = gpus.flatMap((gpu) => (gpu.kind === 'render' ? [gpu] : []));
@@ -200,6 +214,7 @@ function granted(
     ...(door === undefined ? [] : [mountOf(door.volume, DOOR_FOLDER)]),
     // Connecting to a socket needs no writable mount.
     ...(egressVolume === undefined ? [] : [mountOf(egressVolume, EGRESS_FOLDER)]),
+    ...(store === undefined ? [] : [storeMount(store)]),
   ];
   return {
     ...(runtime === undefined ? {} : { Runtime: runtime }),
@@ -219,7 +234,8 @@ function granted(
 
 /**
  * The sandbox of one launch as reviewable data (DESIGN §6). No network, no capability, no device but granted GPUs, no mount but
- * the door's and the gateway's, both read-only; the root file system is read-only and the only writable places are bounded memory file systems.
+ * the door's and the gateway's, both read-only, and a service's own store; the root file system is read-only and all other writable places are
+ * bounded memory file systems.
  * `seccompProfile` is the profile's JSON text, as the Engine API wants it. No swap: memory limit and memory+swap limit are equal.
  */
 export function containerSpec(
@@ -242,7 +258,7 @@ export function containerSpec(
     User: NOBODY,
     Env: environment(need, grants.gpus ?? []),
     Labels: {
-      [LABEL.role]: 'workload',
+      [LABEL.role]: labels.role ?? 'workload',
       [LABEL.lease]: labels.lease,
       [LABEL.device]: labels.device,
       [LABEL.instance]: labels.instance,

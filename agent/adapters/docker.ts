@@ -16,6 +16,7 @@ import { dockerLists } from './docker-lists.ts';
 import { cpuMeter } from './docker-meter.ts';
 import { imageNames } from './docker-names.ts';
 import { runtimeTrial } from './docker-runtime.ts';
+import { dockerStores } from './docker-stores.ts';
 import { demultiplex, linesOf } from './docker-stream.ts';
 import { inputWindow } from './docker-window.ts';
 
@@ -227,6 +228,7 @@ export function dockerContainers(options: {
     hasImage: names.held,
     door: (image, doorImage, device) => doorFor(names.of(image), names.of(doorImage), device),
     egress: dockerEgress(docker, answerMs),
+    ...dockerStores(docker, answerMs),
     runsUnder: (runtime, doorImage, device) => runs(runtime, names.of(doorImage), device),
     list: async (device) => {
       const filters = { label: [`${LABEL.device}=${device}`] };

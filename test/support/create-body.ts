@@ -49,6 +49,8 @@ export type Allowed = {
   readonly nvidia?: readonly string[];
   /** Names. */
   readonly volumes?: readonly string[];
+  /** That of them which may be written to. */
+  readonly store?: string;
   /** The program of the image, behind a supervisor of ours. */
   readonly program?: readonly string[];
   readonly runtimes?: readonly string[];
@@ -89,8 +91,9 @@ function ungranted(host: Body, allowed: Allowed): readonly string[] {
       isBody(mount) &&
       mount['Type'] === 'volume' &&
       allowed.volumes?.includes(String(mount['Source'])) === true &&
-      ['/run/egress', '/run/door'].includes(String(mount['Target'])) &&
-      mount['ReadOnly'] === true;
+      (allowed.store === String(mount['Source'])
+        ? ['/vault', '/cache'].includes(String(mount['Target']))
+        : ['/run/egress', '/run/door'].includes(String(mount['Target'])) && mount['ReadOnly'] === true);
     demand(fine, 'a mount that was not given, or a writable one');
   }
   demand(

@@ -41,6 +41,7 @@ const grants: fc.Arbitrary<Grants> = fc.record(
     ),
     door: fc.record({ volume: fc.uuid(), program: fc.array(fc.string(), { minLength: 1, maxLength: 4 }) }),
     egressVolume: fc.uuid(),
+    store: fc.record({ volume: fc.uuid(), folder: fc.constantFrom('/vault' as const, '/cache' as const) }),
     runtime: fc.constant('runsc' as const),
   },
   { requiredKeys: [] },
@@ -52,8 +53,9 @@ export const allowedBy = (given: Grants, code: boolean): Allowed => {
     devices: gpus.flatMap((gpu) => (gpu.kind === 'render' ? gpu.devices : [])),
     groups: gpus.flatMap((gpu) => (gpu.kind === 'render' ? gpu.groups : [])),
     nvidia: gpus.flatMap((gpu) => (gpu.kind === 'nvidia' ? gpu.ids : [])),
-    volumes: [given.egressVolume, given.door?.volume].flatMap((name) => name ?? []),
+    volumes: [given.egressVolume, given.door?.volume, given.store?.volume].flatMap((name) => name ?? []),
     ...(given.door === undefined ? {} : { program: given.door.program }),
+    ...(given.store === undefined ? {} : { store: given.store.volume }),
     runtimes: given.runtime === undefined ? [] : [given.runtime],
     code,
   };
