@@ -1,3 +1,4 @@
+import { type LendingFacts, NOTHING_LENT } from '../core/lending.ts';
 import type { CoordinatorMessage } from '../core/wire.ts';
 import type { Purpose } from '../core/wire-channel.ts';
 import { createChannelKeeper } from './channel/keeper.ts';
@@ -15,6 +16,8 @@ type LendingOptions = {
 
 export type Lending = {
   readonly heard: (message: LendingMessage) => void;
+  /** What is lent now and how it goes. */
+  readonly facts: () => LendingFacts;
   /** The network is left. */
   readonly left: () => void;
   readonly close: () => Promise<void>;
@@ -38,6 +41,7 @@ export function createLending({ ports, session }: LendingOptions): Lending {
     heard(message) {
       channels.wanted(message);
     },
+    facts: () => NOTHING_LENT,
     left() {
       channels.close().catch(() => undefined);
     },

@@ -14,7 +14,7 @@ import type { ContainerLimits, ContainerSpec, Door } from '../core/sandbox.ts';
 import type { Settings } from '../core/settings.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
 import type { TrafficView } from '../core/snapshot.ts';
-import type { Carrier, Direction, Rates, Usage } from '../core/traffic.ts';
+import type { Carrier, Direction, Rates, TrafficDay, Usage } from '../core/traffic.ts';
 import type { Struct, StructName } from '../core/typed-data.ts';
 import type { CoordinatorMessage, DeviceMessage, NetworkInfo, OwnerBooks, OwnerProof } from '../core/wire.ts';
 import type { Holdings } from './image-ports.ts';
@@ -261,7 +261,12 @@ export type Traffic = {
   readonly limit: (rates: Rates) => void;
   /** Bytes a second that the owner gives either way just now; null: as many as there are. */
   readonly least: () => number | null;
-  readonly view: () => Omit<TrafficView, 'capBytes'>;
+  /** Bytes that others keep on this machine now. */
+  readonly stored: (bytes: number) => void;
+  /** `resetDay`: of the month, 1..28, from which on bytes count. */
+  readonly view: (resetDay: number) => Omit<TrafficView, 'capBytes'>;
+  /** The last local days, today's last. */
+  readonly days: (count: number) => readonly TrafficDay[];
   /** Fires about once a second while bytes pass. */
   readonly onChange: (listener: () => void) => Unsubscribe;
   readonly close: () => Promise<void>;
