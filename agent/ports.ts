@@ -257,6 +257,8 @@ export type Traffic = {
   readonly add: (carrier: Carrier, direction: Direction, bytes: number) => void;
   /** For one stream. */
   readonly passage: (carrier: Carrier) => Passage;
+  /** Bytes that a stream lets pass at once for an even flow; Infinity: as many as there are. */
+  readonly piece: (direction: Direction) => number;
   /** Takes effect at once, on transfers in progress too. */
   readonly limit: (rates: Rates) => void;
   /** Bytes a second that the owner gives either way just now; null: as many as there are. */

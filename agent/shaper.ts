@@ -19,6 +19,8 @@ export type Shaper = {
   readonly limit: (flow: Flow) => void;
   /** A stream's own way through: resolves when the bytes may pass. Throws CANCELLED when aborted. */
   readonly stream: () => (bytes: number, signal?: AbortSignal) => Promise<void>;
+  /** Bytes that should pass at once for an even flow; Infinity: there is no rate. */
+  readonly piece: () => number;
   /** What has passed beside it counts as well. */
   readonly charge: (bytes: number) => void;
   /** Lets everything pass that waits. */
@@ -59,7 +61,9 @@ export function createShaper(clock: Pick<Clock, 'now' | 'after'>): Shaper {
   }
 
   const pieceBytes = (): number =>
-    Math.min(PIECE_BYTES, Math.max(LEAST_PIECE_BYTES, Math.floor(flow.burst / PIECES_A_BURST)));
+    flow.rate === null
+      ? Number.POSITIVE_INFINITY
+      : Math.min(PIECE_BYTES, Math.max(LEAST_PIECE_BYTES, Math.floor(flow.burst / PIECES_A_BURST)));
 
   async function piece(account: Account, bytes: number, signal: AbortSignal | undefined): Promise<void> {
     if (flow.rate === null) return pass(account, bytes);
@@ -91,13 +95,14 @@ export function createShaper(clock: Pick<Clock, 'now' | 'after'>): Shaper {
       return async (bytes, signal) => {
         for (let left = bytes; left > 0; ) {
           if (signal?.aborted === true) throw new Failure('CANCELLED', 'the transfer was cancelled');
-          const next = flow.rate === null ? left : Math.min(left, pieceBytes());
+          const next = Math.min(left, pieceBytes());
           await piece(account, next, signal);
           left -= next;
         }
         if (signal?.aborted === true) throw new Failure('CANCELLED', 'the transfer was cancelled');
       };
     },
+    piece: pieceBytes,
     charge(bytes) {
       if (flow.rate !== null) bucket = taken(filled(bucket, flow, clock.now()), bytes);
     },

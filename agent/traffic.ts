@@ -101,6 +101,7 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
         count(carrier, direction, bytes);
       };
     },
+    piece: (direction) => shapers[direction].piece(),
     least: () => least,
     limit(rates: Rates) {
       shapers.in.limit(rates.in);
