@@ -167,6 +167,12 @@ export type Snapshot = {
   readonly settings: Settings;
 };
 
+/** Whether this build has something to run on a lane. */
+export function isOffered({ lanes }: Pick<Snapshot, 'lanes'>, lane: Lane): boolean {
+  const decision = lanes.find((view) => view.lane === lane)?.decision;
+  return decision !== undefined && !(decision.kind === 'hold' && decision.reason.kind === 'lane-not-offered');
+}
+
 export function presenceOf(decisions: PerLane<LaneDecision>, problems: readonly Problem[]): Presence {
   const lanes = Object.values(decisions);
   if (lanes.some((lane) => lane.kind === 'hold' && lane.reason.kind === 'paused')) return 'paused';

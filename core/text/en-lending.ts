@@ -85,6 +85,8 @@ function scoreReason(value: ScoreReason): string {
 /** Disk and line that are lent, for the window, the tray and the terminal. */
 export const enLending = {
   title: 'Disk and line',
+  alone: 'Lending what you said. No job runs here.',
+  alonePromise: 'It stays out of your way, also while you play.',
   state,
   storageSays,
   bandwidthSays,
@@ -119,11 +121,12 @@ export const enLending = {
   begin: 'Lend some',
   byDay: 'Disk and line, day by day',
   byDayStored: 'Kept for others',
-  byDayServed: 'Handed out',
+  byDayLine: 'Over your line',
   byDayChart: (what: string, days: number) => `${what}, over the last ${days} days`,
   byDayNone: 'Nothing was lent in this period yet.',
-  byDayNoneDetail: 'Each day shows what others kept here and what was handed out.',
+  byDayNoneDetail: 'Each day shows what others kept here and what passed over your line.',
   notSeen: 'not looked at',
+  both: (into: string, out: string) => `${into} in, ${out} out`,
   received: 'received',
   sent: 'sent',
   session: 'Talking with the network',

@@ -85,6 +85,8 @@ function scoreReason(value: ScoreReason): string {
 
 export const jaLending: typeof enLending = {
   title: 'ディスクと回線',
+  alone: '決めた分だけを貸しています。作業は実行していません。',
+  alonePromise: 'ゲーム中も、邪魔にならないように動きます。',
   state,
   storageSays,
   bandwidthSays,
@@ -118,11 +120,12 @@ export const jaLending: typeof enLending = {
   begin: '貸してみる',
   byDay: 'ディスクと回線の推移',
   byDayStored: '預かった量',
-  byDayServed: '配った量',
+  byDayLine: '回線の使用量',
   byDayChart: (what, days) => `直近${days}日間の${what}`,
   byDayNone: 'この期間には、まだ何も貸していません。',
-  byDayNoneDetail: '預かった量と配った量が、一日ごとに表示されます。',
+  byDayNoneDetail: '預かった量と回線の使用量が、一日ごとに表示されます。',
   notSeen: '記録なし',
+  both: (into, out) => `受信${into}、送信${out}`,
   received: '受信',
   sent: '送信',
   session: 'ネットワークとの連絡',
