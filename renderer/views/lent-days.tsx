@@ -34,16 +34,28 @@ export function useTraffic(days: number, mark: string | number) {
   return { days: answer, failure, dismiss };
 }
 
-/** What others kept here, as ground under a line; a day on which nobody looked is a gap. */
+/** What was kept each day as steps, in a field of so many days by 100: the line, and the ground below it. A day on which nobody looked is a gap. */
+export function keptPaths(stored: readonly (number | null)[]): { readonly line: string; readonly ground: string } {
+  const most = Math.max(1, ...stored.map((bytes) => bytes ?? 0));
+  let line = '';
+  let ground = '';
+  stored.forEach((bytes, x) => {
+    if (bytes === null) return;
+    const y = Math.round(HEIGHT * (1 - bytes / most) * 100) / 100;
+    const before = x > 0 && stored[x - 1] !== null;
+    const after = x + 1 < stored.length && stored[x + 1] !== null;
+    line += `${before ? 'V' : `M${x} `}${y}H${x + 1}`;
+    ground += `${before ? 'V' : `M${x} ${HEIGHT}V`}${y}H${x + 1}${after ? '' : `V${HEIGHT}Z`}`;
+  });
+  return { line, ground };
+}
+
+/** What others kept here, as ground under a line. */
 function Kept({ days }: { readonly days: readonly TrafficDay[] }) {
   const { text, format } = useFrame();
   const words = text.window.lend;
   const most = Math.max(1, ...days.map(({ stored }) => stored ?? 0));
-  const at = (stored: number): number => HEIGHT - (stored / most) * HEIGHT;
-  const steps = days.flatMap(({ dayStart, stored }, index) =>
-    stored === null ? [] : [{ dayStart, x: index, y: at(stored), joined: (days[index - 1]?.stored ?? null) !== null }],
-  );
-  const line = steps.map(({ x, y, joined }) => `${joined ? 'L' : 'M'}${x} ${y}H${x + 1}`).join('');
+  const { line, ground } = keptPaths(days.map(({ stored }) => stored));
   return (
     <div className="bars">
       <p className="bars-said" aria-hidden="true">
@@ -58,9 +70,7 @@ function Kept({ days }: { readonly days: readonly TrafficDay[] }) {
           role="img"
           aria-label={words.byDayChart(words.byDayStored, days.length)}
         >
-          {steps.map(({ dayStart, x, y }) => (
-            <rect className="kept-ground" key={dayStart} x={x} y={y} width={1.01} height={HEIGHT - y} />
-          ))}
+          <path className="kept-ground" d={ground} />
           <path className="kept-line" d={line} />
         </svg>
       </div>
