@@ -60,10 +60,9 @@ function Card({ lane, view, says, children }: CardProps) {
 function Earned({ amount }: { readonly amount: Known<Amount> }) {
   const { text } = useFrame();
   return (
-    <span className="lent-earned">
-      <span className="unseen">{text.window.lend.earnedToday} </span>
-      <Money amount={amount} />
-    </span>
+    <p className="lent-earned">
+      <span className="meaning">{text.window.lend.earnedToday}</span> <Money amount={amount} />
+    </p>
   );
 }
 
