@@ -234,6 +234,23 @@ test('days are told apart, with what was kept at the end of each, and are there 
   expect(clock.pending()).toBe(0);
 });
 
+test('the owner says where what others keep lies, sees what passed by day, and what is lent', async () => {
+  const world = new World();
+  const agent = await world.start();
+  expect(await agent.commands.useFolder('/media/large')).toEqual({ ok: true, value: null });
+  expect(await agent.commands.useFolder('not/absolute')).toMatchObject({ ok: false, failure: { code: 'BAD_INPUT' } });
+  expect(agent.snapshot().settings.limits.storage.folder).toBe('/media/large');
+  await agent.commands.updateSettings({ limits: { storage: { lendGiB: 7 }, network: { resetDay: 9 } } });
+  const { storage, traffic } = agent.snapshot();
+  // This build has nothing that could keep anything.
+  expect(storage).toMatchObject({ state: 'off', lentBytes: 7 * GIB, usedBytes: 'unknown', score: null });
+  expect(new Date((traffic?.resetsAt ?? 0) + world.clock.utcOffsetMinutes() * 60_000).getUTCDate()).toBe(9);
+  world.meter.add('storage', 'in', 300);
+  const days = await agent.commands.dailyTraffic({ days: 2 });
+  expect(days.ok && days.value.map(({ carriers }) => carriers.storage.in)).toEqual([0, 300]);
+  await agent.stop();
+});
+
 describe('the month’s data', () => {
   test('when it is used up: nothing new begins, and what is in hand is finished and delivered', async () => {
     const world = World.held();

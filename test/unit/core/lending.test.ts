@@ -3,8 +3,11 @@ import type { LaneDecision } from '../../../core/decide.ts';
 import { bandwidthView, SCORE_REASONS, storageView } from '../../../core/lending.ts';
 import { applyPatch, defaultSettings, type SettingsPatch } from '../../../core/settings.ts';
 import type { Signals } from '../../../core/signals.ts';
+import type { Snapshot } from '../../../core/snapshot.ts';
 import { textIn } from '../../../core/text/index.ts';
-import { bandwidthFacts, storageFacts } from '../../fakes/lending.ts';
+import { laneLines } from '../../../core/text/lanes.ts';
+import { bandwidthFacts, lender, storageFacts } from '../../fakes/lending.ts';
+import { snapshot } from '../../fakes/snapshots.ts';
 import { GIB, held, Machine, NOW, policyFrom, RUN } from '../../support/rules.ts';
 
 const lent = (patch: SettingsPatch = {}) =>
@@ -90,6 +93,19 @@ describe('what is shown of it', () => {
     const bandwidth = bandwidthView({ decision: RUN, busy: true, limits }, null);
     expect(bandwidth).toMatchObject({ state: 'preparing', cachedBytes: 'unknown', cacheBytes: 10 * GIB });
     expect(bandwidthView({ decision: RUN, busy: true, limits }, bandwidthFacts()).state).toBe('slowed');
+  });
+  test('is one line for the tray and the terminal, and none where nobody ever lent', () => {
+    const lines = (shown: Partial<Snapshot>, language: 'en' | 'ja') =>
+      laneLines(snapshot(NOW, shown), textIn(language), () => ({ now: NOW, utcOffsetMinutes: 0 }))
+        .filter(({ lane }) => lane === 'storage' || lane === 'bandwidth')
+        .map(({ says }) => says);
+    expect(lines(lender(NOW), 'en')).toEqual([
+      'Open · 3.2 GiB handed out today',
+      'Open · 31.4 GiB of 50.0 GiB kept for others',
+    ]);
+    expect(lines(lender(NOW, { busy: true }), 'ja')[1]).toBe('低速で稼働中・50.0 GiBのうち31.4 GiBを預かり中');
+    expect(lines({ ...lender(NOW), storage: null, bandwidth: null }, 'en')).toEqual(['Starting', 'Starting']);
+    expect(lines(lender(NOW, { settings: defaultSettings() }), 'en')).toEqual([]);
   });
   test('has words of its own for each state and reason, in every language', () => {
     const states = ['off', 'preparing', 'open', 'slowed', 'held', 'draining', 'suspended'] as const;
