@@ -39,6 +39,12 @@ async function allOf(body, most) {
   return Buffer.concat(parts);
 }
 
+/**
+ * Left in the middle it stays open, so that a refusal can still be told.
+ * @param {Stream} stream
+ */
+const bodyOf = (stream) => stream.iterator({ destroyOnReturn: false });
+
 /** @param {Buffer} bytes */
 async function* once(bytes) {
   yield bytes;
@@ -78,15 +84,17 @@ const ROUTES = {
   },
   'PUT /chunks/': async (stream, headers, hash) => {
     const { content, publisher } = about(headers);
-    const bytes = Number(headers['content-length']);
+    const bytes = Number(headers['bytes']);
     if (hash === content) {
-      const manifest = await allOf(stream, MOST_MANIFEST_BYTES);
+      const manifest = await allOf(bodyOf(stream), MOST_MANIFEST_BYTES);
       const fresh = await chunks.put(hash, bytes, once(manifest), () => contents.require(hash, manifest, publisher));
+      // To another it is not even said that it is here.
+      if (!fresh) await contents.of(content, publisher);
       return { status: fresh ? 201 : 200 };
     }
     if (bytes > MOST_CHUNK_BYTES) throw new Refusal(413, `a chunk has up to ${MOST_CHUNK_BYTES} bytes`);
     await requireOf(hash, headers);
-    return { status: (await chunks.put(hash, bytes, stream)) ? 201 : 200 };
+    return { status: (await chunks.put(hash, bytes, bodyOf(stream))) ? 201 : 200 };
   },
   'GET /chunks/': async (_stream, headers, hash) => {
     const content = await requireOf(hash, headers);
