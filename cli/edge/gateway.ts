@@ -25,7 +25,15 @@ const GUARDS = {
 const FOREVER = 'private, max-age=31536000, immutable';
 
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
-  ...{ BAD_INPUT: 400, UNAUTHORISED: 403, NOT_FOUND: 404, REFUSED: 502, TOO_MANY: 503 },
+  ...{
+    BAD_INPUT: 400,
+    UNAUTHORISED: 403,
+    NOT_FOUND: 404,
+    REFUSED: 502,
+    TOO_MANY: 503,
+    DISK_FULL: 502,
+    WORKLOAD_FAILED: 502,
+  },
   ...{ COORDINATOR_AWAY: 503, TIMEOUT: 504, CANCELLED: 503, INSUFFICIENT_FUNDS: 402 },
 };
 

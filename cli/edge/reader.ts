@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Chunk, type Manifest, MOST_MANIFEST_BYTES, parseManifest } from '../../core/content.ts';
-import { Failure, fail } from '../../core/errors.ts';
+import { type ErrorCode, Failure, fail } from '../../core/errors.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { DeviceChannel } from '../channel.ts';
 import { type EdgeDevice, EdgeDevices } from './devices.ts';
@@ -15,7 +15,10 @@ const LOOK_MS = 30_000;
 export type ContentReader = {
   readonly content: Hex32;
   readonly manifest: Manifest;
-  /** From any device that has it. Throws NOT_FOUND when no device could give it, with what each of them said, and CANCELLED. */
+  /**
+   * From any device that has it. When none could give it, throws NOT_FOUND, or what the last that said something else said, with the words of
+   * all; and CANCELLED.
+   */
   readonly chunk: (chunk: Chunk, signal?: AbortSignal) => Promise<Uint8Array>;
   readonly close: () => void;
 };
@@ -95,6 +98,7 @@ export async function openContent(
   async function chunk(wanted: Chunk, outer?: AbortSignal): Promise<Uint8Array> {
     const tried = new Set<EdgeDevice>();
     const said: string[] = [];
+    let code: ErrorCode = 'NOT_FOUND';
     for (;;) {
       const one = devices.next(tried);
       if (outer?.aborted === true) fail('CANCELLED', 'not wanted any more');
@@ -106,9 +110,10 @@ export async function openContent(
       const got = await attempt(one, wanted, outer);
       if (got instanceof Uint8Array) return got;
       said.push(`${one.device}: ${got.message}`);
+      if (got.code !== 'NOT_FOUND') code = got.code;
     }
     const none = said.length === 0 ? 'no device holds it any more' : said.join('; ');
-    return fail('NOT_FOUND', `a part of the content cannot be had now: ${none}`, { content, hash: wanted.hash });
+    return fail(code, `a part of the content cannot be had now: ${none}`, { content, hash: wanted.hash });
   }
 
   try {

@@ -60,8 +60,12 @@ export class EdgeStage {
         served: (session, bytes) => void served.push({ session, bytes }),
       },
     });
-    const answering = () => [...staged.instead, ...routes];
-    const { keeper, heed } = keepChannels(device, routes, { routes: answering });
+    // Judged anew at each request: it may begin to lie in the middle of a channel.
+    const answering = routes.map((route): ChannelRoute => {
+      const other = () => staged.instead.find(({ method, path }) => method === route.method && path === route.path);
+      return { ...route, handle: (request) => (other() ?? route).handle(request) };
+    });
+    const { keeper, heed } = keepChannels(device, answering);
     const staged: StagedEdge = { device, address: device.key.address, edge, folder, served, keeper, instead: [] };
     this.edges.push(staged);
     this.#timers.push(setInterval(heed, 5));
