@@ -175,13 +175,9 @@ export class Chunks {
     });
     try {
       for (let at = 0; at < bytes; ) {
-        const { buffer, bytesRead } = await file.read(
-          Buffer.allocUnsafe(Math.min(READ_BYTES, bytes - at)),
-          0,
-          null,
-          at,
-        );
-        const piece = buffer.subarray(0, bytesRead);
+        const into = Buffer.allocUnsafe(Math.min(READ_BYTES, bytes - at));
+        const { bytesRead } = await file.read(into, 0, into.length, at);
+        const piece = into.subarray(0, bytesRead);
         digest.update(piece);
         at += bytesRead;
         if (bytesRead === 0 || (at >= bytes && digest.digest('hex') !== hash)) {
