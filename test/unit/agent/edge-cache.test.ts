@@ -52,6 +52,9 @@ function stage(allow: () => Promise<void> = async () => undefined) {
     ...{ missing: async () => [hash], remove: nothing, usage: nothing, resize: nothing },
   };
   let serving: EdgeDoor | null = door;
+  const rest = (): void => {
+    serving = null;
+  };
   const routes = edgeRoutes({
     door: () => serving,
     network: () => null,
@@ -68,7 +71,7 @@ function stage(allow: () => Promise<void> = async () => undefined) {
     });
   };
   const get = (change: Partial<ChannelRequest> = {}) => request('GET', '/v1/chunks/:hash', change);
-  return { asked, served, consumer, request, get, open: () => open, rest: () => void (serving = null) };
+  return { asked, served, consumer, request, get, open: () => open, rest };
 }
 
 describe('what a device answers of published content', () => {
