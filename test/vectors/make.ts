@@ -85,6 +85,7 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     ...{ why: 'it fails on some cards', issuedAt: 1_700_000_060_003 },
   },
   ChannelBinding: { channelId: hash('channel'), role: 'consumer', holder: account('c'), exporter: hash('exporter') },
+  Grant: { content: hash('content'), publisher: account('c'), reader: account('d'), expiresAt: 1_700_000_600_000 },
 };
 
 const names = Object.keys(values) as readonly StructName[];
