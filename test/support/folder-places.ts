@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FoundFile, Holding, Offer, Place, Places, Shard, Token } from '../../cli/vault/places.ts';
 import { Failure } from '../../core/errors.ts';
@@ -123,7 +123,7 @@ export class FolderPlaces implements Places {
     let sum = 0;
     for (const place of [...this.#files.values()].flatMap(({ places }) => places)) {
       for (const name of await readdir(this.folderOf(place)).catch(() => [])) {
-        sum += (await readFile(join(this.folderOf(place), name))).length;
+        sum += (await stat(join(this.folderOf(place), name))).size;
       }
     }
     return sum;

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,11 +11,6 @@ import { FolderPlaces } from './folder-places.ts';
 
 /** Shards of four blocks: a few hundred kilobytes are many groups. */
 export const SMALL_SHARDS: ShapeRule = { ...SHAPE_RULE, shardSizes: [4096] };
-
-export const sha256File = async (path: string): Promise<string> =>
-  createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
 
 /** A folder with a consumer, their files, and a network of folders. Close it. */
 export async function vaultStage() {
