@@ -292,7 +292,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       catalogue: keeper.problems(),
       ...{ running: jobs.running(), images: images.views() },
       totals: books.ledger()?.totals(dayStartOf(clock.now(), clock.utcOffsetMinutes())) ?? null,
-      ...{ wallet, traffic: ports.traffic.view() },
+      ...{ wallet, traffic: ports.traffic.view(state.settings.limits.network.resetDay), lending: lending.facts() },
     });
   }
 

@@ -1,8 +1,15 @@
+import type { Outcome } from '../core/errors.ts';
 import type { Commands } from '../core/ipc.ts';
 import type { Address, Known } from '../core/primitives.ts';
 import type { Rules } from '../core/settings.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Log, SecretBox, Unsubscribe } from './ports.ts';
+
+/** What the owner may ask of the provider; `useFolder` is for shells, and not for their windows. */
+export type AgentCommands = Omit<Commands, 'openHelp' | 'chooseFolder'> & {
+  /** Where what others keep is to lie: an absolute path, or null for the engine's own place. */
+  readonly useFolder: (folder: string | null) => Promise<Outcome<null>>;
+};
 
 /** The running provider, as tray, window, terminal and tests see it. */
 export type Agent = {
@@ -12,7 +19,7 @@ export type Agent = {
   readonly snapshot: () => Snapshot;
   /** Coalesced: at most one call in 100 ms, always with the newest snapshot. */
   readonly onSnapshot: (listener: (snapshot: Snapshot) => void) => Unsubscribe;
-  readonly commands: Omit<Commands, 'openHelp'>;
+  readonly commands: AgentCommands;
   /** Something may have changed: look at the world now instead of at the next tick. */
   readonly wake: () => void;
 };

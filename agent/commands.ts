@@ -11,7 +11,7 @@ import type { Prover } from './prover.ts';
 import type { Wallet } from './wallet.ts';
 
 type CommandOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'settings' | 'history'>;
+  readonly ports: Pick<Ports, 'clock' | 'settings' | 'history' | 'traffic'>;
   readonly books: Books;
   readonly wallet: Wallet;
   readonly prover: Pick<Prover, 'prove' | 'last'>;
@@ -52,6 +52,11 @@ export function createCommands(options: CommandOptions): Agent['commands'] {
     doctor: () => acknowledge(options.examine),
     runningApps: () => acknowledge(() => runningApps(programs(), settings.current().settings.games)),
     updateSettings: (patch) => change((current) => applyPatch(current, patch)),
+    useFolder: (folder) =>
+      change((current) => ({
+        ...current,
+        limits: { ...current.limits, storage: { ...current.limits.storage, folder } },
+      })),
     resetSettings: () =>
       acknowledge(async () => {
         await settings.reset();
@@ -65,6 +70,7 @@ export function createCommands(options: CommandOptions): Agent['commands'] {
     prove: () => acknowledge(prover.prove),
     lastProof: () => acknowledge(prover.last),
     earnings: (query) => acknowledge(() => books.ledger()?.entries(query) ?? { entries: [], more: false }),
+    dailyTraffic: ({ days }) => acknowledge(() => ports.traffic.days(days)),
     dailyEarnings: ({ days }) =>
       acknowledge(() => books.ledger()?.daily(days, clock.now(), clock.utcOffsetMinutes()) ?? []),
   };

@@ -1,3 +1,5 @@
+import { type LendingFacts, NOTHING_LENT } from '../core/lending.ts';
+import type { Carrier } from '../core/traffic.ts';
 import type { CoordinatorMessage } from '../core/wire.ts';
 import type { Purpose } from '../core/wire-channel.ts';
 import { createChannelKeeper } from './channel/keeper.ts';
@@ -15,10 +17,14 @@ type LendingOptions = {
 
 export type Lending = {
   readonly heard: (message: LendingMessage) => void;
+  /** What is lent now and how it goes. */
+  readonly facts: () => LendingFacts;
   /** The network is left. */
   readonly left: () => void;
   readonly close: () => Promise<void>;
 };
+
+const carrierOf = (purpose: Purpose): Carrier => (purpose === 'storage' ? 'storage' : 'bandwidth');
 
 /** The lanes without jobs: storage and bandwidth. */
 export function createLending({ ports, session }: LendingOptions): Lending {
@@ -28,8 +34,9 @@ export function createLending({ ports, session }: LendingOptions): Lending {
   const channels = createChannelKeeper({
     ...{ log, routes, network: session.network, key: session.key, url: session.url },
     ...ports.channels,
+    pace: (purpose) => ({ passage: () => traffic.passage(carrierOf(purpose)), piece: traffic.piece }),
     passed(purpose, bytes) {
-      const carrier = purpose === 'storage' ? 'storage' : 'bandwidth';
+      const carrier = carrierOf(purpose);
       traffic.add(carrier, 'in', bytes.in);
       traffic.add(carrier, 'out', bytes.out);
     },
@@ -38,6 +45,7 @@ export function createLending({ ports, session }: LendingOptions): Lending {
     heard(message) {
       channels.wanted(message);
     },
+    facts: () => NOTHING_LENT,
     left() {
       channels.close().catch(() => undefined);
     },

@@ -13,7 +13,9 @@ export function createLine({ ports: { traffic, settings }, changed }: LineOption
   let unsubscribe: Unsubscribe = () => undefined;
   return {
     known: (): Pick<Signals, 'traffic'> => {
-      const { monthBytesIn, monthBytesOut, resetsAt } = traffic.view();
+      const { monthBytesIn, monthBytesOut, resetsAt } = traffic.view(
+        settings.current().settings.limits.network.resetDay,
+      );
       return { traffic: { monthBytes: monthBytesIn + monthBytesOut, resetsAt } };
     },
     /** Whoever comes back has their line at once. */

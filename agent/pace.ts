@@ -1,7 +1,7 @@
 import type { Decision, LaneDecision, Reason } from '../core/decide.ts';
 import { LOCKED_IDLE_MS } from '../core/guards.ts';
 import type { Policy } from '../core/policy.ts';
-import { LANES, perLane, type UnixMs } from '../core/primitives.ts';
+import { JOB_LANES, LANES, perLane, type UnixMs } from '../core/primitives.ts';
 import { scheduleAt } from '../core/schedule.ts';
 import type { Signals } from '../core/signals.ts';
 import type { Attention } from './ports.ts';
@@ -41,9 +41,11 @@ export function attentionFor(
   working: boolean,
 ): { readonly idle: Attention; readonly others: Attention } {
   const lanes = Object.values(decision.lanes);
+  // What is lent goes on beside the owner: only jobs need the close look.
+  const jobs = JOB_LANES.map((lane) => decision.lanes[lane]);
   // A fetch is work too: it must stop as soon as anything else.
   const goes = (lane: LaneDecision): boolean => lane.kind === 'run' || lane.reason.kind === 'fetching-image';
-  if (working && lanes.some(goes)) return { idle: 'watch', others: 'watch' };
+  if (working && jobs.some(goes)) return { idle: 'watch', others: 'watch' };
   const waiting = lanes.filter((lane) => lane.kind === 'run' || !NOT_SENSED.has(lane.reason.kind));
   const others = waiting.some((lane) => lane.kind === 'run' || !IDLE_ALONE.has(lane.reason.kind));
   return { idle: waiting.length > 0 ? 'ready' : 'rest', others: others ? 'ready' : 'rest' };

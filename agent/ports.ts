@@ -15,7 +15,7 @@ import type { Settings } from '../core/settings.ts';
 import type { StoreSpec } from '../core/stores.ts';
 import type { CoordinatorState, EngineState, GpuReading, Sensed } from '../core/signals.ts';
 import type { TrafficView } from '../core/snapshot.ts';
-import type { Carrier, Direction, Rates, Usage } from '../core/traffic.ts';
+import type { Carrier, Direction, Rates, TrafficDay, Usage } from '../core/traffic.ts';
 import type { Struct, StructName } from '../core/typed-data.ts';
 import type { CoordinatorMessage, DeviceMessage, NetworkInfo, OwnerBooks, OwnerProof } from '../core/wire.ts';
 import type { Holdings } from './image-ports.ts';
@@ -265,11 +265,18 @@ export type Traffic = {
   readonly add: (carrier: Carrier, direction: Direction, bytes: number) => void;
   /** For one stream. */
   readonly passage: (carrier: Carrier) => Passage;
+  /** Bytes that a stream lets pass at once for an even flow; Infinity: as many as there are. */
+  readonly piece: (direction: Direction) => number;
   /** Takes effect at once, on transfers in progress too. */
   readonly limit: (rates: Rates) => void;
   /** Bytes a second that the owner gives either way just now; null: as many as there are. */
   readonly least: () => number | null;
-  readonly view: () => Omit<TrafficView, 'capBytes'>;
+  /** Bytes that others keep on this machine now. */
+  readonly stored: (bytes: number) => void;
+  /** `resetDay`: of the month, 1..28, from which on bytes count. */
+  readonly view: (resetDay: number) => Omit<TrafficView, 'capBytes'>;
+  /** The last local days, today's last. */
+  readonly days: (count: number) => readonly TrafficDay[];
   /** Fires about once a second while bytes pass. */
   readonly onChange: (listener: () => void) => Unsubscribe;
   readonly close: () => Promise<void>;

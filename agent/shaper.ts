@@ -2,8 +2,11 @@ import { Failure } from '../core/errors.ts';
 import { type Flow, filled, fullBucket, mayPass, taken, waitFor } from '../core/token-bucket.ts';
 import type { Clock } from './ports.ts';
 
-/** What one stream may take before another has its turn. */
+/** What one stream may take before another has its turn, at most and at least. */
 const PIECE_BYTES = 32 * 1024;
+const LEAST_PIECE_BYTES = 1024;
+/** A piece needs no full bucket: what comes while a timer is late must not be lost, or the rate would not be reached. */
+const PIECES_A_BURST = 4;
 /** What a stream that was briefly not there may catch up: between two of its pieces it is never there. */
 const CLAIM_BYTES = 16 * PIECE_BYTES;
 
@@ -16,6 +19,8 @@ export type Shaper = {
   readonly limit: (flow: Flow) => void;
   /** A stream's own way through: resolves when the bytes may pass. Throws CANCELLED when aborted. */
   readonly stream: () => (bytes: number, signal?: AbortSignal) => Promise<void>;
+  /** Bytes that should pass at once for an even flow; Infinity: there is no rate. */
+  readonly piece: () => number;
   /** What has passed beside it counts as well. */
   readonly charge: (bytes: number) => void;
   /** Lets everything pass that waits. */
@@ -55,6 +60,11 @@ export function createShaper(clock: Pick<Clock, 'now' | 'after'>): Shaper {
     account.had += bytes;
   }
 
+  const pieceBytes = (): number =>
+    flow.rate === null
+      ? Number.POSITIVE_INFINITY
+      : Math.min(PIECE_BYTES, Math.max(LEAST_PIECE_BYTES, Math.floor(flow.burst / PIECES_A_BURST)));
+
   async function piece(account: Account, bytes: number, signal: AbortSignal | undefined): Promise<void> {
     if (flow.rate === null) return pass(account, bytes);
     account.had = Math.max(account.had, level - CLAIM_BYTES);
@@ -83,13 +93,16 @@ export function createShaper(clock: Pick<Clock, 'now' | 'after'>): Shaper {
     stream() {
       const account: Account = { had: level };
       return async (bytes, signal) => {
-        for (let left = bytes; left > 0; left -= PIECE_BYTES) {
+        for (let left = bytes; left > 0; ) {
           if (signal?.aborted === true) throw new Failure('CANCELLED', 'the transfer was cancelled');
-          await piece(account, Math.min(left, PIECE_BYTES), signal);
+          const next = Math.min(left, pieceBytes());
+          await piece(account, next, signal);
+          left -= next;
         }
         if (signal?.aborted === true) throw new Failure('CANCELLED', 'the transfer was cancelled');
       };
     },
+    piece: pieceBytes,
     charge(bytes) {
       if (flow.rate !== null) bucket = taken(filled(bucket, flow, clock.now()), bytes);
     },

@@ -1,13 +1,17 @@
 import { asFailure } from '../core/errors.ts';
 import {
+  addedUp,
   type Carrier,
   type Direction,
-  monthAt,
+  dayNameAt,
+  daysOf,
+  NO_USAGE,
+  periodAt,
   type Rates,
-  totalOf,
+  totalSince,
   type Usage,
-  usageIn,
   withBytes,
+  withStored,
 } from '../core/traffic.ts';
 import type { Ports, Traffic, TrafficStore } from './ports.ts';
 import { createShaper } from './shaper.ts';
@@ -23,7 +27,7 @@ type TrafficOptions = Pick<Ports, 'clock' | 'log'> & { readonly store: TrafficSt
 export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
   const shapers = { in: createShaper(clock), out: createShaper(clock) };
   const listeners = new Set<() => void>();
-  let usage: Usage | null = null;
+  let usage: Usage = NO_USAGE;
   let loaded: Promise<void> | null = null;
   let unsaved = false;
   let saving = false;
@@ -36,11 +40,11 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
   let since = { in: 0, out: 0 };
   let least: number | null = null;
 
-  const current = (): Usage => usageIn(usage, monthAt(clock.now(), clock.utcOffsetMinutes()).month);
+  const today = (): string => dayNameAt(clock.now(), clock.utcOffsetMinutes());
 
   function count(carrier: Carrier, direction: Direction, bytes: number): void {
     if (bytes <= 0 || closed) return;
-    usage = withBytes(current(), carrier, direction, bytes);
+    usage = withBytes(usage, today(), carrier, direction, bytes);
     since = { ...since, [direction]: since[direction] + bytes };
     unsaved = true;
     if (!ticking) tick();
@@ -60,7 +64,7 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
   }
 
   async function save(): Promise<void> {
-    if (!unsaved || saving || usage === null) return;
+    if (!unsaved || saving) return;
     saving = true;
     unsaved = false;
     try {
@@ -77,16 +81,8 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
 
   async function load(): Promise<void> {
     const before = await store.load();
-    if (before === null) return;
-    // What was counted meanwhile is of this month too.
-    const { month } = monthAt(clock.now(), clock.utcOffsetMinutes());
-    let sum = usageIn(before, month);
-    const here = usage?.month === sum.month ? usage.carriers : null;
-    for (const carrier of Object.keys(here ?? {}) as Carrier[]) {
-      sum = withBytes(sum, carrier, 'in', here?.[carrier].in ?? 0);
-      sum = withBytes(sum, carrier, 'out', here?.[carrier].out ?? 0);
-    }
-    usage = sum;
+    // What was counted meanwhile counts as well.
+    if (before !== null) usage = addedUp(before, usage);
   }
 
   return {
@@ -105,6 +101,7 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
         count(carrier, direction, bytes);
       };
     },
+    piece: (direction) => shapers[direction].piece(),
     least: () => least,
     limit(rates: Rates) {
       shapers.in.limit(rates.in);
@@ -112,9 +109,16 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
       const given = [rates.in.rate, rates.out.rate].filter((rate) => rate !== null);
       least = given.length === 0 ? null : Math.min(...given);
     },
-    view() {
-      const { resetsAt } = monthAt(clock.now(), clock.utcOffsetMinutes());
-      const total = totalOf(current());
+    stored(bytes) {
+      const day = today();
+      if (closed || usage.days.find((one) => one.day === day)?.stored === bytes) return;
+      usage = withStored(usage, day, bytes);
+      unsaved = true;
+      if (!ticking) tick();
+    },
+    view(resetDay) {
+      const { from, resetsAt } = periodAt(clock.now(), clock.utcOffsetMinutes(), resetDay);
+      const total = totalSince(usage, from);
       const mean = (direction: Direction): number =>
         Math.round(recent.reduce((sum, one) => sum + one[direction], 0) / Math.max(1, recent.length));
       return {
@@ -125,6 +129,7 @@ export function createTraffic({ clock, log, store }: TrafficOptions): Traffic {
         outPerSecond: mean('out'),
       };
     },
+    days: (count) => daysOf(usage, count, clock.now(), clock.utcOffsetMinutes()),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -1,8 +1,10 @@
 import type { Decision, Memory } from '../core/decide.ts';
+import { bandwidthView, type LendingFacts, storageView } from '../core/lending.ts';
 import { policyOf } from '../core/policy.ts';
 import { LANES } from '../core/primitives.ts';
 import type { Signals } from '../core/signals.ts';
 import { mainReason, presenceOf, type RunningJob, type Snapshot, type TrafficView } from '../core/snapshot.ts';
+import { lineBusy } from '../core/traffic.ts';
 import type { NetworkInfo } from '../core/wire.ts';
 import type { Picture } from './mirror.ts';
 import type { Ledger, SettingsState } from './ports.ts';
@@ -31,6 +33,7 @@ type Palette = {
   readonly totals: ReturnType<Ledger['totals']> | null;
   readonly wallet: Wallet;
   readonly traffic: Omit<TrafficView, 'capBytes'>;
+  readonly lending: LendingFacts;
 };
 
 /** The snapshot's content from what the agent knows. */
@@ -38,6 +41,8 @@ export function paint(from: Palette): Picture {
   const { signals, decision, memory, network, wallet, settings } = from;
   const { lanes } = decision;
   const policy = policyOf(settings.settings);
+  const { limits, rules } = settings.settings;
+  const busy = lineBusy(signals, rules.idleAfterSeconds);
   const gpus = typeof signals.gpus === 'string' ? [] : signals.gpus;
   const problems = problemsOf({
     ...{ settings, signals, policy, url: from.url },
@@ -72,6 +77,8 @@ export function paint(from: Palette): Picture {
     network:
       network === null ? null : { name: network.name, tokenSymbol: network.tokenSymbol, chainId: network.chainId },
     traffic: { ...from.traffic, capBytes: policy.dataCapBytes },
+    storage: storageView({ decision: lanes.storage, busy, limits }, from.lending.storage),
+    bandwidth: bandwidthView({ decision: lanes.bandwidth, busy, limits }, from.lending.bandwidth),
     machine: from.machine,
     settings: settings.settings,
   };

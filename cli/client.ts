@@ -124,7 +124,8 @@ export class Client {
   }
 }
 
-async function reserve(path: string): Promise<true> {
+/** Makes an empty file, and none other than that. Throws CONFLICT. */
+export async function reserve(path: string): Promise<true> {
   const file = await open(path, 'wx').catch((error: unknown) => exists(path, error));
   await file.close();
   return true;

@@ -15,6 +15,7 @@ import { runCoordinator } from './coordinator.ts';
 import { demo } from './demo.ts';
 import { doctorLines, examineHere } from './doctor.ts';
 import { feed } from './feeder.ts';
+import { addLendCommands } from './lend-commands.ts';
 import { createLiveView } from './live.ts';
 import { stderrLog } from './log.ts';
 import { defaultDataDir, practiceCataloguePath, practiceKeysPath, transcodeImage } from './paths.ts';
@@ -169,6 +170,7 @@ program
 const print = (line: string): void => void process.stdout.write(`${plainText(line)}\n`);
 addConsumerCommands(program, { say, answer, print, stopSignal });
 addAdminCommands(program, { answer, print });
+addLendCommands(program, { answer, print });
 
 program
   .command('audit [epoch]')

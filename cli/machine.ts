@@ -91,7 +91,8 @@ export async function tidy({ engine, containers }: Pick<Opened, 'engine' | 'cont
   await Promise.all(ended.map(({ id }) => containers.remove(id)));
 }
 
-async function settingsIn(dataDir: string): Promise<Settings> {
+/** The settings in a data directory, or the defaults; nothing is written. Throws SETTINGS_BROKEN. */
+export async function settingsIn(dataDir: string): Promise<Settings> {
   const path = join(dataDir, 'settings.json');
   const text = await readIfThere(path);
   if (text === null) return defaultSettings();

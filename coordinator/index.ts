@@ -12,6 +12,7 @@ import { openChain } from './chain.ts';
 import { addChannelRoutes } from './channels.ts';
 import type { Verification } from './checks.ts';
 import { addConsumerRoutes } from './consumer-routes.ts';
+import { addContentRoutes } from './contents.ts';
 import { Changes, type Context } from './context.ts';
 import { DayCounts } from './day-counts.ts';
 import { type Db, openDb } from './db.ts';
@@ -125,6 +126,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     addBlobRoutes(app, context);
     addAdminRoutes(app, context, sessions);
     addStatusRoutes(app, context, () => sessions.devices);
+    addContentRoutes(app, context);
     addChannelRoutes(app, context, sessions.lending.channels);
     if (options.metrics !== undefined) metricsServer = await openMetrics(context, sessions, options.metrics);
     const url = await listen(app, options);

@@ -1,12 +1,14 @@
 import { unreachable } from '../core/errors.ts';
 import type { Address } from '../core/primitives.ts';
 import type { CoordinatorMessage, DeviceMessage } from '../core/wire.ts';
+import type { EdgeOffer } from '../core/wire-content.ts';
 import { Channels } from './channels.ts';
 import type { Context } from './context.ts';
+import { stateOffer } from './edge-offers.ts';
 import type { Peer } from './peer.ts';
 
 /** What devices say of the storage and bandwidth that they lend. */
-export type LendingMessage = Extract<DeviceMessage, { type: 'reachable' }>;
+export type LendingMessage = Extract<DeviceMessage, { type: 'reachable' | 'edge-offer' }>;
 
 /** What a session does not know itself: everything that is neither a job nor its pay. */
 export type LendingHost = {
@@ -21,21 +23,32 @@ export type Told = { readonly send: (message: CoordinatorMessage) => void };
 /** Lanes without jobs: each message goes to the part that it concerns. */
 export class Lending implements LendingHost {
   readonly channels: Channels;
+  readonly #context: Context;
 
   constructor(context: Context, sessionOf: (device: Address) => Told | undefined) {
+    this.#context = context;
     this.channels = new Channels(context, sessionOf);
   }
 
   async joined(peer: Peer): Promise<void> {
     await this.channels.joined(peer.device);
+    // What it lent in an earlier session it may not lend in this one.
+    await this.#lendsEdge(peer, null);
   }
 
   async heard(peer: Peer, message: LendingMessage): Promise<void> {
     switch (message.type) {
       case 'reachable':
         return await this.channels.reachable(peer.device, message.direct);
+      case 'edge-offer':
+        return await this.#lendsEdge(peer, message.offer);
       default:
-        return unreachable(message.type);
+        return unreachable(message);
     }
+  }
+
+  async #lendsEdge(peer: Peer, offer: EdgeOffer | null): Promise<void> {
+    const { db, options } = this.#context;
+    await stateOffer(db, peer, offer, options.clock.now());
   }
 }

@@ -3,6 +3,7 @@ import type { Db, Sql } from './db.ts';
 import { BOOKS } from './migrations/books.ts';
 import { CHANNELS } from './migrations/channels.ts';
 import { COMPARISON } from './migrations/comparison.ts';
+import { CONTENTS } from './migrations/contents.ts';
 import { DEPOSITS } from './migrations/deposits.ts';
 import { DISPATCH } from './migrations/dispatch.ts';
 import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
@@ -226,6 +227,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   DISPATCH,
   DEPOSITS,
   CHANNELS,
+  CONTENTS,
 ];
 
 /** Number of the newest migration. */

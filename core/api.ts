@@ -5,6 +5,7 @@ import { envelope } from './dsse.ts';
 import * as status from './status.ts';
 import * as wire from './wire.ts';
 import * as channel from './wire-channel.ts';
+import * as content from './wire-content.ts';
 
 /**
  * What the coordinator answers over HTTP, as one table: its router, its OpenAPI document and the client are made of it, so that
@@ -128,6 +129,20 @@ export const API = {
     'One end of a channel, with `Upgrade: idlemesh-relay` and its ticket as bearer; whatever follows is passed on',
     'none',
     { params: say.jobParam },
+  ),
+  publish: row(
+    ['POST', '/v1/contents', 201],
+    'account',
+    'Registers content that you publish, and names the devices that are to hold it',
+    content.contentView,
+    { body: content.contentOrder },
+  ),
+  content: row(
+    ['GET', '/v1/contents/:id', 200],
+    'account',
+    'Published content and the devices that hold it, for its publisher and for who has a grant',
+    content.contentView,
+    { params: say.jobParam, query: content.contentQuery },
   ),
   keys: row(['GET', '/v1/keys', 200], 'account', 'Your API keys', say.keyList, {}),
   createKey: row(['POST', '/v1/keys', 201], 'account', 'A new API key; its secret is told this once', say.createdKey, {

@@ -2,7 +2,7 @@ import type { Unfitness } from './engine-gates.ts';
 import { type GpuRefusal, handOut } from './gpu-grants.ts';
 import type { Load } from './load.ts';
 import type { Policy, UnitPolicy } from './policy.ts';
-import { type Lane, ownValue, type UnixMs } from './primitives.ts';
+import { isJobLane, type Lane, ownValue, type UnixMs } from './primitives.ts';
 import { scheduleAt } from './schedule.ts';
 import type { Fetching, GpuReading, Sensed, SensorName, Signals } from './signals.ts';
 import { stopsAt } from './traffic.ts';
@@ -155,8 +155,9 @@ const GUARDS: readonly Guard[] = [
     }
   },
   refusedGpu,
-  ({ signals: { freeDiskBytes: free }, policy: { minFreeDiskBytes: needed } }) => {
-    if (free === 'unavailable') return null;
+  ({ lane, signals: { freeDiskBytes: free }, policy: { minFreeDiskBytes: needed } }) => {
+    // What is kept already must stay to be had; that no more comes is the vault's own rule, for the drive it lies on.
+    if (lane === 'storage' || free === 'unavailable') return null;
     if (free === 'unknown') return doubt('disk');
     return free < needed ? { kind: 'disk-low', freeBytes: free, neededBytes: needed } : null;
   },
@@ -172,14 +173,13 @@ const GUARDS: readonly Guard[] = [
     return onBattery ? { kind: 'on-battery' } : null;
   },
   ({ lane, signals: { metered, leases }, unit }) => {
-    // Work in hand needs no network but for its result.
-    if (unit.shareOnMetered || metered === 'unavailable' || leases[lane] > 0) return null;
+    // A job in hand needs no network but for its result; what serves and stores needs it all the time.
+    if (unit.shareOnMetered || metered === 'unavailable' || (isJobLane(lane) && leases[lane] > 0)) return null;
     if (metered === 'unknown') return doubt('metered');
     return metered ? { kind: 'metered' } : null;
   },
   ({ lane, signals: { traffic, leases }, policy: { dataCapBytes: capBytes } }) => {
-    // A job in hand needs no network but for its result; what serves and stores needs it all the time.
-    if (capBytes === null || ((lane === 'cpu' || lane === 'gpu') && leases[lane] > 0)) return null;
+    if (capBytes === null || (isJobLane(lane) && leases[lane] > 0)) return null;
     return traffic.monthBytes < stopsAt(capBytes) ? null : { kind: 'data-cap', capBytes, resetsAt: traffic.resetsAt };
   },
   ({ signals: { temperatureC }, unit }) => tooHot(temperatureC, unit, 'temperature'),

@@ -9,6 +9,7 @@ import { address, unixMs } from './primitives.ts';
 import type { Proof } from './proof.ts';
 import { type SettingsPatch, settingsPatch } from './settings.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { TrafficDay } from './traffic.ts';
 
 /** One credited or refused item of the owner's history on this device, newest first. */
 export type EarningsEntry = {
@@ -29,6 +30,9 @@ export type EarningsPage = { readonly entries: readonly EarningsEntry[]; readonl
 /** Credited per local day and lane, oldest first; days without earnings are present with 0. */
 export type DailyQuery = { readonly days: number };
 export type DailyEarnings = readonly { readonly dayStart: UnixMs; readonly lane: Lane; readonly amount: Amount }[];
+
+/** Bytes per local day and carrier, oldest first; days on which nothing passed are present. */
+export type DailyTraffic = readonly TrafficDay[];
 
 /** One change of what a lane or a GPU does, and why. `run` or the reason it rests. */
 export type SwitchEntry = {
@@ -66,6 +70,12 @@ export type Commands = {
   withdraw(argument: { readonly recipient: string | null }): Promise<Outcome<null>>;
   earnings(query: EarningsQuery): Promise<Outcome<EarningsPage>>;
   dailyEarnings(query: DailyQuery): Promise<Outcome<DailyEarnings>>;
+  dailyTraffic(query: DailyQuery): Promise<Outcome<DailyTraffic>>;
+  /**
+   * Lets the owner choose, in a dialog of the system, where what others keep is to lie; answers null when they chose nothing. The
+   * window names no folder itself.
+   */
+  chooseFolder(argument: null): Promise<Outcome<string | null>>;
   /** When what began and stopped, newest first. */
   switches(query: SwitchQuery): Promise<Outcome<SwitchPage>>;
   /** Programs with the owner's name on them that run now, to choose a game from. */
@@ -92,6 +102,8 @@ export const commandArguments = {
   withdraw: z.strictObject({ recipient: address.nullable() }),
   earnings: z.strictObject({ before: unixMs.nullable(), limit: z.number().int().min(1).max(200) }),
   dailyEarnings: z.strictObject({ days: z.number().int().min(1).max(366) }),
+  dailyTraffic: z.strictObject({ days: z.number().int().min(1).max(62) }),
+  chooseFolder: z.null(),
   switches: z.strictObject({
     before: z.number().int().positive().nullable(),
     limit: z.number().int().min(1).max(200),

@@ -11,7 +11,7 @@ export type Policy = {
   readonly pausedUntil: UnixMs | 'resumed' | null;
   readonly draining: boolean;
   readonly minFreeDiskBytes: number;
-  /** In and out together, of a local month; null: none. */
+  /** In and out together, from one reset day to the next; null: none. */
   readonly dataCapBytes: number | null;
   readonly schedule: Schedule | null;
   readonly lanes: PerLane<UnitPolicy>;
@@ -22,13 +22,21 @@ export type Policy = {
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 
+/** Nobody at the machine needs what these take: a rate does, and the line has one for that (`ratesFor`). */
+const MINDS_NOBODY = { restForGames: false, restForFullscreen: false, restForMedia: false } as const;
+/** What others keep here vanishes for no load, no heat and no hour of the day, unless the owner says so for this lane. */
+const STAYS = { ...MINDS_NOBODY, cpuBusyPercent: null, maxTemperatureC: null, followSchedule: false } as const;
+
+const usualOf = (lane: Lane, share: ShareChoice): Partial<Rules> =>
+  lane === 'storage' ? STAYS : lane === 'bandwidth' && share === 'always' ? MINDS_NOBODY : {};
+
 export function policyOf(settings: Settings): Policy {
   const { rules, lanes } = settings;
   const cap = settings.limits.network.monthlyCapGiB;
-  const unit = (lane: Lane): UnitPolicy =>
-    lane === 'cpu' || lane === 'gpu'
-      ? { ...rules, ...given(lanes[lane].rules), share: lanes[lane].share }
-      : { ...rules, share: 'never' };
+  const unit = (lane: Lane): UnitPolicy => {
+    const { share, rules: own } = lanes[lane];
+    return { ...rules, ...usualOf(lane, share), ...given(own), share };
+  };
   const gpu = unit('gpu');
   return {
     mode: settings.sharing.mode,

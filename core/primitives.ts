@@ -45,6 +45,11 @@ export const LANES = ['cpu', 'gpu', 'bandwidth', 'storage'] as const;
 export type Lane = (typeof LANES)[number];
 export const lane = z.enum(LANES);
 
+/** Lanes that work comes to as jobs; the others lend what is there all the time. */
+export const JOB_LANES = ['cpu', 'gpu'] as const satisfies readonly Lane[];
+export type JobLane = (typeof JOB_LANES)[number];
+export const isJobLane = (value: Lane): value is JobLane => value === 'cpu' || value === 'gpu';
+
 export type PerLane<T> = Readonly<Record<Lane, T>>;
 
 export const perLane = <T>(make: (lane: Lane) => T): PerLane<T> => ({

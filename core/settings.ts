@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GVISOR_CHOICES } from './engine-gates.ts';
 import { fail } from './errors.ts';
-import { ownValue, unixMs } from './primitives.ts';
+import { type Lane, ownValue, perLane, unixMs } from './primitives.ts';
 import { scheduleSchema } from './schedule.ts';
 
 const MINUTE = 60;
@@ -52,6 +52,13 @@ export type ShareChoice = z.output<typeof share>;
 const unitSchema = z.strictObject({ share: share.default('when-idle'), rules: rulesPart.default({}) });
 const unitPatch = z.strictObject({ share, rules: rulesPart }).partial();
 
+/** Lent from the day the owner says so, and not before: it fills a disk, and it uses the line while they are there. */
+const bandwidthSchema = z.strictObject({ share: share.default('never'), rules: rulesPart.default({}) });
+/** There is no storage `when-idle`: what others keep here must not vanish whenever somebody plays. */
+const stays = z.enum(['always', 'never']);
+const storageSchema = z.strictObject({ share: stays.default('never'), rules: rulesPart.default({}) });
+const storagePatch = z.strictObject({ share: stays, rules: rulesPart }).partial();
+
 const limitShape = {
   /** Of all cores together. */
   cpuPercent: z.number().int().min(5).max(100),
@@ -77,16 +84,34 @@ const networkShape = {
   idleUpMbps: mbps,
   busyDownMbps: mbps,
   busyUpMbps: mbps,
-  /** In and out together, of a local month. */
+  /** In and out together, from one reset day to the next. */
   monthlyCapGiB: z.number().int().min(1).max(1_000_000).nullable(),
+  /** Day of the month on which the counting begins anew, at local midnight; every month has a 28th. */
+  resetDay: z.number().int().min(1).max(28),
 } as const;
+
+const gib = z.number().int().min(1).max(1_000_000);
+const storageShape = {
+  /** Disk for what others keep here. */
+  lendGiB: gib,
+  /** Of the drive it lies on; what others keep here gives way before it is less. */
+  minFreeGiB: gib,
+} as const;
+/** An absolute path of this system, or of Windows. */
+const folder = z
+  .string()
+  .max(4096)
+  .regex(/^(\/|[A-Za-z]:[\\/]|\\\\)[^\0]*$/, 'expected an absolute path');
+
+/** Disk for chunks that are served over the line. */
+const bandwidthShape = { cacheGiB: gib } as const;
 
 /** Part of a process's file name or path, compared without regard to case. */
 const appName = z.string().trim().min(2).max(260);
 
 /** The owner's choices, as they stand in `settings.json`. Unknown keys are refused: a typing error must not be silent. */
 export const settingsSchema = z.strictObject({
-  version: z.literal(2),
+  version: z.literal(3),
   language: z.enum(['system', 'en', 'ja']).default('system'),
   theme: z.enum(['system', 'light', 'dark']).default('system'),
   startAtLogin: z.boolean().default(false),
@@ -103,7 +128,12 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({}),
   rules: rulesSchema.prefault({}),
-  lanes: z.strictObject({ cpu: unitSchema.prefault({}), gpu: unitSchema.prefault({}) }).prefault({}),
+  lanes: z
+    .strictObject({
+      ...{ cpu: unitSchema.prefault({}), gpu: unitSchema.prefault({}) },
+      ...{ bandwidth: bandwidthSchema.prefault({}), storage: storageSchema.prefault({}) },
+    })
+    .prefault({}),
   /** By GPU id; one that is not named follows the lane. */
   gpus: z.record(z.string().max(100), unitSchema).default({}),
   games: z
@@ -129,8 +159,18 @@ export const settingsSchema = z.strictObject({
           busyDownMbps: networkShape.busyDownMbps.default(5),
           busyUpMbps: networkShape.busyUpMbps.default(1),
           monthlyCapGiB: networkShape.monthlyCapGiB.default(null),
+          resetDay: networkShape.resetDay.default(1),
         })
         .prefault({}),
+      storage: z
+        .strictObject({
+          lendGiB: storageShape.lendGiB.default(50),
+          minFreeGiB: storageShape.minFreeGiB.default(20),
+          /** Where it lies; null: wherever the engine keeps its volumes. */
+          folder: folder.nullable().default(null),
+        })
+        .prefault({}),
+      bandwidth: z.strictObject({ cacheGiB: bandwidthShape.cacheGiB.default(10) }).prefault({}),
     })
     .prefault({}),
   engine: z
@@ -149,7 +189,10 @@ export const settingsPatch = z.strictObject({
   theme: z.enum(['system', 'light', 'dark']).optional(),
   startAtLogin: z.boolean().optional(),
   rules: rulesPart.optional(),
-  lanes: z.strictObject({ cpu: unitPatch, gpu: unitPatch }).partial().optional(),
+  lanes: z
+    .strictObject({ cpu: unitPatch, gpu: unitPatch, bandwidth: unitPatch, storage: storagePatch })
+    .partial()
+    .optional(),
   gpus: z.record(z.string().max(100), unitPatch).optional(),
   games: z
     .strictObject({ own: z.array(appName), ignored: z.array(appName) })
@@ -157,7 +200,13 @@ export const settingsPatch = z.strictObject({
     .optional(),
   schedule: scheduleSchema.nullable().optional(),
   limits: z
-    .strictObject({ ...limitShape, network: z.strictObject(networkShape).partial() })
+    .strictObject({
+      ...limitShape,
+      network: z.strictObject(networkShape).partial(),
+      // A folder is chosen in a dialog of the system: the window can only go back to none.
+      storage: z.strictObject({ ...storageShape, folder: z.null() }).partial(),
+      bandwidth: z.strictObject(bandwidthShape).partial(),
+    })
     .partial()
     .optional(),
   engine: z.strictObject(engineShape).partial().optional(),
@@ -165,11 +214,12 @@ export const settingsPatch = z.strictObject({
 });
 export type SettingsPatch = z.output<typeof settingsPatch>;
 
-export const defaultSettings = (): Settings => settingsSchema.parse({ version: 2 });
+export const defaultSettings = (): Settings => settingsSchema.parse({ version: 3 });
 
 /**
  * Reads a settings value of any known version. Throws SETTINGS_BROKEN naming the first wrong key.
- * Version 0 had no version key and `idleMinutes`; version 1 had no rules. Files from both are upgraded.
+ * Version 0 had no version key and `idleMinutes`; version 1 had no rules, version 2 no lanes `bandwidth` and `storage`. Files
+ * of all of them are upgraded; what they do not say is as in a new file.
  */
 export function parseSettings(value: unknown): Settings {
   const result = settingsSchema.safeParse(upgrade(value));
@@ -189,11 +239,12 @@ function upgrade(value: unknown): unknown {
     const idle = typeof idleMinutes === 'number' ? { idleAfterSeconds: idleMinutes * MINUTE } : {};
     return upgrade({ ...rest, version: 1, ...idle });
   }
+  if (value['version'] === 2) return { ...value, version: 3 };
   if (value['version'] !== 1) return value;
   const { idleAfterSeconds, shareOnBattery, lanes, ...rest } = value;
   return {
     ...rest,
-    version: 2,
+    version: 3,
     rules: {
       ...(idleAfterSeconds === undefined ? {} : { idleAfterSeconds }),
       ...(shareOnBattery === undefined ? {} : { shareOnBattery }),
@@ -208,7 +259,7 @@ function upgrade(value: unknown): unknown {
 
 const shared = (on: boolean): unknown => ({ share: on ? 'when-idle' : 'never' });
 
-type Unit = Settings['lanes']['cpu'];
+type Unit = Settings['lanes'][Lane];
 type UnitPatch = z.output<typeof unitPatch>;
 const withUnit = (unit: Unit | undefined, patch: UnitPatch | undefined): unknown => ({
   ...unit,
@@ -223,15 +274,14 @@ export function applyPatch(current: Settings, patch: SettingsPatch): Settings {
     ...current,
     ...patch,
     rules: { ...current.rules, ...patch.rules },
-    lanes: {
-      cpu: withUnit(current.lanes.cpu, patch.lanes?.cpu),
-      gpu: withUnit(current.lanes.gpu, patch.lanes?.gpu),
-    },
+    lanes: perLane((lane) => withUnit(current.lanes[lane], patch.lanes?.[lane])),
     gpus: { ...current.gpus, ...Object.fromEntries(gpus) },
     games: { ...current.games, ...patch.games },
     limits: {
       ...{ ...current.limits, ...patch.limits },
       network: { ...current.limits.network, ...patch.limits?.network },
+      storage: { ...current.limits.storage, ...patch.limits?.storage },
+      bandwidth: { ...current.limits.bandwidth, ...patch.limits?.bandwidth },
     },
     engine: { ...current.engine, ...patch.engine },
   };

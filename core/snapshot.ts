@@ -2,8 +2,9 @@ import type { LaneDecision, Reason } from './decide.ts';
 import type { Unfitness } from './engine-gates.ts';
 import type { WireFailure } from './errors.ts';
 import type { ImageView } from './images.ts';
+import type { BandwidthView, StorageView } from './lending.ts';
 import type { Amount } from './money.ts';
-import type { Address, Hex32, Known, Lane, PerLane, UnixMs } from './primitives.ts';
+import { type Address, type Hex32, JOB_LANES, type Known, type Lane, type PerLane, type UnixMs } from './primitives.ts';
 import type { ProofView } from './proof.ts';
 import type { CatalogueRefusal } from './release.ts';
 import type { Settings } from './settings.ts';
@@ -124,7 +125,7 @@ export type LaneView = {
 
 /** What work costs the owner's line. */
 export type TrafficView = {
-  /** Of this local month, until now. */
+  /** Since the last reset day, until now. */
   readonly monthBytesIn: number;
   readonly monthBytesOut: number;
   /** In and out together; null: the owner set none. */
@@ -159,23 +160,39 @@ export type Snapshot = {
   readonly network: { readonly name: string; readonly tokenSymbol: string; readonly chainId: number } | null;
   /** null: there is no agent that counts. */
   readonly traffic: TrafficView | null;
+  /** null: there is no agent, or nothing of the kind to lend. */
+  readonly storage: StorageView | null;
+  readonly bandwidth: BandwidthView | null;
   readonly machine: { readonly cpuCores: number; readonly memoryBytes: number };
   readonly settings: Settings;
 };
 
+/** Whether this build has something to run on a lane. */
+export function isOffered({ lanes }: Pick<Snapshot, 'lanes'>, lane: Lane): boolean {
+  const decision = lanes.find((view) => view.lane === lane)?.decision;
+  return decision !== undefined && !(decision.kind === 'hold' && decision.reason.kind === 'lane-not-offered');
+}
+
 export function presenceOf(decisions: PerLane<LaneDecision>, problems: readonly Problem[]): Presence {
   const lanes = Object.values(decisions);
   if (lanes.some((lane) => lane.kind === 'hold' && lane.reason.kind === 'paused')) return 'paused';
-  if (lanes.some((lane) => lane.kind === 'run')) return 'sharing';
+  if (speaking(decisions).some((lane) => lane.kind === 'run')) return 'sharing';
   return problems.some(({ kind }) => kind !== 'catalogue-expiring') ? 'attention' : 'waiting';
 }
 
 const SAYS_LITTLE: ReadonlySet<Reason['kind']> = new Set(['lane-not-offered', 'lane-off', 'no-gpu', 'gpu-refused']);
 
+/** The lanes that say how it goes. What is lent goes on while the owner is there: it speaks only where no job could ever run. */
+function speaking(decisions: PerLane<LaneDecision>): readonly LaneDecision[] {
+  const jobs = JOB_LANES.map((lane) => decisions[lane]);
+  const silent = jobs.every((lane) => lane.kind === 'hold' && SAYS_LITTLE.has(lane.reason.kind));
+  return silent ? Object.values(decisions) : jobs;
+}
+
 /** The reason worth showing when nothing may run: the first lane that is offered and switched on speaks. */
 export function mainReason(decisions: PerLane<LaneDecision>): Reason | null {
   const held: Reason[] = [];
-  for (const lane of Object.values(decisions)) {
+  for (const lane of speaking(decisions)) {
     if (lane.kind === 'run') return null;
     held.push(lane.reason);
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dayAt, startOf } from './calendar.ts';
+import { type CivilDay, dayAt, startOf } from './calendar.ts';
 import { byteCount, LANES, type Lane, type UnixMs } from './primitives.ts';
 import type { Settings } from './settings.ts';
 import type { Readings } from './signals.ts';
@@ -7,9 +7,12 @@ import type { Flow } from './token-bucket.ts';
 
 export const GIB = 1024 ** 3;
 const BYTES_PER_MBIT = 125_000;
-/** A quarter of a second at full speed may pass at once, and never less than a few packets. */
-const BURSTS_A_SECOND = 4;
-const LEAST_BURST = 64 * 1024;
+const DAY_MS = 86_400_000;
+/** A tenth of a second at full speed may pass at once: enough for a timer that comes late, and little beside any second. */
+const BURSTS_A_SECOND = 10;
+const LEAST_BURST = 8 * 1024;
+/** Days that are remembered: a whole period of counting, whatever its reset day, and a chart of two months. */
+const KEPT_DAYS = 62;
 
 /** Seen from the machine. */
 export type Direction = 'in' | 'out';
@@ -18,44 +21,132 @@ export type Carrier = Lane | 'session';
 export const CARRIERS: readonly Carrier[] = [...LANES, 'session'];
 
 const counted = z.strictObject({ in: byteCount, out: byteCount });
-/** Bytes of one local month, as they stand in `traffic.json`. */
-export const usageSchema = z.strictObject({
-  version: z.literal(1),
-  month: z.string().regex(/^\d{4}-\d{2}$/, 'expected a month such as 2026-11'),
-  carriers: z.strictObject({
-    ...{ cpu: counted, gpu: counted, bandwidth: counted, storage: counted },
-    session: counted,
-  }),
+export type Counted = z.output<typeof counted>;
+/** A local day; as text days are in order. */
+const dayName = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'expected a day such as 2026-11-23');
+const perCarrier = { cpu: counted, gpu: counted, bandwidth: counted, storage: counted, session: counted };
+const dayUsage = z.strictObject({
+  day: dayName,
+  carriers: z.strictObject(perCarrier).partial(),
+  /** Bytes that others kept here when it was last looked at; left out: nobody looked. */
+  stored: byteCount.optional(),
+});
+type DayUsage = z.output<typeof dayUsage>;
+
+/** Bytes of each local day, as they stand in `traffic.json`: the oldest first, each day once. */
+const usageSchema = z.strictObject({
+  version: z.literal(2),
+  days: z
+    .array(dayUsage)
+    .max(1000)
+    .refine((days) => days.every(({ day }, at) => at === 0 || (days[at - 1]?.day ?? '') < day), 'days out of order'),
 });
 export type Usage = z.output<typeof usageSchema>;
-
-const none = { in: 0, out: 0 } as const;
-const freshUsage = (month: string): Usage => ({
-  ...{ version: 1, month },
-  carriers: { cpu: none, gpu: none, bandwidth: none, storage: none, session: none },
+/** Before days were told apart. */
+const monthUsage = z.strictObject({
+  version: z.literal(1),
+  month: z.string().regex(/^\d{4}-\d{2}$/),
+  carriers: z.strictObject(perCarrier),
 });
 
-/** The local month of a moment, and when the next begins. `utcOffsetMinutes`: local time minus UTC; a change within the month moves its end by that much. */
-export function monthAt(now: UnixMs, utcOffsetMinutes: number): { readonly month: string; readonly resetsAt: UnixMs } {
-  const { year, month } = dayAt(now, utcOffsetMinutes);
-  const next = month === 12 ? { year: year + 1, month: 1, day: 1 } : { year, month: month + 1, day: 1 };
-  const name = `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}`;
-  return { month: name, resetsAt: startOf(next, utcOffsetMinutes) };
+export const NO_USAGE: Usage = { version: 2, days: [] };
+
+/** Reads what was counted, of any version; throws a ZodError. A month of version 1 counts as its first day: which day it was is not known. */
+export function parseUsage(value: unknown): Usage {
+  const old = monthUsage.safeParse(value);
+  if (!old.success) return usageSchema.parse(value);
+  return { version: 2, days: [{ day: `${old.data.month}-01`, carriers: old.data.carriers }] };
 }
 
-/** What counts in `month`. A clock that was set back loses nothing: a later month stays until it is over. */
-export const usageIn = (usage: Usage | null, month: string): Usage =>
-  usage === null || month > usage.month ? freshUsage(month) : usage;
+const pad = (value: number, digits: number): string => String(value).padStart(digits, '0');
+const nameOf = ({ year, month, day }: CivilDay): string => `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}`;
 
-export function withBytes(usage: Usage, carrier: Carrier, direction: Direction, bytes: number): Usage {
-  const before = usage.carriers[carrier];
-  const after = { ...before, [direction]: Math.min(before[direction] + bytes, Number.MAX_SAFE_INTEGER) };
-  return { ...usage, carriers: { ...usage.carriers, [carrier]: after } };
+/** The local day of a moment, such as "2026-11-23". `utcOffsetMinutes`: local time minus UTC. */
+export const dayNameAt = (now: UnixMs, utcOffsetMinutes: number): string => nameOf(dayAt(now, utcOffsetMinutes));
+
+/** From which local day on bytes count at `now`, and when that begins anew. A change of the offset meanwhile moves the end by as much. */
+export function periodAt(
+  now: UnixMs,
+  utcOffsetMinutes: number,
+  resetDay: number,
+): { readonly from: string; readonly resetsAt: UnixMs } {
+  const { year, month, day } = dayAt(now, utcOffsetMinutes);
+  const of = (months: number): CivilDay => {
+    const count = year * 12 + (month - 1) + months - (day < resetDay ? 1 : 0);
+    return { year: Math.floor(count / 12), month: (count % 12) + 1, day: resetDay };
+  };
+  return { from: nameOf(of(0)), resetsAt: startOf(of(1), utcOffsetMinutes) };
 }
 
-export function totalOf(usage: Usage): { readonly in: number; readonly out: number } {
-  const each = CARRIERS.map((carrier) => usage.carriers[carrier]);
+const none: Counted = { in: 0, out: 0 };
+
+/** With one day changed. A clock that goes astray costs no other day: those that count longest ago are forgotten, by number. */
+function withDay(usage: Usage, day: string, change: (was: DayUsage) => DayUsage): Usage {
+  const at = usage.days.findIndex((one) => one.day >= day);
+  const place = at === -1 ? usage.days.length : at;
+  const there = usage.days[place];
+  const found = there?.day === day;
+  const next = change(found && there !== undefined ? there : { day, carriers: {} });
+  const days = [...usage.days.slice(0, place), next, ...usage.days.slice(place + (found ? 1 : 0))];
+  return { version: 2, days: days.slice(-KEPT_DAYS) };
+}
+
+export function withBytes(usage: Usage, day: string, carrier: Carrier, direction: Direction, bytes: number): Usage {
+  if (bytes === 0) return usage;
+  return withDay(usage, day, (was) => {
+    const before = was.carriers[carrier] ?? none;
+    const after = { ...before, [direction]: Math.min(before[direction] + bytes, Number.MAX_SAFE_INTEGER) };
+    return { ...was, carriers: { ...was.carriers, [carrier]: after } };
+  });
+}
+
+export const withStored = (usage: Usage, day: string, stored: number): Usage =>
+  withDay(usage, day, (was) => ({ ...was, stored }));
+
+/** All that was counted in both. */
+export function addedUp(one: Usage, other: Usage): Usage {
+  let sum = one;
+  for (const { day, carriers, stored } of other.days) {
+    for (const carrier of CARRIERS) {
+      sum = withBytes(sum, day, carrier, 'in', carriers[carrier]?.in ?? 0);
+      sum = withBytes(sum, day, carrier, 'out', carriers[carrier]?.out ?? 0);
+    }
+    if (stored !== undefined) sum = withStored(sum, day, stored);
+  }
+  return sum;
+}
+
+/** Since the beginning of a local day. A clock that was set back loses nothing: days that are to come count too. */
+export function totalSince(usage: Usage, from: string): Counted {
+  const counting = usage.days.filter(({ day }) => day >= from);
+  const each = counting.flatMap(({ carriers }) => CARRIERS.map((carrier) => carriers[carrier] ?? none));
   return { in: each.reduce((sum, one) => sum + one.in, 0), out: each.reduce((sum, one) => sum + one.out, 0) };
+}
+
+/** One local day and what passed for each carrier; `stored`: bytes that others kept here at its end, null where nobody looked. */
+export type TrafficDay = {
+  readonly dayStart: UnixMs;
+  readonly carriers: Readonly<Record<Carrier, Counted>>;
+  readonly stored: number | null;
+};
+
+/** The last `count` local days, today's last; days on which nothing passed are there too. */
+export function daysOf(usage: Usage, count: number, now: UnixMs, utcOffsetMinutes: number): readonly TrafficDay[] {
+  const today = startOf(dayAt(now, utcOffsetMinutes), utcOffsetMinutes);
+  const byDay = new Map(usage.days.map((one) => [one.day, one]));
+  return Array.from({ length: count }, (_, at) => {
+    const dayStart = today - (count - 1 - at) * DAY_MS;
+    const found = byDay.get(dayNameAt(dayStart, utcOffsetMinutes));
+    const of = (carrier: Carrier): Counted => found?.carriers[carrier] ?? none;
+    return {
+      dayStart,
+      carriers: {
+        ...{ cpu: of('cpu'), gpu: of('gpu'), bandwidth: of('bandwidth'), storage: of('storage') },
+        session: of('session'),
+      },
+      stored: found?.stored ?? null,
+    };
+  });
 }
 
 /** Bytes after which no new work is begun: the rest of the cap, a twentieth and at most 1 GiB, is for results of work in hand. */

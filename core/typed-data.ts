@@ -112,6 +112,12 @@ export const TYPES = {
     { name: 'holder', type: 'address' },
     { name: 'exporter', type: 'bytes32' },
   ],
+  Grant: [
+    { name: 'content', type: 'bytes32' },
+    { name: 'publisher', type: 'address' },
+    { name: 'reader', type: 'address' },
+    { name: 'expiresAt', type: 'uint64' },
+  ],
 } as const satisfies Readonly<Record<string, readonly Field[]>>;
 
 export type StructName = keyof typeof TYPES;
@@ -170,6 +176,8 @@ export type Structs = {
   AdminAction: { admin: Address; networkId: Hex32; action: string; subject: string; why: string; issuedAt: number };
   /** One end of a channel: `exporter` is of its TLS connection alone (RFC 9266), so that nobody in between can pass it on. */
   ChannelBinding: { channelId: Hex32; role: 'consumer' | 'device'; holder: Address; exporter: Hex32 };
+  /** Lets `reader` read what `publisher` published; a reader of zeros is anybody. */
+  Grant: { content: Hex32; publisher: Address; reader: Address; expiresAt: number };
 };
 
 export type Struct<N extends StructName> = Readonly<Structs[N]>;

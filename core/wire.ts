@@ -3,6 +3,7 @@ import { ERROR_CODES } from './errors.ts';
 import { address, amount, byteCount, hex32, lane, signature, unixMs } from './primitives.ts';
 import { REFUSALS } from './typed-data.ts';
 import { channelCoordinatorMessages, channelDeviceMessages } from './wire-channel.ts';
+import { contentDeviceMessages } from './wire-content.ts';
 import { gpuCoordinatorMessages, gpuDeviceMessages } from './wire-gpu.ts';
 
 /**
@@ -213,6 +214,7 @@ export const deviceMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('report'), value: report, signature, items: z.array(reportItem).min(1).max(1000) }),
   ...gpuDeviceMessages,
   ...channelDeviceMessages,
+  ...contentDeviceMessages,
 ]);
 export type DeviceMessage = z.output<typeof deviceMessage>;
 

@@ -32,6 +32,8 @@ export function closedAgent(closed: Closed): Agent {
       withdraw: refuse,
       earnings: refuse,
       dailyEarnings: refuse,
+      dailyTraffic: refuse,
+      useFolder: refuse,
       switches: refuse,
       runningApps: refuse,
       doctor: refuse,
@@ -77,7 +79,7 @@ const closedSnapshot = (closed: Closed): Snapshot => ({
   engine: { kind: 'unchecked' },
   coordinator: { kind: 'connecting' },
   network: null,
-  traffic: null,
+  ...{ traffic: null, storage: null, bandwidth: null },
   machine: closed.machine,
   settings: defaultSettings(),
 });

@@ -6,13 +6,15 @@ import type { Clock, SecretBox } from '../agent/ports.ts';
 import type { Outcome } from '../core/errors.ts';
 import type { Settings } from '../core/settings.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-import { languageOf } from '../core/text/index.ts';
+import { languageOf, textIn } from '../core/text/index.ts';
 import { setStartAtLogin } from './adapters/autostart.ts';
+import { chooseFolder } from './adapters/folder-dialog.ts';
 import { openHelp } from './adapters/help.ts';
 import { createIdleTime } from './adapters/idle.ts';
 import { createKeyringBox } from './adapters/secret-box.ts';
 import { createAgentHolder } from './agent-holder.ts';
 import { keptArguments, type LaunchArguments, parseArguments } from './arguments.ts';
+import { folderFor } from './folder.ts';
 import { serveWindow } from './ipc.ts';
 import { registerScheme, serveContent } from './protocol.ts';
 import { lockContents, lockSession } from './security.ts';
@@ -97,7 +99,11 @@ function start({ clock, openAgent, fileBox }: ShellParts, given: LaunchArguments
   });
 
   serveWindow({
-    commands: async () => ({ ...(await agents.ready()).commands, openHelp }),
+    commands: async () => {
+      const { commands, snapshot } = await agents.ready();
+      const title = () => textIn(language(snapshot().settings)).window.lend.chooseTitle;
+      return { ...commands, openHelp, chooseFolder: () => folderFor(commands.useFolder, () => chooseFolder(title())) };
+    },
     snapshot: async () => (await agents.ready()).snapshot(),
   });
 

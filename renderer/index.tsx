@@ -14,6 +14,7 @@ import './styles/sharing.css';
 import './styles/activity.css';
 import './styles/proof.css';
 import './styles/doctor.css';
+import './styles/lending.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { Bridge } from '../core/ipc.ts';

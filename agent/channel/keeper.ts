@@ -3,6 +3,7 @@ import type { Hex32 } from '../../core/primitives.ts';
 import type { CoordinatorMessage, NetworkInfo } from '../../core/wire.ts';
 import type { Purpose } from '../../core/wire-channel.ts';
 import type { Certificate, ChannelPorts, DeviceKey, Log } from '../ports.ts';
+import { type Pace, pacedRoutes } from './paced.ts';
 import type { ChannelRoute } from './routes.ts';
 import { type ServedChannel, serveChannel } from './serve.ts';
 
@@ -19,6 +20,8 @@ type KeeperOptions = ChannelPorts & {
   readonly url: () => string;
   /** What is answered for a purpose now; null: nothing, since that is not lent now. */
   readonly routes: (purpose: Purpose) => readonly ChannelRoute[] | null;
+  /** The owner's line; left out: bodies are neither counted nor held back. */
+  readonly pace?: (purpose: Purpose) => Pace;
   /** Bytes that a channel took from the line beside the bodies that were counted when they passed. */
   readonly passed: (purpose: Purpose, bytes: { readonly in: number; readonly out: number }) => void;
   readonly most?: number;
@@ -48,11 +51,18 @@ export function createChannelKeeper(options: KeeperOptions): ChannelKeeper {
     const routes = options.routes(purpose);
     // It may have ended meanwhile, and is asked anew.
     if (routes === null) return void socket.destroy();
-    const channel = serveChannel(socket, { network, key, certificate: own, routes, log, channelId, consumer });
+    const paced = options.pace === undefined ? null : pacedRoutes(routes, options.pace(purpose));
+    const channel = serveChannel(socket, {
+      ...{ network, key, certificate: own, routes: paced?.routes ?? routes, log, channelId, consumer },
+    });
     served.set(channelId, { purpose, channel });
     await channel.ended;
     served.delete(channelId);
-    options.passed(purpose, { in: socket.bytesRead, out: socket.bytesWritten });
+    const bodies = paced?.passed() ?? { in: 0, out: 0 };
+    options.passed(purpose, {
+      in: Math.max(0, socket.bytesRead - bodies.in),
+      out: Math.max(0, socket.bytesWritten - bodies.out),
+    });
   }
 
   return {

@@ -5,7 +5,16 @@ import type { Hex32 } from '../../core/primitives.ts';
 export type Secret = Uint8Array | string;
 
 /** What a draw is for; draws for different things tell nothing of each other. */
-export type Purpose = 'replicate' | 'canary' | 'canary-job' | 'canary-id' | 'recheck' | 'recheck-id' | 'offer' | 'rows';
+export type Purpose =
+  | 'replicate'
+  | 'canary'
+  | 'canary-job'
+  | 'canary-id'
+  | 'recheck'
+  | 'recheck-id'
+  | 'offer'
+  | 'rows'
+  | 'edge';
 
 const SEPARATOR = '\u0000';
 

@@ -1,5 +1,6 @@
 import { enDoctor } from './en-doctor.ts';
 import { enImages } from './en-images.ts';
+import { enLending } from './en-lending.ts';
 import { enNetwork } from './en-network.ts';
 import { enProof } from './en-proof.ts';
 import { enSharing } from './en-sharing.ts';
@@ -13,6 +14,7 @@ export const enWindow = {
   proof: enProof,
   ...enImages,
   network: enNetwork,
+  lend: enLending,
   frame: {
     navigation: 'Views',
     overview: 'Overview',

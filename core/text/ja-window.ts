@@ -2,6 +2,7 @@ import type { enWindow } from './en-window.ts';
 import { gibibytes } from './format.ts';
 import { jaDoctor } from './ja-doctor.ts';
 import { jaImages } from './ja-images.ts';
+import { jaLending } from './ja-lending.ts';
 import { jaNetwork } from './ja-network.ts';
 import { jaProof } from './ja-proof.ts';
 import { jaSharing } from './ja-sharing.ts';
@@ -14,6 +15,7 @@ export const jaWindow: typeof enWindow = {
   proof: jaProof,
   ...jaImages,
   network: jaNetwork,
+  lend: jaLending,
   frame: {
     navigation: '画面',
     overview: '概要',

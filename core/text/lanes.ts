@@ -1,7 +1,8 @@
 import type { LaneDecision, Reason } from '../decide.ts';
-import type { Lane, UnixMs } from '../primitives.ts';
+import { isJobLane, type Lane, type UnixMs } from '../primitives.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Moment, Text } from './en.ts';
+import { gibibytes } from './format.ts';
 
 /** One lane, or one GPU, and what it does now. */
 export type LaneLine = {
@@ -30,8 +31,24 @@ export function dueAt(reason: Reason): UnixMs | null {
 }
 
 const SAYS_NOTHING: ReadonlySet<Reason['kind']> = new Set(['lane-not-offered', 'no-gpu']);
-const matters = ({ decision }: { readonly decision: LaneDecision }): boolean =>
-  decision.kind === 'run' || !SAYS_NOTHING.has(decision.reason.kind);
+/** What nobody ever lent is no news: it is off until the owner says otherwise. */
+const matters = ({ lane, decision }: { readonly lane: Lane; readonly decision: LaneDecision }): boolean =>
+  decision.kind === 'run' ||
+  !(SAYS_NOTHING.has(decision.reason.kind) || (!isJobLane(lane) && decision.reason.kind === 'lane-off'));
+
+/** What a lane that lends does, and how much of it. */
+function lends({ storage, bandwidth }: Snapshot, lane: 'storage' | 'bandwidth', text: Text): string {
+  const words = text.window.lend;
+  if (lane === 'bandwidth') {
+    if (bandwidth === null) return words.state('preparing');
+    return words.line(words.state(bandwidth.state), words.handedOut(gibibytes(bandwidth.servedToday)));
+  }
+  if (storage === null) return words.state('preparing');
+  const { usedBytes, lentBytes, state } = storage;
+  const all = gibibytes(lentBytes);
+  const kept = usedBytes === 'unknown' ? words.keptUnknown(all) : words.kept(gibibytes(usedBytes), all);
+  return words.line(words.state(state), kept);
+}
 
 /**
  * A sentence for each lane that is offered, and for each GPU where there are some.
@@ -42,6 +59,7 @@ export function laneLines(snapshot: Snapshot, text: Text, at: (reason: Reason) =
   const words = text.window.lanes;
   const says = (lane: Lane, decision: LaneDecision): string => {
     if (decision.kind === 'hold') return text.reason(decision.reason, at(decision.reason));
+    if (!isJobLane(lane)) return lends(snapshot, lane, text);
     const jobs = running.filter((job) => job.lane === lane && job.phase !== 'frozen').length;
     if (settings.sharing.draining && jobs > 0) return words.finishing(jobs);
     return jobs > 0 ? words.working(jobs) : words.ready;

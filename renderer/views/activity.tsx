@@ -6,6 +6,7 @@ import { Act } from '../parts/act.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 import { byDay, dayStartOf, groupOf, programOf, type SwitchDay, type SwitchRow } from '../switches.ts';
 import { DayRibbon } from './day-ribbon.tsx';
+import { LentDays } from './lent-days.tsx';
 
 const PAGE = 50;
 /** The most that one question may ask for. */
@@ -173,6 +174,7 @@ export function Activity() {
         </div>
       ) : null}
       {entries.length === 0 ? null : <DayRibbon entries={entries} now={now} nameOf={(entry) => nameOf(entry, frame)} />}
+      <LentDays />
       {byDay(entries).map((day) => (
         <Day key={day.dayStart} day={day} now={now} newest={newest} />
       ))}

@@ -5,14 +5,13 @@ import { type Amount, sum } from '../../core/money.ts';
 import { LANES, type Lane, type UnixMs } from '../../core/primitives.ts';
 import { useFrame } from '../frame.ts';
 import { useCommand } from '../hooks.ts';
+import { Bars } from '../parts/bars.tsx';
 import { Choice } from '../parts/controls.tsx';
 import { Money, useSymbol } from '../parts/money.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 
 const RANGES = ['14', '30'] as const;
 type Range = (typeof RANGES)[number];
-/** As many as stand side by side in the narrowest window, in the longest language. */
-const LABELS = 5;
 
 type Day = { readonly start: UnixMs; readonly total: Amount; readonly lanes: ReadonlyMap<Lane, Amount> };
 
@@ -34,61 +33,21 @@ function largest(amounts: readonly Amount[]): Amount {
 /** Share of `most` in percent, for a length on the screen only. */
 const percentOf = (amount: Amount, most: Amount): number => (most === 0n ? 0 : Number((amount * 10_000n) / most) / 100);
 
-function Bars({ days, label }: { readonly days: readonly Day[]; readonly label: string }) {
+function Chart({ days, label }: { readonly days: readonly Day[]; readonly label: string }) {
   const { text, format } = useFrame();
   const symbol = useSymbol();
-  const [active, setActive] = useState<Day | null>(null);
   const most = largest(days.map((day) => day.total));
-  const every = Math.ceil(days.length / LABELS);
-  const labelled = days.filter((_day, at) => (days.length - 1 - at) % every === 0);
-  return (
-    <div className="bars">
-      <p className="bars-said" aria-hidden="true">
-        {active === null
-          ? ' '
-          : `${format.day(active.start)}: ${
-              LANES.filter((lane) => (active.lanes.get(lane) ?? 0n) > 0n)
-                .map((lane) => `${text.window.lane(lane)} ${format.money(active.lanes.get(lane) ?? 0n, symbol)}`)
-                .join(', ') || format.money(0n, symbol)
-            }`}
-      </p>
-      <div className="bars-field" role="img" aria-label={label}>
-        <span className="bars-most">{format.money(most, symbol)}</span>
-        {days.map((day) => (
-          <div
-            className="bar"
-            key={day.start}
-            onPointerEnter={() => setActive(day)}
-            onPointerLeave={() => setActive(null)}
-          >
-            <div className="bar-field">
-              <div className="bar-stack" style={{ height: `${percentOf(day.total, most)}%` }}>
-                {LANES.map((lane) => (
-                  <div
-                    key={lane}
-                    className="bar-part"
-                    data-lane={lane}
-                    style={{ height: `${percentOf(day.lanes.get(lane) ?? 0n, day.total)}%` }}
-                  />
-                ))}
-              </div>
-            </div>
-          </div>
-        ))}
-      </div>
-      <div
-        className="bar-days"
-        aria-hidden="true"
-        style={{ '--days': every, '--all': days.length } as React.CSSProperties}
-      >
-        {labelled.map((day) => (
-          <span className="bar-day" key={day.start}>
-            {format.axisDay(day.start)}
-          </span>
-        ))}
-      </div>
-    </div>
-  );
+  const said = (day: Day): string =>
+    LANES.filter((lane) => (day.lanes.get(lane) ?? 0n) > 0n)
+      .map((lane) => `${text.window.lane(lane)} ${format.money(day.lanes.get(lane) ?? 0n, symbol)}`)
+      .join(', ') || format.money(0n, symbol);
+  const bars = days.map((day) => ({
+    start: day.start,
+    height: percentOf(day.total, most),
+    parts: LANES.map((lane) => ({ lane, percent: percentOf(day.lanes.get(lane) ?? 0n, day.total) })),
+    said: `${format.day(day.start)}: ${said(day)}`,
+  }));
+  return <Bars bars={bars} label={label} most={format.money(most, symbol)} />;
 }
 
 function Table({ days, lanes }: { readonly days: readonly Day[]; readonly lanes: readonly Lane[] }) {
@@ -169,7 +128,7 @@ export function Daily() {
         </div>
       ) : (
         <>
-          {asTable ? <Table days={days} lanes={lanes} /> : <Bars days={days} label={words.chart(days.length)} />}
+          {asTable ? <Table days={days} lanes={lanes} /> : <Chart days={days} label={words.chart(days.length)} />}
           <div className="panel-foot">
             <ul className="legend">
               {lanes.map((lane) => (

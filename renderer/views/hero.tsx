@@ -1,6 +1,7 @@
 import { Button, Menu, MenuItem, MenuTrigger, Popover } from 'react-aria-components';
 import type { Reason } from '../../core/decide.ts';
 import type { PauseChoice } from '../../core/policy.ts';
+import { isJobLane } from '../../core/primitives.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import { momentAt } from '../format.ts';
 import { type Frame, useFrame } from '../frame.ts';
@@ -12,6 +13,10 @@ import { Mesh } from './mesh.tsx';
 
 const PAUSES = ['hour', 'tomorrow', 'resumed'] as const satisfies readonly PauseChoice[];
 
+/** Disk and line are lent, and no job may run. */
+const lendsAlone = ({ presence, lanes }: Snapshot): boolean =>
+  presence === 'sharing' && !lanes.some(({ lane, decision }) => isJobLane(lane) && decision.kind === 'run');
+
 function headline({ snapshot, text }: Frame, now: number): string {
   if (snapshot.reason !== null) return text.reason(snapshot.reason, momentAt(now));
   const words = text.window.overview;
@@ -19,6 +24,7 @@ function headline({ snapshot, text }: Frame, now: number): string {
   if (snapshot.presence === 'attention' && problem !== undefined) return text.problem(problem).title;
   if (snapshot.settings.sharing.draining && snapshot.running.length > 0) return text.window.drain.draining;
   const active = snapshot.running.filter((job) => job.phase !== 'frozen').length;
+  if (active === 0 && lendsAlone(snapshot)) return text.window.lend.alone;
   if (active === 0) return snapshot.running.length > 0 ? words.frozen : words.sharingIdle;
   return snapshot.settings.sharing.mode === 'now' ? words.sharingNow(active) : words.sharingJobs(active);
 }
@@ -28,6 +34,7 @@ function promise({ snapshot, text }: Frame): string {
   if (snapshot.settings.sharing.draining) return text.window.drain.promise;
   switch (snapshot.presence) {
     case 'sharing':
+      if (lendsAlone(snapshot)) return text.window.lend.alonePromise;
       return snapshot.settings.sharing.mode === 'now' ? words.promiseNow : words.promise;
     case 'paused':
       return words.promisePaused;

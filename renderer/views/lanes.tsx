@@ -1,3 +1,4 @@
+import { isJobLane } from '../../core/primitives.ts';
 import { laneLines } from '../../core/text/lanes.ts';
 import { momentAt } from '../format.ts';
 import { useFrame } from '../frame.ts';
@@ -8,7 +9,8 @@ export function Lanes() {
   const { snapshot, text, format } = useFrame();
   const now = useNow();
   const words = text.window.lanes;
-  const lines = laneLines(snapshot, text, () => momentAt(now));
+  // What is lent has a card of its own.
+  const lines = laneLines(snapshot, text, () => momentAt(now)).filter(({ lane }) => isJobLane(lane));
   if (lines.length === 0) return null;
   return (
     <section aria-labelledby="lanes-now">

@@ -4,6 +4,7 @@ import { Dial } from '../parts/controls.tsx';
 import { FailureNotice } from '../parts/notice.tsx';
 import { Games } from './games.tsx';
 import { Images } from './images.tsx';
+import { Lend } from './lend.tsx';
 import { Line } from './line.tsx';
 import { GiveBack } from './rules.tsx';
 import { Hours } from './schedule.tsx';
@@ -85,6 +86,7 @@ export function Limits() {
         <Resources />
         <Shares />
       </div>
+      <Lend />
       <Line />
       <GiveBack />
       <Hours />

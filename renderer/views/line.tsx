@@ -3,13 +3,16 @@ import type { TrafficView } from '../../core/snapshot.ts';
 import { calendarDay } from '../../core/text/format.ts';
 import { momentAt } from '../format.ts';
 import { useFrame } from '../frame.ts';
+import { useSetting } from '../hooks.ts';
+import { Dial } from '../parts/controls.tsx';
+import { FailureNotice } from '../parts/notice.tsx';
 import { StopDial } from './stop-dial.tsx';
 
 const GIB = 1024 ** 3;
 const BITS_PER_MBIT = 1_000_000;
 const RATES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] as const;
 const CAPS = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000] as const;
-type Key = keyof Settings['limits']['network'];
+type Key = Exclude<keyof Settings['limits']['network'], 'resetDay'>;
 type Name = 'idleDown' | 'idleUp' | 'busyDown' | 'busyUp' | 'cap';
 const DIALS: readonly {
   readonly of: Key;
@@ -36,6 +39,27 @@ function LineDial({ of, name, meaning }: (typeof DIALS)[number]) {
       none={words.unlimited}
       patch={(limit) => ({ limits: { network: { [of]: limit } } })}
     />
+  );
+}
+
+function ResetDay() {
+  const { snapshot, text, format } = useFrame();
+  const words = text.window.lend;
+  const day = useSetting(snapshot.settings.limits.network.resetDay, (resetDay) => ({
+    limits: { network: { resetDay } },
+  }));
+  return (
+    <>
+      <Dial
+        label={words.resetDay}
+        meaning={words.resetDayMeaning}
+        said={words.resetDaySaid(format.number(day.value))}
+        value={day.value}
+        {...{ min: 1, max: 28, step: 1 }}
+        onChange={day.change}
+      />
+      <FailureNotice title={text.window.limits.failed} failure={day.failure} onDismiss={day.dismiss} />
+    </>
   );
 }
 
@@ -68,6 +92,7 @@ export function Line() {
       {DIALS.map((dial) => (
         <LineDial key={dial.of} {...dial} />
       ))}
+      <ResetDay />
     </section>
   );
 }

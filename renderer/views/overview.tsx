@@ -7,6 +7,7 @@ import { Icon } from '../parts/icons.tsx';
 import { Money } from '../parts/money.tsx';
 import { Hero } from './hero.tsx';
 import { Lanes } from './lanes.tsx';
+import { Lent } from './lent.tsx';
 import { Problems } from './problems.tsx';
 import { WorkCard } from './work-card.tsx';
 
@@ -117,6 +118,7 @@ export function Overview() {
       <Lanes />
       <Problems />
       <Today />
+      <Lent />
       <Running />
     </div>
   );

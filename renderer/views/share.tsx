@@ -1,6 +1,7 @@
 import type { GpuRefusal } from '../../core/gpu-grants.ts';
-import { LANES, type Lane } from '../../core/primitives.ts';
+import { isJobLane, type JobLane, LANES } from '../../core/primitives.ts';
 import type { ShareChoice } from '../../core/settings.ts';
+import { isOffered } from '../../core/snapshot.ts';
 import { useFrame } from '../frame.ts';
 import { useSetting } from '../hooks.ts';
 import { Choice, Dial, Toggle } from '../parts/controls.tsx';
@@ -11,7 +12,7 @@ import { IDLE_STOPS } from './rules.tsx';
 const GENERAL = 0;
 
 /** The idle time of one lane; its first stop is the general one. */
-function OwnIdle({ lane }: { readonly lane: 'cpu' | 'gpu' }) {
+function OwnIdle({ lane }: { readonly lane: JobLane }) {
   const { snapshot, text, format } = useFrame();
   const words = text.window.yielding;
   const { rules, lanes } = snapshot.settings;
@@ -101,16 +102,13 @@ function Gpus() {
 export function Shares() {
   const { snapshot, text } = useFrame();
   const words = text.window.limits;
-  const closed = (lane: Lane): boolean => {
-    const decision = snapshot.lanes.find((view) => view.lane === lane)?.decision;
-    const offered = !(decision?.kind === 'hold' && decision.reason.kind === 'lane-not-offered');
-    return !offered || (lane !== 'cpu' && lane !== 'gpu');
-  };
+  // What is lent all the time is chosen with its sizes.
+  const shown = LANES.filter((lane) => isJobLane(lane) || !isOffered(snapshot, lane));
   return (
     <section className="panel" aria-labelledby="lanes">
       <h2 id="lanes">{words.lanes}</h2>
-      {LANES.map((lane) =>
-        closed(lane) || (lane !== 'cpu' && lane !== 'gpu') ? (
+      {shown.map((lane) =>
+        !isJobLane(lane) || !isOffered(snapshot, lane) ? (
           <Toggle
             key={lane}
             label={text.window.lane(lane)}

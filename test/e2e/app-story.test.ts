@@ -117,7 +117,8 @@ it(
     const ended = app.ended();
     await tray.click(text.tray.quit);
     expect(await ended).toBe(0);
-    expect(await containersOf(deviceAddress)).toEqual([]);
+    // The engine may still be at removing what has ended.
+    await until('nothing is left', async () => (await containersOf(deviceAddress)).length === 0, MINUTE);
   },
   5 * MINUTE,
 );

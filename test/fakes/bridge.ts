@@ -5,6 +5,7 @@ import type {
   CommandName,
   Commands,
   DailyEarnings,
+  DailyTraffic,
   EarningsEntry,
   RunningApp,
   SwitchEntry,
@@ -27,6 +28,9 @@ export class FakeBridge implements Bridge {
   proof: Proof = { startedAt: 0, finishedAt: 0, engine: '', image: '', results: [], tried: 0, escaped: 0, missing: [] };
   findings: readonly Finding[] = [];
   daily: (days: number) => DailyEarnings = () => [];
+  traffic: (days: number) => DailyTraffic = () => [];
+  /** What the owner chooses in the dialog for a folder. */
+  folder: string | null = null;
   #current: Snapshot;
   #refusal: Outcome<never> | null = null;
 
@@ -71,6 +75,13 @@ export class FakeBridge implements Bridge {
         return { entries: older.slice(0, limit), more: older.length > limit };
       }),
       dailyEarnings: this.#command('dailyEarnings', ({ days }) => this.daily(days)),
+      dailyTraffic: this.#command('dailyTraffic', ({ days }) => this.traffic(days)),
+      chooseFolder: this.#command('chooseFolder', () => {
+        const { settings } = this.#current;
+        const storage = { ...settings.limits.storage, folder: this.folder };
+        if (this.folder !== null) this.#change({ settings: { ...settings, limits: { ...settings.limits, storage } } });
+        return this.folder;
+      }),
       openHelp: this.#command('openHelp', () => null),
     };
   }

@@ -125,6 +125,7 @@ export function snapshot(now: number, change: Partial<Snapshot> = {}): Snapshot 
       ...{ monthBytesIn: 41.3 * GIB, monthBytesOut: 12.7 * GIB, capBytes: null, resetsAt: now + 9 * DAY },
       ...{ inPerSecond: 2_300_000, outPerSecond: 410_000 },
     },
+    ...{ storage: null, bandwidth: null },
     machine: { cpuCores: 16, memoryBytes: 31.2 * GIB },
     settings: defaultSettings(),
     ...change,

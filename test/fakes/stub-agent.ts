@@ -39,7 +39,7 @@ export function snapshotOf(changes: Partial<Snapshot> = {}): Snapshot {
     engine: { kind: 'ready', version: '20.10' },
     coordinator: { kind: 'connected', since: 0 },
     network: { name: 'practice', tokenSymbol: 'IDLE', chainId: 31337 },
-    traffic: null,
+    ...{ traffic: null, storage: null, bandwidth: null },
     machine: { cpuCores: 2, memoryBytes: 2 ** 32 },
     settings: defaultSettings(),
     ...changes,
@@ -112,6 +112,13 @@ export class StubAgent implements Agent {
     withdraw: async () => failed(new Failure('CHAIN_AWAY', 'the stub has no chain')),
     earnings: async () => succeeded({ entries: [], more: false }),
     dailyEarnings: async () => succeeded([]),
+    dailyTraffic: async () => succeeded([]),
+    useFolder: async (folder) => {
+      const { settings } = this.#snapshot;
+      const storage = { ...settings.limits.storage, folder };
+      this.#settle({ ...settings, limits: { ...settings.limits, storage } });
+      return succeeded(null);
+    },
   };
 
   /** Shows a fault, or none. */

@@ -54,7 +54,7 @@ export class SecondEngine {
     ];
     const path = [this.#programs, process.env['PATH']].filter((part) => part !== null).join(delimiter);
     this.#child = spawn('unshare', words, { stdio: ['ignore', log, log], env: { ...process.env, PATH: path } });
-    await until('the second engine answers', () => this.#answers(), 60_000).catch((error: unknown) => {
+    await until('the second engine answers', () => this.#answers(), 180_000).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${readFileSync(at('log'), 'utf8').slice(-2000)}`);
     });
   }

@@ -11,15 +11,13 @@ import { doorImage, seccompProfile } from './transcode.ts';
 
 const MIB = 1024 * 1024;
 
-/** The service of test/images/service-echo on the real engine, sandboxed as the agent would have it. */
-export async function serviceStage(cpuCores = 1) {
+const ECHO = { folder: join(import.meta.dirname, '../images/service-echo'), tag: 'idlemesh/test-service:0.1.0' };
+
+/** A service on the real engine, sandboxed as the agent would have it. */
+export async function serviceStage(cpuCores = 1, { folder, tag } = ECHO) {
   const containers = dockerContainers({ log: () => undefined });
   const device = randomAddress();
-  const [image, profile, supervisor] = await Promise.all([
-    buildImage(join(import.meta.dirname, '../images/service-echo'), 'idlemesh/test-service:0.1.0'),
-    seccompProfile(),
-    doorImage(),
-  ]);
+  const [image, profile, supervisor] = await Promise.all([buildImage(folder, tag), seccompProfile(), doorImage()]);
   const door = await containers.door(image, supervisor, device);
   const limits = {
     ...{ cpuCores, memoryBytes: 256 * MIB, pids: 64, scratchBytes: 16 * MIB, seconds: 600 },

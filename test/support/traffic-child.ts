@@ -8,5 +8,5 @@ const traffic = createTraffic({ clock: systemClock, log, store: trafficFile(proc
 await traffic.load();
 setInterval(() => {
   traffic.add('cpu', 'in', 1_000);
-  process.stdout.write(`${traffic.view().monthBytesIn}\n`);
+  process.stdout.write(`${traffic.view(1).monthBytesIn}\n`);
 }, 20);

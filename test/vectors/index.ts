@@ -31,3 +31,20 @@ const schema = z.strictObject({
 
 /** Golden vectors, the same for TypeScript and Solidity. */
 export const vectors = schema.parse(JSON.parse(readFileSync(join(import.meta.dirname, 'vectors.json'), 'utf8')));
+
+/** Audits of data whose byte at i is the highest of i × 0x9e3779b1 in 32 bits; `answer` is null where that would be too much. */
+export const auditVectors = z
+  .array(
+    z.strictObject({
+      seed: hex32,
+      totalBytes: z.number(),
+      blocks: z.number(),
+      blockBytes: z.number(),
+      positions: z.array(z.number()),
+      answer: hex32.nullable(),
+    }),
+  )
+  .parse(JSON.parse(readFileSync(join(import.meta.dirname, 'audit.json'), 'utf8')));
+
+export const auditData = (bytes: number): Uint8Array =>
+  Uint8Array.from({ length: bytes }, (_, at) => Math.imul(at, 0x9e3779b1) >>> 24);

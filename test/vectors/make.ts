@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
@@ -85,6 +86,7 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     ...{ why: 'it fails on some cards', issuedAt: 1_700_000_060_003 },
   },
   ChannelBinding: { channelId: hash('channel'), role: 'consumer', holder: account('c'), exporter: hash('exporter') },
+  Grant: { content: hash('content'), publisher: account('c'), reader: account('d'), expiresAt: 1_700_000_600_000 },
 };
 
 const names = Object.keys(values) as readonly StructName[];
@@ -111,6 +113,32 @@ const trees = [1, 2, 3, 7, 64].map((size) => {
     })),
   };
 });
+
+/** Audits, by the letter of docs/decisions/0030. The data's byte at i is the highest of i × 0x9e3779b1 in 32 bits. */
+const digest = (...parts: readonly Uint8Array[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest();
+const audits = [1, 1024, 5000, 512 * 1024, 512 * 1024 + 1, 2_097_452, 2 ** 40].map((totalBytes) => {
+  const seed = digest(Buffer.from(`seed ${totalBytes}`));
+  const [blocks, blockBytes] = [512, 1024];
+  const count = Math.ceil(totalBytes / blockBytes);
+  const drawn: number[] = [];
+  for (let turn = 0; drawn.length < Math.min(blocks, count); turn++) {
+    const number = Buffer.from(turn.toString(16).padStart(8, '0'), 'hex');
+    const candidate = Number(BigInt(`0x${digest(seed, number).toString('hex').slice(0, 16)}`) % BigInt(count));
+    if (!drawn.includes(candidate)) drawn.push(candidate);
+  }
+  const positions = drawn.toSorted((a, b) => a - b);
+  const bytes = positions.flatMap((block) =>
+    Array.from({ length: Math.min(blockBytes, totalBytes - block * blockBytes) }, (_, at) =>
+      totalBytes > 2 ** 31 ? 0 : Math.imul(block * blockBytes + at, 0x9e3779b1) >>> 24,
+    ),
+  );
+  const answer = totalBytes > 2 ** 31 ? null : `0x${digest(seed, Uint8Array.from(bytes)).toString('hex')}`;
+  return { seed: `0x${seed.toString('hex')}`, totalBytes, blocks, blockBytes, positions, answer };
+});
+await writeFile(
+  join(import.meta.dirname, 'audit.json'),
+  `${audits.map((audit, at) => `${at === 0 ? '[' : ' '}${JSON.stringify(audit)}`).join(',\n')}]\n`,
+);
 
 await writeFile(
   join(import.meta.dirname, 'vectors.json'),

@@ -57,7 +57,7 @@ export class TestDevice {
     const { coordinatorUrl, idleAfterSeconds = 86_400 } = this.#options;
     const file = join(this.dataDir, 'settings.json');
     if (existsSync(file)) return;
-    const settings = { version: 2, coordinatorUrl, rules: { idleAfterSeconds, ...QUIET } };
+    const settings = { version: 3, coordinatorUrl, rules: { idleAfterSeconds, ...QUIET } };
     writeFileSync(file, JSON.stringify(settings, null, 2));
   }
 

@@ -5,6 +5,7 @@ import type { Settings } from '../../../core/settings.ts';
 import { defaultSettings } from '../../../core/settings.ts';
 import type { Snapshot } from '../../../core/snapshot.ts';
 import { FakeBridge } from '../../fakes/bridge.ts';
+import { lender, lineDays } from '../../fakes/lending.ts';
 import { APPS, busyMachine, daily, history, snapshot, switches, wallet, withdrawals } from '../../fakes/snapshots.ts';
 import { attempt, proofWith } from '../../support/proof.ts';
 import { PROBLEMS } from '../../support/situations.ts';
@@ -81,6 +82,8 @@ const proofView = (scene: string): Snapshot['proof'] => {
   return { running: null, last: { finishedAt, tried, escaped, missing: missing.length } };
 };
 
+const lending = lender(now);
+
 const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
   sharing: {},
   waiting: {
@@ -121,6 +124,29 @@ const SCENES: Readonly<Record<string, Partial<Snapshot>>> = {
     proof: { running: { startedAt: now - 4_000, suite: 'limits', tried: 143, escaped: 0 }, last: null },
   },
   busy: busyMachine(now),
+  lends: lending,
+  plays: {
+    ...lender(now, { busy: true }),
+    ...{ presence: 'waiting', reason: { kind: 'game', name: 'Elden Ring' }, running: [] },
+    lanes: lending.lanes.map((view) =>
+      view.lane === 'cpu'
+        ? {
+            ...view,
+            decision: { kind: 'hold', reason: { kind: 'game', name: 'Elden Ring' } },
+            heldSince: now - 754_000,
+          }
+        : view,
+    ),
+  },
+  invited: lender(now, { settings: defaultSettings() }),
+  suspended: {
+    ...lending,
+    storage: {
+      ...lending.storage,
+      ...{ state: 'suspended', score: 0.741, scoreReason: 'failed', suspendedUntil: now + 40 * 3_600_000 },
+    },
+    bandwidth: { ...lending.bandwidth, state: 'preparing', cachedBytes: 'unknown' },
+  },
   signing: withdrawal(1),
   confirming: withdrawal(3),
   done: withdrawal(4),
@@ -135,6 +161,7 @@ window.showScene = async ({ scene, language, theme }) => {
   bridge.apps = APPS;
   bridge.proof = PROOFS[scene] ?? bridge.proof;
   bridge.findings = scene === 'problems' ? ILL : WELL;
+  bridge.traffic = (days) => lineDays(now, days, ['lends', 'plays', 'suspended'].includes(scene));
   bridge.daily = (days) => daily(now, days, empty ? 0n : 100n);
   // Commands of the window have pushed newer ones since the last scene.
   const { rev } = await bridge.snapshot();

@@ -224,11 +224,17 @@ test('the dead-man’s switch ends what ignores TERM, too', async () => {
   const tools = `ffprobe() { ${probe}; }; nice() { shift 2; "$@"; }; ffmpeg() { ${encoder}; }`;
   const script = `${tools}; . /usr/local/lib/idlemesh/run.sh`;
   const engine = dockerContainers({ log: () => undefined });
-  const shell = { ...spec(), Entrypoint: ['/bin/sh', '-c', script] };
+  // It looks for its other parts beside itself.
+  const shell = { ...spec(), Entrypoint: ['/bin/sh', '-c', script, '/usr/local/lib/idlemesh/run.sh'] };
   const run = await engine.run(shell);
   await run.write(header(4));
   await run.write(Buffer.from('clip'));
-  for await (const line of run.stderr) if (line.includes('"progress":0.01')) break;
+  // Leaving the stream early would destroy it, and nothing but `close` may end this.
+  const lines = run.stderr[Symbol.asyncIterator]();
+  for (let line = await lines.next(); ; line = await lines.next()) {
+    expect(line.done, 'it ended before it began to encode').not.toBe(true);
+    if (String(line.value).includes('"progress":0.01')) break;
+  }
   expect(await own()).toMatchObject([{ state: 'running' }]);
   const closed = performance.now();
   engine.close();

@@ -11,7 +11,7 @@ import { afterEach, expect, test } from 'vitest';
 import { download, upload } from '../../../agent/adapters/blobs.ts';
 import { trafficFile } from '../../../agent/adapters/traffic-file.ts';
 import type { Hex32 } from '../../../core/primitives.ts';
-import { flowOf, totalOf, usageSchema } from '../../../core/traffic.ts';
+import { flowOf, NO_USAGE, parseUsage, totalSince } from '../../../core/traffic.ts';
 import { trafficOf } from '../../fakes/traffic.ts';
 import { freePort } from '../../support/free-port.ts';
 
@@ -56,7 +56,7 @@ test('a download and an upload keep to the owner’s rate on a real connection, 
   await download(blob(), sha256, data.length);
   const unshaped = (performance.now() - free) / 1000;
   traffic.limit({ in: flowOf(16), out: flowOf(8) });
-  // The bucket is full again after a quarter of a second.
+  // The bucket is full again after a tenth of a second.
   await delay(300);
   const down = await speed(16, data.length, () => download(blob(), sha256, data.length));
   const up = await speed(8, data.length, () => upload(blob()));
@@ -68,7 +68,7 @@ test('a download and an upload keep to the owner’s rate on a real connection, 
     expect(part).toBeGreaterThan(0.9);
     expect(part).toBeLessThan(1.03);
   }
-  expect(traffic.view()).toMatchObject({ monthBytesIn: 2 * data.length, monthBytesOut: data.length });
+  expect(traffic.view(1)).toMatchObject({ monthBytesIn: 2 * data.length, monthBytesOut: data.length });
   await traffic.close();
 }, 30_000);
 
@@ -81,7 +81,7 @@ test('a new rate acts at once on a transfer in progress', async () => {
   const sent = upload({ url, token: 'token', path: join(folder, 'large'), passage: traffic.passage('cpu') });
   await delay(700);
   // At 1 Mbit/s it would take another quarter of a minute.
-  expect(traffic.view().monthBytesOut).toBeLessThan(400_000);
+  expect(traffic.view(1).monthBytesOut).toBeLessThan(400_000);
   const begun = performance.now();
   traffic.limit({ in: flowOf(1), out: flowOf(null) });
   await sent;
@@ -103,7 +103,7 @@ test('what was counted survives `kill -9` but for the last second', async () => 
   child.kill('SIGKILL');
   await exited;
   const killed = seen.at(-1)?.at ?? 0;
-  const kept = totalOf(usageSchema.parse(JSON.parse(readFileSync(path, 'utf8')))).in;
+  const kept = totalSince(parseUsage(JSON.parse(readFileSync(path, 'utf8'))), '').in;
   // Half a second for the disk.
   const due = seen.findLast(({ at }) => at <= killed - 1_500)?.bytes ?? 0;
   expect(due).toBeGreaterThan(0);
@@ -119,6 +119,6 @@ test('a file that is not understood is moved aside, and counting begins anew', a
   const traffic = trafficOf(undefined, store);
   traffic.add('cpu', 'in', 5);
   await traffic.close();
-  expect((await store.load())?.carriers.cpu.in).toBe(5);
+  expect(totalSince((await store.load()) ?? NO_USAGE, '').in).toBe(5);
   rmSync(folder, { recursive: true, force: true });
 });

@@ -8,7 +8,7 @@ import type { Signals } from '../../../core/signals.ts';
 import { calm, policyFrom } from '../../support/rules.ts';
 
 const settings = parseSettings({
-  version: 2,
+  version: 3,
   rules: { idleAfterSeconds: 300 },
   lanes: { gpu: { rules: { idleAfterSeconds: 120 } } },
   gpus: { 'GPU-1': { rules: { idleAfterSeconds: 60 } }, 'GPU-2': {} },

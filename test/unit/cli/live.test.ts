@@ -40,7 +40,7 @@ const snapshot = (over: Partial<Snapshot> = {}): Snapshot => ({
   engine: { kind: 'ready', version: '28' },
   coordinator: { kind: 'connected', since: NOW },
   network: { name: 'Practice', tokenSymbol: 'PRACTICE', chainId: 31337 },
-  traffic: null,
+  ...{ traffic: null, storage: null, bandwidth: null },
   machine: { cpuCores: 2, memoryBytes: 8 * 1024 ** 3 },
   settings: defaultSettings(),
   ...over,

@@ -87,7 +87,10 @@ const day = fc.constantFrom('1'.repeat(24), '0'.repeat(24), '1010101010101010101
 const anyPolicy = fc
   .record({
     rules,
-    lanes: fc.record({ cpu: unit, gpu: unit }),
+    lanes: fc.record({
+      ...{ cpu: unit, gpu: unit, bandwidth: unit },
+      storage: fc.record({ share: fc.constantFrom('always' as const, 'never' as const), rules: fc.constant({}) }),
+    }),
     gpus: fc.dictionary(fc.constantFrom('gpu-a', 'gpu-b'), unit, { noNullPrototype: true }),
     schedule: fc.option(
       fc.record({

@@ -17,6 +17,14 @@ describe('settings of older versions', () => {
     expect(parseSettings({ version: 1 })).toEqual(settings);
     expect(parseSettings({ version: 1, lanes: { cpu: true } })).toEqual(settings);
     expect(parseSettings({})).toEqual(settings);
+    const second = { version: 2, lanes: { gpu: { share: 'always' } }, limits: { network: { monthlyCapGiB: 80 } } };
+    expect(parseSettings(second)).toEqual({
+      ...settings,
+      lanes: { ...settings.lanes, gpu: { share: 'always', rules: {} } },
+      limits: { ...settings.limits, network: { ...settings.limits.network, monthlyCapGiB: 80 } },
+    });
+    // Nobody who updates lends a disk that they never offered.
+    expect([settings.lanes.storage.share, settings.lanes.bandwidth.share]).toEqual(['never', 'never']);
   });
   test.each<[unknown, string]>([
     [{ version: 1, idleAfterSeconds: 1 }, 'rules.idleAfterSeconds'],
@@ -27,6 +35,10 @@ describe('settings of older versions', () => {
     [{ version: 2, gpus: { a: { share: 'sometimes' } } }, 'gpus.a.share'],
     [{ version: 2, games: { own: [' x '] } }, 'games.own.0'],
     [{ version: 2, schedule: { week: [] } }, 'schedule.week'],
+    [{ version: 3, lanes: { storage: { share: 'when-idle' } } }, 'lanes.storage.share'],
+    [{ version: 3, limits: { storage: { folder: 'relative/path' } } }, 'limits.storage.folder'],
+    [{ version: 3, limits: { network: { resetDay: 29 } } }, 'limits.network.resetDay'],
+    [{ version: 4 }, 'version'],
   ])('%j is broken at %s', (value, where) => {
     expect(() => parseSettings(value)).toThrow(expect.objectContaining({ code: 'SETTINGS_BROKEN' }));
     expect(() => parseSettings(value)).toThrow(where);
@@ -59,6 +71,20 @@ describe('a patch', () => {
     expect(taught.schedule).toEqual({ timeZone: 'system', week });
     expect(change({ games: { own: [] }, schedule: null }, taught)).toEqual(settings);
   });
+  test('changes what is lent, but for the folder, which no window names', () => {
+    const lent = change({
+      lanes: { storage: { share: 'always' }, bandwidth: { share: 'when-idle' } },
+      limits: { storage: { lendGiB: 200 }, bandwidth: { cacheGiB: 5 }, network: { resetDay: 15 } },
+    });
+    expect(lent.lanes.storage).toEqual({ share: 'always', rules: {} });
+    expect(lent.limits.storage).toEqual({ lendGiB: 200, minFreeGiB: 20, folder: null });
+    expect(lent.limits.bandwidth).toEqual({ cacheGiB: 5 });
+    expect(lent.limits.network).toEqual({ ...settings.limits.network, resetDay: 15 });
+    expect(settingsPatch.safeParse({ limits: { storage: { folder: '/etc' } } }).success).toBe(false);
+    const placed = { ...lent, limits: { ...lent.limits, storage: { ...lent.limits.storage, folder: 'D:\\lent' } } };
+    expect(parseSettings(JSON.parse(JSON.stringify(placed)))).toEqual(placed);
+    expect(change({ limits: { storage: { folder: null } } }, placed).limits.storage.folder).toBeNull();
+  });
   test('cannot touch sharing, which has commands of its own', () => {
     expect(settingsPatch.safeParse({ sharing: { mode: 'now' } }).success).toBe(false);
   });
@@ -70,6 +96,23 @@ describe('the policy', () => {
     expect(lanes.cpu).toEqual({ ...settings.rules, share: 'when-idle' });
     expect([lanes.bandwidth.share, lanes.storage.share]).toEqual(['never', 'never']);
     expect([minFreeDiskBytes, draining, pausedUntil, mode]).toEqual([2048 * MIB, false, null, 'when-idle']);
+  });
+  test('lets storage stay whatever the owner does, and bandwidth as they chose', () => {
+    const own = applyPatch(settings, {
+      rules: { shareOnBattery: true },
+      lanes: { storage: { share: 'always', rules: { followSchedule: true } }, bandwidth: { share: 'always' } },
+    });
+    const { storage, bandwidth } = policyOf(own).lanes;
+    expect(storage).toMatchObject({
+      share: 'always',
+      restForGames: false,
+      cpuBusyPercent: null,
+      maxTemperatureC: null,
+    });
+    expect(storage).toMatchObject({ followSchedule: true, shareOnBattery: true, shareOnMetered: false });
+    expect(bandwidth).toMatchObject({ restForGames: false, cpuBusyPercent: 60, followSchedule: true });
+    const idle = policyOf(applyPatch(own, { lanes: { bandwidth: { share: 'when-idle' } } })).lanes.bandwidth;
+    expect(idle).toEqual({ ...own.rules, share: 'when-idle' });
   });
   test('of a GPU is its own, else its lane’s; a lane that is off is off for each', () => {
     const own = applyPatch(settings, {

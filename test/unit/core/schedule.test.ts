@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide, freshMemory } from '../../../core/decide.ts';
 import { type Schedule, scheduleAt, scheduleSchema } from '../../../core/schedule.ts';
+import { defaultSettings } from '../../../core/settings.ts';
 import { calm, policyFrom } from '../../support/rules.ts';
 
 const HOUR = 3_600_000;
@@ -135,6 +136,7 @@ describe('in a decision', () => {
     const sharing = { mode: 'now' as const, pausedUntil: null, draining: false };
     expect(lane(policyFrom({ schedule: night, sharing }))).toEqual({ kind: 'run' });
     const lanes = {
+      ...defaultSettings().lanes,
       cpu: { share: 'when-idle' as const, rules: { followSchedule: false } },
       gpu: { share: 'when-idle' as const, rules: {} },
     };

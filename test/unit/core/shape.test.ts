@@ -72,10 +72,10 @@ describe('settings', () => {
     expect(parseSettings(JSON.parse(JSON.stringify(settings)))).toEqual(settings);
   });
   test('of the version without a version are upgraded', () => {
-    expect(parseSettings({ idleMinutes: 5 })).toMatchObject({ version: 2, rules: { idleAfterSeconds: 300 } });
+    expect(parseSettings({ idleMinutes: 5 })).toMatchObject({ version: 3, rules: { idleAfterSeconds: 300 } });
   });
   test.each<[unknown, string]>([
-    [{ version: 3 }, 'version'],
+    [{ version: 4 }, 'version'],
     [{ version: 1, limits: { cpuPercent: 101 } }, 'limits.cpuPercent'],
     [{ version: 1, limits: { cpuPercent: '50' } }, 'limits.cpuPercent'],
     [{ version: 1, tpyo: true }, ''],
@@ -159,4 +159,9 @@ test('presence and the reason that matters', () => {
   expect(presenceOf({ ...lanes, cpu: { kind: 'run' } }, [PROBLEM['chain-away']])).toBe('sharing');
   expect(presenceOf({ ...lanes, cpu: held(reasons.paused) }, [])).toBe('paused');
   expect(mainReason({ ...lanes, cpu: { kind: 'run' } })).toBeNull();
+  // What is lent goes on beside the owner, and does not make the tray say that the machine is shared.
+  expect(presenceOf({ ...lanes, storage: { kind: 'run' } }, [])).toBe('waiting');
+  expect(mainReason({ ...lanes, storage: { kind: 'run' } })).toEqual(reasons['in-use']);
+  const alone = { ...lanes, cpu: held(reasons['lane-off']), storage: { kind: 'run' } } as const;
+  expect([presenceOf(alone, []), mainReason(alone)]).toEqual(['sharing', null]);
 });

@@ -74,7 +74,12 @@ describe('an image that is missing', () => {
   test.each([
     [
       'its lane is off',
-      { lanes: { cpu: { share: 'never' as const, rules: {} }, gpu: { share: 'never' as const, rules: {} } } },
+      {
+        lanes: {
+          ...defaultSettings().lanes,
+          ...{ cpu: { share: 'never' as const, rules: {} }, gpu: { share: 'never' as const, rules: {} } },
+        },
+      },
     ],
     [
       'the disk would be fuller than the owner wants',

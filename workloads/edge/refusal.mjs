@@ -1,0 +1,17 @@
+/** What a request is refused with: a status of HTTP, and a sentence. */
+export class Refusal extends Error {
+  /**
+   * @param {number} status
+   * @param {string} message
+   */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {string} the code of a failed system call; empty for anything else
+ */
+export const systemCode = (error) => (error instanceof Error && 'code' in error ? String(error.code) : '');
