@@ -81,6 +81,8 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const wallet = createWallet({ ports, network, link, changed });
   const { engine, images, janitor } = createHousekeeping({
     ...{ ports, instance, catalogue: () => keeper.current(), jobs: () => jobs, changed, wake },
+    // None is kept running yet.
+    services: () => [],
   });
   const keeper = createCatalogueKeeper({ ports, url: () => session.url(), send, swapped: engine.doubt, changed });
   const gpus = createGpuChoice({ ports, gpus: () => senses.read().gpus, engine: engine.state, wake });

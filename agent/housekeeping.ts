@@ -35,7 +35,13 @@ export function createHousekeeping(options: {
   const janitor = createJanitor({
     ...{ ports, device, instance, images, wake },
     budget: () => ports.settings.current().settings.limits.imagesMiB,
-    leases: () => new Set([...jobs().held().map(({ leaseId }) => leaseId), ...options.services()]),
+    leases: () =>
+      new Set([
+        ...jobs()
+          .held()
+          .map(({ leaseId }) => leaseId),
+        ...options.services(),
+      ]),
   });
   const engine = createEngineWatch({ ports, device, catalogue, images, janitor, wake });
   return { engine, images, janitor };

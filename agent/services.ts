@@ -1,5 +1,5 @@
 import type { CatalogueEntry } from '../core/catalogue.ts';
-import { asFailure, Failure } from '../core/errors.ts';
+import { asFailure, type Failure } from '../core/errors.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import { containerSpec, limitUpdate, type Share } from '../core/sandbox.ts';
 import type { Carrier } from '../core/traffic.ts';
@@ -144,10 +144,14 @@ export function createServiceKeeper(options: KeeperOptions): ServiceKeeper {
   }
 
   function ended(life: Wanted, failure: Failure | null): void {
-    if (wanted === null) return become({ kind: 'off' });
+    if (wanted === null) {
+      become({ kind: 'off' });
+      return;
+    }
     if (failure === null || !alike(wanted, life)) {
       state = { kind: 'off' };
-      return begin();
+      begin();
+      return;
     }
     log('warn', 'service-failed', { workload: life.entry.id, code: failure.code, detail: failure.message });
     if (failure.code === 'ENGINE_AWAY') options.doubtEngine();

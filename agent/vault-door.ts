@@ -54,7 +54,9 @@ export function vaultDoor(service: Pick<Service, 'request'>): VaultDoor {
   async function ask(
     method: string,
     path: string,
-    more: Omit<Parameters<Service['request']>[0], 'method' | 'path' | 'maxAnswerBytes'> & { readonly most?: number } = {},
+    more: Omit<Parameters<Service['request']>[0], 'method' | 'path' | 'maxAnswerBytes'> & {
+      readonly most?: number;
+    } = {},
   ): Promise<ServiceAnswer> {
     const { most = SMALL_BYTES, ...rest } = more;
     const answer = await service.request({ method, path, maxAnswerBytes: most, ...rest });
@@ -82,7 +84,7 @@ export function vaultDoor(service: Pick<Service, 'request'>): VaultDoor {
     async list() {
       const all: ShardRef[] = [];
       for (let after = ''; ; ) {
-        const path = `/shards?limit=${LIST_PAGE}&after=${after}`;
+        const path = after === '' ? '/shards' : `/after/${after}`;
         const page = await read(listed, await ask('GET', path, { most: LIST_PAGE * LINE_BYTES }));
         all.push(...page.map(({ hash, bytes }): ShardRef => ({ hash: `0x${hash}`, bytes })));
         const last = page.at(-1);

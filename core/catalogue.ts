@@ -195,12 +195,13 @@ export function completeParams(entry: Pick<WorkloadManifest, 'params'>, given: J
   );
 }
 
-/** What jobs can be made of. */
+/** What earns on a lane: jobs are made of what is `batch`. */
 export const workIn = (list: Catalogue): readonly CatalogueEntry[] =>
   list.entries.filter(({ purpose }) => purpose === 'work');
 
+/** What a job can be made of it; a service is kept running by the owner's choice, and nobody orders it. */
 export function findWorkload(list: Catalogue, id: string): CatalogueEntry | null {
-  return workIn(list).find((entry) => entry.id === id) ?? null;
+  return workIn(list).find((entry) => entry.id === id && entry.kind === 'batch') ?? null;
 }
 
 /** What of a catalogue concerns devices: verifiers run where results are compared. */

@@ -18,7 +18,9 @@ export function dockerStores(docker: Docker, answerMs: number): Pick<Containers,
         Labels?.[LABEL.role] === STORE_ROLE &&
         Labels[LABEL.device]?.toLowerCase() === spec.device.toLowerCase() &&
         (Options?.['device'] ?? null) === spec.folder;
-      return ours ? spec.name : fail('REFUSED', `the volume ${spec.name} is not this device's store; rename or remove it`);
+      return ours
+        ? spec.name
+        : fail('REFUSED', `the volume ${spec.name} is not this device's store; rename or remove it`);
     },
     async dropStore(name) {
       try {

@@ -8,6 +8,7 @@ import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { ObservedContainer } from '../../core/reconcile.ts';
 import { type ContainerLimits, type ContainerSpec, coresOf, type Door, LABEL } from '../../core/sandbox.ts';
 import type { EngineState } from '../../core/signals.ts';
+import type { StoreSpec } from '../../core/stores.ts';
 
 type Job = {
   readonly id: string;
@@ -38,6 +39,8 @@ class FakeEgress implements EgressEngine {
   sweep = async (): Promise<void> => undefined;
 }
 
+const usesVolume = ({ HostConfig }: ContainerSpec | GatewaySpec, name: string): boolean =>
+  (HostConfig.Mounts ?? []).some(({ Source }) => Source === name);
 const isGateway = ({ spec }: Job): boolean => spec.Labels[LABEL.role] === 'gateway';
 
 /** An engine whose containers say the transcode job's lines and answer their input backwards, when told or at once. */
@@ -108,6 +111,21 @@ export class FakeContainers implements Containers {
   };
 
   egress = new FakeEgress();
+  /** By name. */
+  readonly stores = new Map<string, StoreSpec>();
+  store = async (spec: StoreSpec): Promise<string> => {
+    this.#ready();
+    const held = this.stores.get(spec.name) ?? spec;
+    if (held.device !== spec.device || held.folder !== spec.folder) fail('REFUSED', 'that volume is not this store');
+    this.stores.set(spec.name, held);
+    return spec.name;
+  };
+  dropStore = async (name: string): Promise<void> => {
+    this.#ready();
+    const used = this.jobs().some(({ state, spec }) => state !== 'exited' && usesVolume(spec, name));
+    if (used) fail('CONFLICT', 'that store is in use', { name });
+    this.stores.delete(name);
+  };
 
   run = async (spec: ContainerSpec | GatewaySpec): Promise<ContainerRun> => {
     this.#ready();

@@ -42,6 +42,7 @@ export const ENTRY: CatalogueEntry = {
   ...{
     ...{ purpose: 'work', kind: 'batch', network: 'none', gpu: null, loadsCode: false },
     comparison: 'exact',
+    store: null,
     ...{ control: false, checkpoint: false },
     price: { base: 10n, perInputMiB: 2n },
     params: { height: ['480', '720'] },

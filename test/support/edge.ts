@@ -1,11 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { systemClock } from '../../agent/adapters/clock.ts';
-import { linesOf } from '../../agent/adapters/docker-stream.ts';
 import { type EdgeDoor, edgeDoor } from '../../agent/edge/door.ts';
-import type { ContainerRun } from '../../agent/ports.ts';
-import { openService } from '../../agent/service.ts';
 import {
   CHUNK_BYTES,
   type ContentFile,
@@ -16,39 +9,13 @@ import {
 } from '../../core/content.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import { sha256 } from './device.ts';
+import { serviceProcess } from './service-process.ts';
 
-const MAIN = join(import.meta.dirname, '../../workloads/edge/main.mjs');
-
-/** The edge workload as a process of its own, without a container around it, over a folder that outlives it. */
+/** The edge workload as a process of its own, over a folder that outlives it. */
 export function edgeProcess(folder: string) {
-  const child = spawn(process.execPath, [MAIN], { env: { EDGE_FOLDER: folder }, stdio: 'pipe' });
-  const { stdin, stdout, stderr } = child;
-  stdin.on('error', () => undefined);
-  const exited = once(child, 'exit').then(([code]) => ({ code: Number(code ?? 137), outOfMemory: false }));
-  const run: ContainerRun = {
-    containerId: 'edge',
-    async write(chunk) {
-      if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), exited]);
-    },
-    shut: () => void stdin.end(),
-    stdout,
-    stderr: linesOf(stderr),
-    exited,
-  };
-  const service = openService(run, { clock: systemClock });
+  const { service, close, kill } = serviceProcess('edge', { EDGE_FOLDER: folder });
   const door: EdgeDoor = edgeDoor(service);
-  return {
-    door,
-    /** In good order: its input ends. */
-    async close() {
-      service.close();
-      await exited;
-    },
-    async kill() {
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
+  return { door, close, kill };
 }
 export type EdgeProcess = ReturnType<typeof edgeProcess>;
 

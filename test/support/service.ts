@@ -35,7 +35,7 @@ export async function serviceStage(cpuCores = 1, { folder, tag } = ECHO) {
       limits,
     },
     ...{ title: { en: 'Service', ja: 'サービス' }, network: 'none', gpu: null, loadsCode: false, comparison: 'exact' },
-    ...{ control: false, checkpoint: false, price: { base: 1n, perInputMiB: 0n }, params: {}, pull: null },
+    ...{ control: false, checkpoint: false, store: null, price: { base: 1n, perInputMiB: 0n }, params: {}, pull: null },
   };
   const labels = { lease: randomHex32(), device, instance: 'service' };
   const share = { cpuCores, memoryBytes: 512 * MIB, pids: 64 };

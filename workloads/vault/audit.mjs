@@ -23,6 +23,8 @@ export function positionsOf(seed, totalBytes, blocks, blockBytes) {
 
 /**
  * @typedef {{readonly hash: string, readonly bytes: number}} Shard
+ * @typedef {{readonly from: number, readonly to: number, at: number}} Piece
+ * @typedef {{readonly hash: string, readonly parts: readonly {readonly at: number, readonly offset: number, readonly bytes: number}[]}} Job
  * @typedef {(hash: string) => Promise<{readonly read: (into: Uint8Array, at: number) => Promise<number>, readonly close: () => Promise<void>}>} Open
  */
 
@@ -60,17 +62,24 @@ export async function answerOf({ shards, seed, blocks, blockBytes }, open) {
   return whole ? createHash('sha256').update(seed).update(all).digest() : null;
 }
 
-/** A block may begin in one shard and end in the next. */
+/**
+ * A block may begin in one shard and end in the next.
+ * @param {readonly Shard[]} shards
+ * @param {readonly Piece[]} wanted
+ * @returns {readonly Job[]}
+ */
 function partsByShard(shards, wanted) {
+  /** @type {Job[]} */
   const jobs = [];
   let start = 0;
   let first = 0;
   for (const { hash, bytes } of shards) {
     const end = start + bytes;
+    /** @type {Job['parts'][number][]} */
     const parts = [];
-    while (first < wanted.length && wanted[first].to <= start) first++;
-    for (let index = first; index < wanted.length && wanted[index].from < end; index++) {
-      const { from, to, at } = wanted[index];
+    while ((wanted[first]?.to ?? Number.POSITIVE_INFINITY) <= start) first++;
+    for (const { from, to, at } of wanted.slice(first)) {
+      if (from >= end) break;
       const [low, high] = [Math.max(from, start), Math.min(to, end)];
       parts.push({ at: at + low - from, offset: low - start, bytes: high - low });
     }
@@ -80,6 +89,11 @@ function partsByShard(shards, wanted) {
   return jobs;
 }
 
+/**
+ * @param {Job} job
+ * @param {Buffer} all
+ * @param {Open} open
+ */
 async function readParts({ hash, parts }, all, open) {
   const file = await open(hash).catch(() => null);
   if (file === null) return false;

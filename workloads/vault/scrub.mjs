@@ -12,11 +12,12 @@ const BYTES_A_SECOND = 1024 * 1024;
  * @param {{readonly bytesASecond?: number, readonly restMs?: number, readonly say: (line: object) => void}} options
  */
 export async function scrub(shards, { bytesASecond = BYTES_A_SECOND, restMs = REST_MS, say }) {
+  /** @param {number} bytes */
   const pace = (bytes) => delay((bytes / bytesASecond) * 1_000, undefined, { ref: false });
   for (;;) {
     let after = '';
-    for (let some = shards.list(after, 1); some.length > 0; some = shards.list(after, 1)) {
-      after = some[0].hash;
+    for (let [next] = shards.list(after, 1); next !== undefined; [next] = shards.list(after, 1)) {
+      after = next.hash;
       if (!(await shards.verify(after, pace))) say({ corrupt: after });
     }
     await delay(after === '' ? Math.min(EMPTY_MS, restMs) : restMs, undefined, { ref: false });

@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** What a request is refused with. */
-export class Refusal extends Error {
-  /** @param {number} status @param {string} message */
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
-}
+import { Refusal, systemCode } from './refusal.mjs';
 
 export const MOST_BYTES = 16 * 1024 * 1024;
 const HASH = /^[0-9a-f]{64}$/;
@@ -25,14 +17,14 @@ const READ_BYTES = 256 * 1024;
  */
 export class Shards {
   #folder;
-  /** Bytes by hash. */
+  /** @type {Map<string, number>} bytes by hash */
   #bytes = new Map();
   #used = 0;
   #reserved = 0;
   #quota = 0;
   #corrupt = 0;
   #incoming = 0;
-  /** Puts of one shard at once are one put. */
+  /** @type {Map<string, Promise<void>>} puts of one shard at once are one put */
   #putting = new Map();
 
   /** @param {string} folder */
@@ -68,7 +60,7 @@ export class Shards {
   /** @param {string} after @param {number} most */
   list(after, most) {
     const names = [...this.#bytes.keys()].filter((hash) => hash > after).sort();
-    return names.slice(0, most).map((hash) => ({ hash, bytes: this.#bytes.get(hash) }));
+    return names.slice(0, most).map((hash) => ({ hash, bytes: this.#bytes.get(hash) ?? 0 }));
   }
 
   /** @param {string} hash @returns {number | null} */
@@ -103,6 +95,11 @@ export class Shards {
     return true;
   }
 
+  /**
+   * @param {string} hash
+   * @param {number} bytes
+   * @param {AsyncIterable<Uint8Array>} body
+   */
   async #write(hash, bytes, body) {
     const partial = join(this.#folder, 'incoming', String(this.#incoming++));
     const file = await open(partial, 'wx', 0o600);
@@ -126,7 +123,7 @@ export class Shards {
     } catch (error) {
       await file.close().catch(() => undefined);
       await rm(partial, { force: true });
-      if (error?.code === 'ENOSPC' || error?.code === 'EDQUOT') throw new Refusal(507, 'the drive is full');
+      if (['ENOSPC', 'EDQUOT'].includes(systemCode(error))) throw new Refusal(507, 'the drive is full');
       throw error;
     }
     this.#bytes.set(hash, bytes);
@@ -138,6 +135,7 @@ export class Shards {
     if (!this.#bytes.has(hash)) throw new Refusal(404, 'there is no such shard');
     const file = await open(this.#pathOf(hash), 'r');
     return {
+      /** @param {Uint8Array} into @param {number} at */
       read: async (into, at) => (await file.read(into, 0, into.length, at)).bytesRead,
       close: () => file.close(),
     };
@@ -192,16 +190,21 @@ export class Shards {
     return false;
   }
 
+  /** @param {string} hash */
   #pathOf(hash) {
     return join(this.#folder, 'shards', hash.slice(0, 2), hash);
   }
 }
 
+/** @param {unknown} error */
 function absent(error) {
-  if (error?.code !== 'ENOENT') throw error;
+  if (systemCode(error) !== 'ENOENT') throw error;
 }
 
-/** A name is on disk when its folder is. */
+/**
+ * A name is on disk when its folder is.
+ * @param {string} path
+ */
 async function syncFolder(path) {
   const folder = await open(path, 'r');
   try {
