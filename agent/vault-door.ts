@@ -3,8 +3,6 @@ import { type ErrorCode, Failure, fail } from '../core/errors.ts';
 import type { Hex32 } from '../core/primitives.ts';
 import type { Service, ServiceAnswer } from './service.ts';
 
-/** The vault workload's own limit of a shard. */
-export const MOST_SHARD_BYTES = 16 * 1024 * 1024;
 const LIST_PAGE = 1_000;
 /** One line of a list names a shard in less. */
 const LINE_BYTES = 128;

@@ -11,7 +11,7 @@ const idOf = async (tag: string): Promise<string> =>
   (await run('docker', ['image', 'inspect', '-f', '{{.Id}}', tag])).stdout.trim();
 
 /** A folder of workloads bound to the image that is built of it on this machine. */
-async function workload(name: string): Promise<CatalogueEntry> {
+export async function workload(name: string): Promise<CatalogueEntry> {
   const text = await readFile(join(root, 'workloads', name, 'manifest.json'), 'utf8');
   const manifest = workloadManifest.parse(JSON.parse(text));
   return { ...manifest, image: await idOf(`idlemesh/${name}:${manifest.version}`), pull: null };

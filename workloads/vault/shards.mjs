@@ -107,13 +107,12 @@ export class Shards {
     let written = 0;
     try {
       for await (const part of body) {
-        written += part.length;
-        if (written > bytes) break;
         digest.update(part);
-        await file.writev([part]);
+        written += (await file.writev([part])).bytesWritten;
+        if (written > bytes) break;
       }
-      if (written !== bytes) throw new Refusal(422, `${bytes} bytes were announced, and others came`);
-      if (digest.digest('hex') !== hash) throw new Refusal(422, 'the bytes are not those of that name');
+      const right = written === bytes && digest.digest('hex') === hash;
+      if (!right) throw new Refusal(422, `these are not the ${bytes} bytes of that name`);
       await file.datasync();
       await file.close();
       const folder = join(this.#folder, 'shards', hash.slice(0, 2));

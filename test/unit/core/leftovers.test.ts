@@ -37,6 +37,20 @@ describe('of this device', () => {
       thing({ [LABEL.role]: 'gateway', [LABEL.instance]: 'before' }, { kind: 'container', used: true }),
     ],
     [
+      'a service of an earlier process',
+      true,
+      thing({ [LABEL.role]: 'service', [LABEL.instance]: 'before' }, { kind: 'container', used: true }),
+    ],
+    [
+      'a service that is kept running',
+      false,
+      thing(
+        { [LABEL.role]: 'service', [LABEL.instance]: 'now', [LABEL.lease]: LEASE },
+        { kind: 'container', used: true },
+      ),
+    ],
+    ['what others keep here, whoever made it', false, thing({ [LABEL.role]: 'store', [LABEL.instance]: 'before' })],
+    [
       'a job, which the rounds look after',
       false,
       thing({ [LABEL.role]: 'workload', [LABEL.instance]: 'before' }, { kind: 'container', used: true }),
