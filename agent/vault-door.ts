@@ -70,7 +70,7 @@ export function vaultDoor(service: Pick<Service, 'request'>): VaultDoor {
 
   return {
     async put({ hash, bytes }, body, signal) {
-      const headers = { 'content-length': String(bytes) };
+      const headers = { bytes: String(bytes) };
       const asked = { headers, body, ...(signal === undefined ? {} : { signal }) };
       await done(await ask('PUT', `/shards/${nameOf(hash)}`, asked));
     },

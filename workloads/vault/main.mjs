@@ -93,7 +93,7 @@ const ROUTES = {
   'GET /after/': async (_stream, _headers, hash) => ({ status: 200, json: shards.list(hash, MOST_LISTED) }),
   'PUT /shards/': async (stream, headers, hash) => {
     const body = stream.iterator({ destroyOnReturn: false });
-    return { status: (await shards.put(hash, Number(headers['content-length']), body)) ? 201 : 200 };
+    return { status: (await shards.put(hash, Number(headers['bytes']), body)) ? 201 : 200 };
   },
   'GET /shards/': async (_stream, headers, hash) => {
     const bytes = shards.sizeOf(hash);
