@@ -83,6 +83,11 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         trial.heard(message, options.mayRun);
         return;
       case 'channel':
+      case 'agreements':
+      case 'agreement':
+      case 'agreement-ended':
+      case 'audit':
+      case 'storage-standing':
         options.lending.heard(message);
         return;
       case 'error':

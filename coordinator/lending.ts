@@ -8,7 +8,10 @@ import { stateOffer } from './edge-offers.ts';
 import type { Peer } from './peer.ts';
 
 /** What devices say of the storage and bandwidth that they lend. */
-export type LendingMessage = Extract<DeviceMessage, { type: 'reachable' | 'edge-offer' }>;
+export type LendingMessage = Extract<
+  DeviceMessage,
+  { type: 'reachable' | 'edge-offer' | 'storage-offer' | 'audit-answer' }
+>;
 
 /** What a session does not know itself: everything that is neither a job nor its pay. */
 export type LendingHost = {
@@ -42,6 +45,9 @@ export class Lending implements LendingHost {
         return await this.channels.reachable(peer.device, message.direct);
       case 'edge-offer':
         return await this.#lendsEdge(peer, message.offer);
+      case 'storage-offer':
+      case 'audit-answer':
+        return;
       default:
         return unreachable(message);
     }

@@ -118,6 +118,13 @@ export const TYPES = {
     { name: 'reader', type: 'address' },
     { name: 'expiresAt', type: 'uint64' },
   ],
+  Kept: [
+    { name: 'agreementId', type: 'bytes32' },
+    { name: 'device', type: 'address' },
+    { name: 'shardsHash', type: 'bytes32' },
+    { name: 'bytes', type: 'uint64' },
+    { name: 'issuedAt', type: 'uint64' },
+  ],
 } as const satisfies Readonly<Record<string, readonly Field[]>>;
 
 export type StructName = keyof typeof TYPES;
@@ -178,6 +185,8 @@ export type Structs = {
   ChannelBinding: { channelId: Hex32; role: 'consumer' | 'device'; holder: Address; exporter: Hex32 };
   /** Lets `reader` read what `publisher` published; a reader of zeros is anybody. */
   Grant: { content: Hex32; publisher: Address; reader: Address; expiresAt: number };
+  /** A device says that it has all shards of an agreement on its disk; see core/storage-terms.ts. */
+  Kept: { agreementId: Hex32; device: Address; shardsHash: Hex32; bytes: number; issuedAt: number };
 };
 
 export type Struct<N extends StructName> = Readonly<Structs[N]>;

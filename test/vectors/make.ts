@@ -86,6 +86,13 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     ...{ why: 'it fails on some cards', issuedAt: 1_700_000_060_003 },
   },
   ChannelBinding: { channelId: hash('channel'), role: 'consumer', holder: account('c'), exporter: hash('exporter') },
+  Kept: {
+    agreementId: hash('agreement'),
+    device: account('e'),
+    shardsHash: hash('shards'),
+    bytes: 268_435_456,
+    issuedAt: 1_700_000_700_000,
+  },
   Grant: { content: hash('content'), publisher: account('c'), reader: account('d'), expiresAt: 1_700_000_600_000 },
 };
 
