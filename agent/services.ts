@@ -92,9 +92,10 @@ export function createServiceKeeper(options: KeeperOptions): ServiceKeeper {
     limit().catch((error: unknown) => log('warn', 'service-not-limited', { detail: asFailure(error).message }));
   }
 
+  /** Asks the engine only when the share is another one: it is stated at every round. */
   async function limit(): Promise<void> {
     const run = current?.run ?? null;
-    if (run === null || wanted === null || limited === wanted.share) return;
+    if (run === null || wanted === null || (limited !== null && sameShare(limited, wanted.share))) return;
     limited = wanted.share;
     await containers.setLimits(run.containerId, limitUpdate(wanted.entry, wanted.share));
   }
@@ -187,3 +188,6 @@ export function createServiceKeeper(options: KeeperOptions): ServiceKeeper {
     },
   };
 }
+
+const sameShare = (a: Share, b: Share): boolean =>
+  a.cpuCores === b.cpuCores && a.memoryBytes === b.memoryBytes && a.pids === b.pids;
