@@ -122,6 +122,20 @@ export class TrayItem {
 
   /** Clicks the item that `labels` lead to; the last may be the beginning of a label. */
   async click(...labels: readonly string[]): Promise<void> {
+    // The menu may be built anew between its layout and the click: Chromium then knows no item of that number.
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#clickOnce(labels);
+      } catch (error) {
+        // Told to quit, an app may be gone before it answers.
+        if (String(error).includes('disconnected')) return;
+        if (attempt === 5 || !String(error).includes('error occurred in Event')) throw error;
+      }
+    }
+  }
+
+  async #clickOnce(labels: readonly string[]): Promise<void> {
+    const path = String(await this.#property('Menu'));
     let nodes = await this.menu();
     let found: MenuNode | undefined;
     for (const label of labels) {
@@ -130,12 +144,7 @@ export class TrayItem {
         throw new Error(`no menu item ${label} in ${nodes.map((node) => node.label).join(', ')}`);
       nodes = found.children;
     }
-    const path = String(await this.#property('Menu'));
-    const event = [found?.id ?? 0, 'clicked', new dbus.Variant('s', ''), 0];
-    await this.#call(path, MENU, 'Event', 'isvu', event).catch((error: unknown) => {
-      // Told to quit, an app may be gone before it answers.
-      if (!String(error).includes('disconnected')) throw error;
-    });
+    await this.#call(path, MENU, 'Event', 'isvu', [found?.id ?? 0, 'clicked', new dbus.Variant('s', ''), 0]);
   }
 
   /** The plain click on the icon. */
