@@ -23,8 +23,18 @@ export type ReceiptStore = {
   readonly drop: (named: { readonly session: Hex32; readonly content: Hex32 }) => Promise<void>;
 };
 
+/** What a consumer has set aside, as the coordinator says. */
+export type DeliveryTerms = {
+  /** Base units a MiB. */
+  readonly price: Amount;
+  /** What is served beyond that nobody pays for. */
+  readonly maxBytes: number;
+};
+
 /** What is out and what is signed for, of one content in one session. */
 type Account = {
+  /** Of the newest look at the terms. */
+  price: Amount;
   /** Allowed, whether sent by now or not. */
   out: number;
   /** Sent in fact. */
@@ -35,19 +45,23 @@ type Account = {
   waiting: Set<() => void>;
   /** One receipt after the other: an older one must not take the place of a newer. */
   last: Promise<void>;
+  /** The channel has ended. */
+  over: boolean;
 };
 
 type MeterOptions = {
   readonly clock: Clock;
   readonly network: () => NetworkInfo | null;
   readonly device: () => Address;
-  /** Of the session, base units a MiB; null: nobody has agreed to pay for it. */
-  readonly price: (session: EdgeSession) => Amount | null;
+  /** null: nobody has set anything aside for it. May wait a little: the consumer can be here before the word of that. */
+  readonly terms: (session: EdgeSession, signal: AbortSignal) => Promise<DeliveryTerms | null>;
   readonly store: Pick<ReceiptStore, 'keep'>;
+  /** A receipt more is kept. */
+  readonly kept?: (receipt: SignedReceipt) => void;
 };
 
 export type ReceiptMeter = EdgeMeter & {
-  /** What the consumer signed of a session. Throws BAD_INPUT, UNAUTHORISED, and DISK_FULL: then it counts for nothing. */
+  /** What the consumer signed of a session. Throws BAD_INPUT, UNAUTHORISED, REFUSED, and DISK_FULL: then it counts for nothing. */
   readonly signed: (session: EdgeSession, receipt: SignedReceipt) => Promise<void>;
   /** The channel is over: what waits is refused, and what was counted is let go of. What was signed is kept. */
   readonly ended: (channelId: Hex32) => void;
@@ -57,15 +71,16 @@ export type ReceiptMeter = EdgeMeter & {
  * Lets no more out than is signed for, and `RECEIPTS.unsignedBytes`. A request that would go beyond waits for a receipt. A receipt only counts
  * once it is on disk, so what a killed agent has served unpaid is never more than that either.
  */
-export function createReceiptMeter({ clock, network, device, price, store }: MeterOptions): ReceiptMeter {
+export function createReceiptMeter({ clock, network, device, terms, store, kept }: MeterOptions): ReceiptMeter {
   const accounts = new Map<string, Account>();
   const keyOf = ({ channelId, content }: EdgeSession): string => `${channelId} ${content}`;
 
-  function accountOf(session: EdgeSession): Account {
+  function accountOf(session: EdgeSession, price: Amount): Account {
     const key = keyOf(session);
     const known = accounts.get(key);
-    if (known !== undefined) return known;
-    const fresh = { out: 0, sent: 0, open: 0, signed: 0, waiting: new Set<() => void>(), last: Promise.resolve() };
+    if (known !== undefined) return Object.assign(known, { price });
+    const nothing = { out: 0, sent: 0, open: 0, signed: 0 };
+    const fresh = { price, ...nothing, waiting: new Set<() => void>(), last: Promise.resolve(), over: false };
     accounts.set(key, fresh);
     return fresh;
   }
@@ -88,7 +103,7 @@ export function createReceiptMeter({ clock, network, device, price, store }: Met
         else reject(failure);
       };
       const look = (): void => {
-        if (ended(account)) settle(new Failure('CANCELLED', 'the channel is over'));
+        if (account.over) settle(new Failure('CANCELLED', 'the channel is over'));
         else if (fits(account, bytes)) settle(null);
       };
       const gone = (): void => settle(new Failure('CANCELLED', 'the consumer has left'));
@@ -100,8 +115,6 @@ export function createReceiptMeter({ clock, network, device, price, store }: Met
       if (signal.aborted) gone();
     });
   }
-
-  const ended = (account: Account): boolean => ![...accounts.values()].includes(account);
 
   async function record(session: EdgeSession, account: Account, receipt: SignedReceipt): Promise<void> {
     const { value, signature } = receipt;
@@ -115,14 +128,23 @@ export function createReceiptMeter({ clock, network, device, price, store }: Met
     await store.keep(receipt);
     account.signed = value.bytes;
     wake(account);
+    kept?.(receipt);
   }
 
   return {
     async allow(session, bytes, signal) {
-      if (price(session) === null) fail('REFUSED', 'nothing was set aside for this session; open one that is paid for');
       if (bytes > RECEIPTS.unsignedBytes) fail('REFUSED', 'that is more than is given at a time');
-      const account = accountOf(session);
+      const agreed = await terms(session, signal);
+      if (agreed === null) return fail('REFUSED', 'nothing was set aside for this; order its delivery first');
+      if (signal.aborted) fail('CANCELLED', 'the consumer has left');
+      const account = accountOf(session, agreed.price);
+      // Before and after: who waited may not be the only one that did.
+      const within = (): void => {
+        if (account.out + bytes > agreed.maxBytes) fail('REFUSED', 'more than was set aside for; set more aside');
+      };
+      within();
       while (!fits(account, bytes)) await room(account, bytes, signal);
+      within();
       account.out += bytes;
       account.open += 1;
     },
@@ -137,11 +159,11 @@ export function createReceiptMeter({ clock, network, device, price, store }: Met
       wake(account);
     },
     async signed(session, receipt) {
-      const agreed = price(session) ?? fail('REFUSED', 'nothing was set aside for this session');
-      const { channelId, ...rest } = session;
-      const fault = receiptFault(receipt, { ...rest, session: channelId, device: device(), price: agreed });
-      if (fault !== null) fail('BAD_INPUT', fault);
       const account = accounts.get(keyOf(session)) ?? fail('BAD_INPUT', 'nothing was served of that content');
+      const { channelId, ...rest } = session;
+      const transfer = { ...rest, session: channelId, device: device(), price: account.price };
+      const fault = receiptFault(receipt, transfer);
+      if (fault !== null) fail('BAD_INPUT', fault);
       const turn = account.last.then(() => record(session, account, receipt));
       account.last = turn.catch((error: unknown) => void asFailure(error));
       await turn;
@@ -150,6 +172,7 @@ export function createReceiptMeter({ clock, network, device, price, store }: Met
       for (const [key, account] of [...accounts]) {
         if (!key.startsWith(channelId)) continue;
         accounts.delete(key);
+        account.over = true;
         wake(account);
       }
     },
