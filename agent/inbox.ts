@@ -83,6 +83,8 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         trial.heard(message, options.mayRun);
         return;
       case 'channel':
+      case 'deliveries-open':
+      case 'deliveries-booked':
         options.lending.heard(message);
         return;
       case 'error':

@@ -8,7 +8,7 @@ import type { Ports } from './ports.ts';
 import type { Session } from './session.ts';
 
 /** What the coordinator says of the storage and bandwidth that this device lends. */
-export type LendingMessage = Extract<CoordinatorMessage, { type: 'channel' }>;
+export type LendingMessage = Extract<CoordinatorMessage, { type: 'channel' | 'deliveries-open' | 'deliveries-booked' }>;
 
 type LendingOptions = {
   readonly ports: Pick<Ports, 'log' | 'traffic' | 'channels'>;
@@ -43,7 +43,7 @@ export function createLending({ ports, session }: LendingOptions): Lending {
   });
   return {
     heard(message) {
-      channels.wanted(message);
+      if (message.type === 'channel') channels.wanted(message);
     },
     facts: () => NOTHING_LENT,
     left() {

@@ -2,9 +2,8 @@ import { z } from 'zod';
 import { ERROR_CODES } from './errors.ts';
 import { address, amount, byteCount, hex32, lane, signature, unixMs } from './primitives.ts';
 import { REFUSALS } from './typed-data.ts';
-import { channelCoordinatorMessages, channelDeviceMessages } from './wire-channel.ts';
-import { contentDeviceMessages } from './wire-content.ts';
 import { gpuCoordinatorMessages, gpuDeviceMessages } from './wire-gpu.ts';
+import { lendingCoordinatorMessages, lendingDeviceMessages } from './wire-lending.ts';
 
 /**
  * Messages between devices, consumers and the coordinator, under /v1. Schemas check what arrives and turn decimal strings
@@ -213,8 +212,7 @@ export const deviceMessage = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('report'), value: report, signature, items: z.array(reportItem).min(1).max(1000) }),
   ...gpuDeviceMessages,
-  ...channelDeviceMessages,
-  ...contentDeviceMessages,
+  ...lendingDeviceMessages,
 ]);
 export type DeviceMessage = z.output<typeof deviceMessage>;
 
@@ -258,7 +256,7 @@ export const coordinatorMessage = z.discriminatedUnion('type', [
     about: hex32.nullable(),
   }),
   ...gpuCoordinatorMessages,
-  ...channelCoordinatorMessages,
+  ...lendingCoordinatorMessages,
 ]);
 export type CoordinatorMessage = z.output<typeof coordinatorMessage>;
 
