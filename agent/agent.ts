@@ -74,15 +74,11 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const send: typeof session.send = (message) => session.send(message);
   const books = createBooks({ clock, log, openLedger: ports.openLedger, changed: wake, opened });
   const reporting = createReporting({
-    ...{ clock, log, books, network, key, send },
-    owner: vault.owner,
-    changed: wake,
+    ...{ clock, log, books, network, key, send, owner: vault.owner, changed: wake },
   });
   const wallet = createWallet({ ports, network, link, changed });
   const { engine, images, janitor } = createHousekeeping({
-    ...{ ports, instance, catalogue: () => keeper.current(), jobs: () => jobs, changed, wake },
-    // None is kept running yet.
-    services: () => [],
+    ...{ ports, instance, catalogue: () => keeper.current(), jobs: () => jobs, lending: () => lending, changed, wake },
   });
   const keeper = createCatalogueKeeper({ ports, url: () => session.url(), send, swapped: engine.doubt, changed });
   const gpus = createGpuChoice({ ports, gpus: () => senses.read().gpus, engine: engine.state, wake });
@@ -120,13 +116,17 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
       jobs.releaseAll().catch(() => undefined);
     },
   });
-  const lending = createLending({ ports, session });
+  const lending = createLending({
+    ...{ ports, session, instance, device: vault.device, catalogue: keeper.current, lacks: images.lacks },
+    ...{ launch: engine.launch, doubtEngine: engine.doubt, changed },
+  });
   const receive = createInbox({
     ...{ ports, books, jobs, renewals, reporting, wallet, trial, lending },
     greetedWith: () => helloLeases,
     welcomed: () => {
       keeper.welcomed();
       trial.welcomed();
+      lending.welcomed();
       asked = {};
     },
     mayRun: ({ lane, image }) => last?.decision.begins[lane] === true && !images.lacks(image),
@@ -141,8 +141,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   const mirror = createMirror(ports, picture);
   const book = createSwitchBook(ports);
   const prover = createProver({
-    ...{ ports, device: vault.device, instance, engine, share, changed },
-    catalogue: keeper.current,
+    ...{ ports, device: vault.device, instance, engine, share, changed, catalogue: keeper.current },
   });
   const doctor = () =>
     examine({
@@ -194,6 +193,7 @@ export function createAgent(ports: Ports, options: AgentOptions): Agent {
   function enforce(decision: Decision, { freeDiskBytes }: Signals): void {
     jobs.allow(decision, share());
     images.allow(decision.fetches, freeDiskBytes);
+    lending.rule({ decision, freeDiskBytes, settings: settings.current().settings, share: share() });
   }
 
   /** A sensor has told something. A whole round follows only when it changes what may run or why not. */

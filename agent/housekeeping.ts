@@ -1,9 +1,9 @@
 import type { Catalogue } from '../core/catalogue.ts';
-import type { Hex32 } from '../core/primitives.ts';
 import { createEngineWatch, type EngineWatch } from './engine-watch.ts';
 import { createImageKeeper, type ImageKeeper } from './image-keeper.ts';
 import { createJanitor, type Janitor } from './janitor.ts';
 import type { Jobs } from './jobs.ts';
+import type { Lending } from './lending.ts';
 import type { Ports } from './ports.ts';
 
 /** What looks after the engine: whether it answers, which images it holds, and what is left lying about on it. */
@@ -18,8 +18,7 @@ export function createHousekeeping(options: {
   readonly instance: string;
   readonly catalogue: () => Catalogue;
   readonly jobs: () => Pick<Jobs, 'running' | 'held'>;
-  /** Services that run, or are about to. */
-  readonly services: () => readonly Hex32[];
+  readonly lending: () => Pick<Lending, 'services' | 'images'>;
   readonly wake: () => void;
   readonly changed: () => void;
 }): Housekeeping {
@@ -27,10 +26,12 @@ export function createHousekeeping(options: {
   const { device } = ports.vault;
   const images = createImageKeeper({
     ...{ ports, catalogue, wake, changed },
-    inUse: () =>
-      jobs()
+    inUse: () => [
+      ...jobs()
         .running()
         .map(({ image }) => image),
+      ...options.lending().images(),
+    ],
   });
   const janitor = createJanitor({
     ...{ ports, device, instance, images, wake },
@@ -40,7 +41,7 @@ export function createHousekeeping(options: {
         ...jobs()
           .held()
           .map(({ leaseId }) => leaseId),
-        ...options.services(),
+        ...options.lending().services(),
       ]),
   });
   const engine = createEngineWatch({ ports, device, catalogue, images, janitor, wake });

@@ -85,6 +85,11 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
       case 'channel':
       case 'deliveries-open':
       case 'deliveries-booked':
+      case 'agreements':
+      case 'agreement':
+      case 'agreement-ended':
+      case 'audit':
+      case 'storage-standing':
         options.lending.heard(message);
         return;
       case 'error':

@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail } from '../core/errors.ts';
 import type { Settings } from '../core/settings.ts';
+import { agreementFiles } from './adapters/agreement-files.ts';
 import { catalogueFiles } from './adapters/catalogue-files.ts';
 import { rpcChain } from './adapters/chain.ts';
 import { systemClock } from './adapters/clock.ts';
@@ -23,6 +24,7 @@ import { systemRandom } from './adapters/random.ts';
 import { dialRelay } from './adapters/relay.ts';
 import { systemSensors } from './adapters/sensors.ts';
 import { openSettings } from './adapters/settings.ts';
+import { systemDrives } from './adapters/store-folder.ts';
 import { throwawayCertificate } from './adapters/throwaway-certificate.ts';
 import { trafficFile } from './adapters/traffic-file.ts';
 import { openVault } from './adapters/vault.ts';
@@ -69,6 +71,8 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         imageRecord: imageRecordFile(join(dataDir, 'images.json')),
         ...{ premises: dockerPremises({ docker }), lives: livesAt, home: homeOf(resolve(dataDir, 'lock')) },
         machineFacts,
+        agreements: agreementFiles(join(dataDir, 'agreements'), log),
+        drives: systemDrives,
         channels: { dial: dialRelay, certificate: throwawayCertificate },
         ...{ traffic, directory: coordinatorDirectory({ log, traffic }) },
         networks: fileNetworks(dataDir),

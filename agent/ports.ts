@@ -20,6 +20,7 @@ import type { Struct, StructName } from '../core/typed-data.ts';
 import type { CoordinatorMessage, DeviceMessage, NetworkInfo, OwnerBooks, OwnerProof } from '../core/wire.ts';
 import type { Holdings } from './image-ports.ts';
 import type { LedgerFactory } from './ledger-port.ts';
+import type { AgreementShelf } from './storage/shelf.ts';
 
 export type {
   LeaseRecord,
@@ -404,6 +405,16 @@ export type ChannelPorts = {
   readonly certificate: () => Promise<Certificate>;
 };
 
+/** Drives that others' data may lie on. */
+export type Drives = {
+  /** Makes the folder of a store on the drive that the owner picked, and answers its path. Throws REFUSED and DISK_FULL. */
+  readonly prepare: (picked: string, workload: string) => Promise<string>;
+  /** Tells places apart in names of volumes; empty for the engine's own (null). */
+  readonly keyOf: (picked: string | null) => string;
+  /** Free bytes of the drive; null: it cannot be told. */
+  readonly freeBytes: (picked: string | null) => Promise<number | null>;
+};
+
 /** Everything the agent is made of; only composition roots know the real ones. */
 export type Ports = Holdings & {
   readonly clock: Clock;
@@ -419,6 +430,8 @@ export type Ports = Holdings & {
   readonly history: History;
   readonly traffic: Traffic;
   readonly channels: ChannelPorts;
+  readonly agreements: AgreementShelf;
+  readonly drives: Drives;
   readonly workspace: Workspace;
   readonly networks: NetworkMemory;
   readonly catalogue: CatalogueShelf;

@@ -2,7 +2,6 @@ import type { CatalogueEntry } from '../core/catalogue.ts';
 import { asFailure, type Failure } from '../core/errors.ts';
 import type { Address, Hex32, UnixMs } from '../core/primitives.ts';
 import { containerSpec, limitUpdate, type Share } from '../core/sandbox.ts';
-import type { Carrier } from '../core/traffic.ts';
 import type { Launch } from './engine-watch.ts';
 import type { ContainerRun, Ports } from './ports.ts';
 import { openService, type Service } from './service.ts';
@@ -44,10 +43,9 @@ export type ServiceKeeper = {
 };
 
 type KeeperOptions = {
-  readonly ports: Pick<Ports, 'clock' | 'containers' | 'home' | 'log' | 'random' | 'seccompProfile' | 'traffic'>;
+  readonly ports: Pick<Ports, 'clock' | 'containers' | 'home' | 'log' | 'random' | 'seccompProfile'>;
   readonly device: Address;
   readonly instance: string;
-  readonly carrier: Carrier;
   /** Before anybody else may ask it anything. Throws when it cannot be used so. */
   readonly prepare: (service: Service) => Promise<void>;
   /** It serves, or does so no more. */
@@ -174,7 +172,8 @@ export function createServiceKeeper(options: KeeperOptions): ServiceKeeper {
     const labels = { lease: id, device, instance, home: ports.home, role: 'service' as const };
     limited = share;
     const run = await containers.run(containerSpec(entry, share, labels, ports.seccompProfile, grants));
-    return { run, service: openService(run, { clock, passage: () => ports.traffic.passage(options.carrier) }) };
+    // No passage: between here and its sandbox is no line. What goes out to others is counted where it does.
+    return { run, service: openService(run, { clock }) };
   }
 
   return {

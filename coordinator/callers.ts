@@ -1,5 +1,5 @@
-import type { Auth } from '../core/api.ts';
 import type { Right } from '../core/api-messages.ts';
+import type { Auth } from '../core/endpoint.ts';
 import { Failure, fail } from '../core/errors.ts';
 import type { Address } from '../core/primitives.ts';
 import type { Role } from './access.ts';

@@ -9,7 +9,10 @@ import { stateOffer } from './edge-offers.ts';
 import type { Peer } from './peer.ts';
 
 /** What devices say of the storage and bandwidth that they lend. */
-export type LendingMessage = Extract<DeviceMessage, { type: 'reachable' | 'edge-offer' | 'deliveries' }>;
+export type LendingMessage = Extract<
+  DeviceMessage,
+  { type: 'reachable' | 'edge-offer' | 'deliveries' | 'storage-offer' | 'audit-answer' }
+>;
 
 /** What a session does not know itself: everything that is neither a job nor its pay. */
 export type LendingHost = {
@@ -48,6 +51,9 @@ export class Lending implements LendingHost {
         return await this.#lendsEdge(peer, message.offer);
       case 'deliveries':
         return await this.deliveries.redeem(peer, message.receipts);
+      case 'storage-offer':
+      case 'audit-answer':
+        return;
       default:
         return unreachable(message);
     }

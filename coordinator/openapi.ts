@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { API, type Auth, type Endpoint } from '../core/api.ts';
+import { API } from '../core/api.ts';
+import type { Auth, Endpoint } from '../core/endpoint.ts';
 import { ERROR_CODES } from '../core/errors.ts';
 import { problemDetails } from '../core/wire.ts';
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import type { Answer, Asked, Auth, Endpoint } from '../core/api.ts';
+import type { Answer, Asked } from '../core/api.ts';
+import type { Auth, Endpoint } from '../core/endpoint.ts';
 import { admit, type Caller } from './callers.ts';
 import type { Context } from './context.ts';
 import { type App, answer, type Reply, type Request } from './http.ts';

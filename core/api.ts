@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import * as admin from './admin.ts';
 import * as say from './api-messages.ts';
+import { STORAGE_API } from './api-storage.ts';
 import { envelope } from './dsse.ts';
+import { type Endpoint, row } from './endpoint.ts';
 import * as status from './status.ts';
 import * as wire from './wire.ts';
 import * as channel from './wire-channel.ts';
@@ -12,41 +14,6 @@ import * as delivery from './wire-delivery.ts';
  * What the coordinator answers over HTTP, as one table: its router, its OpenAPI document and the client are made of it, so that
  * none of them can say something else. Session messages are in wire.ts.
  */
-
-/**
- * Who may ask. `read` and `submit`: the consumer with an access token, or a key with this right; `account`: with an access token
- * alone; `bearer`: also a device; `optional`: what the caller may do is judged by what is asked.
- */
-export type Auth = 'none' | 'optional' | 'bearer' | 'read' | 'submit' | 'account';
-
-type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
-/** `bytes`: a blob; `none`: no body; `document`: JSON that another standard describes; `page`: HTML for people. */
-type AnswerKind = z.ZodType | 'bytes' | 'none' | 'document' | 'csv' | 'page';
-type More = {
-  readonly params?: z.ZodObject;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodType;
-  /** The body that is sent is a blob. */
-  readonly upload?: true;
-};
-
-export type Endpoint = More & {
-  readonly method: Method;
-  /** `:name` stands for one of `params`. */
-  readonly path: string;
-  readonly summary: string;
-  readonly auth: Auth;
-  readonly status: number;
-  readonly answer: AnswerKind;
-};
-
-const row = <M extends Method, A extends Auth, R extends AnswerKind, X extends More>(
-  [method, path, status]: readonly [M, string, number],
-  auth: A,
-  summary: string,
-  answer: R,
-  more: X,
-) => ({ method, path, summary, auth, status, answer, ...more });
 
 const job = { params: say.jobParam };
 const blob = { params: say.blobParam };
@@ -159,6 +126,7 @@ export const API = {
     delivery.deliveryGrant,
     { body: delivery.deliveryOrder },
   ),
+  ...STORAGE_API,
   keys: row(['GET', '/v1/keys', 200], 'account', 'Your API keys', say.keyList, {}),
   createKey: row(['POST', '/v1/keys', 201], 'account', 'A new API key; its secret is told this once', say.createdKey, {
     body: say.newApiKey,

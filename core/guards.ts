@@ -139,7 +139,9 @@ const GUARDS: readonly Guard[] = [
   ({ unit }) => (unit.share === 'never' ? { kind: 'lane-off' } : null),
   ({ lane, gpu, signals: { gpus } }) =>
     lane === 'gpu' && gpu === null && (gpus === 'unavailable' || gpus.length === 0) ? { kind: 'no-gpu' } : null,
-  ({ lane, signals, policy }) => (policy.draining && signals.leases[lane] === 0 ? { kind: 'drained' } : null),
+  // What others keep here is no job that could be finished.
+  ({ lane, signals, policy }) =>
+    lane !== 'storage' && policy.draining && signals.leases[lane] === 0 ? { kind: 'drained' } : null,
   ({ signals: { engine } }) => {
     switch (engine.kind) {
       case 'ready':

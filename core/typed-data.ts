@@ -127,6 +127,13 @@ export const TYPES = {
     { name: 'price', type: 'uint256' },
     { name: 'issuedAt', type: 'uint64' },
   ],
+  Kept: [
+    { name: 'agreementId', type: 'bytes32' },
+    { name: 'device', type: 'address' },
+    { name: 'shardsHash', type: 'bytes32' },
+    { name: 'bytes', type: 'uint64' },
+    { name: 'issuedAt', type: 'uint64' },
+  ],
 } as const satisfies Readonly<Record<string, readonly Field[]>>;
 
 export type StructName = keyof typeof TYPES;
@@ -197,6 +204,8 @@ export type Structs = {
     price: Amount;
     issuedAt: number;
   };
+  /** A device says that it has all shards of an agreement on its disk; see core/storage-terms.ts. */
+  Kept: { agreementId: Hex32; device: Address; shardsHash: Hex32; bytes: number; issuedAt: number };
 };
 
 export type Struct<N extends StructName> = Readonly<Structs[N]>;

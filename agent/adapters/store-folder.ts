@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
+import { chmod, lstat, mkdir, realpath, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { asFailure, fail } from '../../core/errors.ts';
+import type { Drives } from '../ports.ts';
 
 const OWN = 'idlemesh-storage';
 
@@ -33,3 +34,19 @@ export async function makeStoreFolder(picked: string, workload: string): Promise
     return fail('DISK_FULL', `${outer} cannot be made: ${message}; pick another folder`, { path: outer }, error);
   }
 }
+
+/** Where Linux's engine keeps its volumes; elsewhere they lie in a file on the disk of the owner's home. */
+const ENGINE_FOLDER = '/var/lib/docker';
+
+export const systemDrives: Drives = {
+  prepare: makeStoreFolder,
+  keyOf: placeKeyOf,
+  async freeBytes(picked) {
+    try {
+      const { bavail, bsize } = await statfs(picked ?? ENGINE_FOLDER);
+      return bavail * bsize;
+    } catch {
+      return null;
+    }
+  },
+};

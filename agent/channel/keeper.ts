@@ -30,7 +30,8 @@ type KeeperOptions = ChannelPorts & {
 export type ChannelKeeper = {
   /** A consumer wants to speak with this device. */
   readonly wanted: (message: Wanted) => void;
-  readonly open: () => number;
+  /** For a purpose, or in all. */
+  readonly open: (purpose?: Purpose) => number;
   /** Ends all that are for a purpose, or all. */
   readonly close: (purpose?: Purpose) => Promise<void>;
 };
@@ -75,7 +76,7 @@ export function createChannelKeeper(options: KeeperOptions): ChannelKeeper {
           dialling -= 1;
         });
     },
-    open: () => served.size,
+    open: (purpose) => [...served.values()].filter((one) => purpose === undefined || one.purpose === purpose).length,
     async close(purpose) {
       const ending = [...served.values()].filter((one) => purpose === undefined || one.purpose === purpose);
       for (const { channel } of ending) channel.close();

@@ -12,6 +12,7 @@ import type { Hex32 } from '../../core/primitives.ts';
 import type { Lease } from '../../core/wire.ts';
 import { randomHex32 } from '../support/random.ts';
 import { releaseEntry, signed } from '../support/signed.ts';
+import { FakeAgreementShelf, fakeDrives } from './agreements.ts';
 import { FakeShelf } from './catalogue.ts';
 import { FakeChain } from './chain.ts';
 import { FakeClock } from './clock.ts';
@@ -84,6 +85,7 @@ export class World {
   /** What else is in the catalogue. */
   others: readonly CatalogueEntry[] = [];
   readonly shelf: FakeShelf;
+  readonly agreements: FakeAgreementShelf;
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
   constructor(before?: World) {
@@ -97,6 +99,7 @@ export class World {
     this.disk = before?.disk ?? new FakeDisk();
     this.vault = before?.vault ?? new FakeVault();
     this.networks = before?.networks ?? new FakeNetworkMemory();
+    this.agreements = before?.agreements ?? new FakeAgreementShelf();
     this.proofs = before?.proofs ?? new FakeProofs();
     this.traffic = before?.traffic ?? new FakeTrafficStore();
     this.meter = trafficOf(this.clock, this.traffic);
@@ -133,7 +136,7 @@ export class World {
       machineFacts: async () => MACHINE,
       traffic: this.meter,
       channels: { dial: () => fail('COORDINATOR_AWAY', 'there is no relay here'), certificate: throwawayCertificate },
-      catalogue: this.shelf,
+      ...{ catalogue: this.shelf, agreements: this.agreements, drives: fakeDrives() },
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ premises: this.premises, lives: (home) => this.premises.lives.get(home) ?? 'unknown' },
       ...{ seccompProfile: '{}', platform: 'test', home: 'home of the test' },

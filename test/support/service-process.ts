@@ -7,7 +7,7 @@ import type { ContainerRun } from '../../agent/ports.ts';
 import { openService, type Service } from '../../agent/service.ts';
 
 /** A service workload of this checkout as a process of its own, without a container around it. */
-export function serviceProcess(workload: string, env: Readonly<Record<string, string>>) {
+export function serviceRunOf(workload: string, env: Readonly<Record<string, string>>) {
   const main = join(import.meta.dirname, '../../workloads', workload, 'main.mjs');
   const child = spawn(process.execPath, [main], { env, stdio: 'pipe' });
   const { stdin, stdout, stderr } = child;
@@ -23,6 +23,12 @@ export function serviceProcess(workload: string, env: Readonly<Record<string, st
     stderr: linesOf(stderr),
     exited,
   };
+  return { run, child, exited };
+}
+
+/** The same, spoken to. */
+export function serviceProcess(workload: string, env: Readonly<Record<string, string>>) {
+  const { run, child, exited } = serviceRunOf(workload, env);
   const service: Service = openService(run, { clock: systemClock });
   return {
     service,

@@ -90,6 +90,13 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     ...{ session: hash('session'), consumer: account('e'), device: account('a'), content: hash('content') },
     ...{ bytes: 4_194_304, price: 5_000_000_000n, issuedAt: 1_700_000_000_000 },
   },
+  Kept: {
+    agreementId: hash('agreement'),
+    device: account('e'),
+    shardsHash: hash('shards'),
+    bytes: 268_435_456,
+    issuedAt: 1_700_000_700_000,
+  },
   Grant: { content: hash('content'), publisher: account('c'), reader: account('d'), expiresAt: 1_700_000_600_000 },
 };
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { agreementFiles } from '../../../agent/adapters/agreement-files.ts';
 import { catalogueFiles } from '../../../agent/adapters/catalogue-files.ts';
 import { dockerContainers } from '../../../agent/adapters/docker.ts';
 import { dockerImages } from '../../../agent/adapters/docker-images.ts';
@@ -14,6 +15,7 @@ import { proofFile } from '../../../agent/adapters/proofs.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
 import { dialRelay } from '../../../agent/adapters/relay.ts';
 import { systemSensors } from '../../../agent/adapters/sensors.ts';
+import { systemDrives } from '../../../agent/adapters/store-folder.ts';
 import { throwawayCertificate } from '../../../agent/adapters/throwaway-certificate.ts';
 import { folderWorkspace } from '../../../agent/adapters/workspace.ts';
 import { createAgent } from '../../../agent/agent.ts';
@@ -83,6 +85,7 @@ const agent = createAgent(
     images: dockerImages({ log }),
     premises: dockerPremises(),
     channels: { dial: dialRelay, certificate: throwawayCertificate },
+    ...{ agreements: agreementFiles(join(start.folder, 'agreements'), log), drives: systemDrives },
     lives: () => 'unknown',
     imageRecord: imageRecordFile(join(start.folder, 'images.json')),
     ...{ directory: network, traffic: trafficOf(clock) },

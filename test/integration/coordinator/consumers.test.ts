@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, API, type Endpoint } from '../../../core/api.ts';
+import { type Answer, API } from '../../../core/api.ts';
+import type { Endpoint } from '../../../core/endpoint.ts';
 import { parseTokens } from '../../../core/money.ts';
 import { encodeWire, problemDetails } from '../../../core/wire.ts';
 import { putBlob, randomHex32, type TestConsumer } from '../../support/device.ts';

@@ -14,7 +14,6 @@ import { sha256, toHex } from '../../../core/keccak.ts';
 import type { Hex32 } from '../../../core/primitives.ts';
 import { LABEL, limitUpdate } from '../../../core/sandbox.ts';
 import { storeName } from '../../../core/stores.ts';
-import { trafficOf } from '../../fakes/traffic.ts';
 import { buildImage } from '../../support/build-image.ts';
 import { readAll } from '../../support/edge.ts';
 import { randomAddress, randomHex32 } from '../../support/random.ts';
@@ -47,10 +46,10 @@ afterAll(async () => {
 function keep(): ServiceKeeper {
   const ports = {
     ...{ clock: systemClock, containers, home: '/nowhere', log: () => undefined },
-    ...{ random: { hex32: randomHex32 }, seccompProfile: profile, traffic: trafficOf() },
+    ...{ random: { hex32: randomHex32 }, seccompProfile: profile },
   };
   const keeper = createServiceKeeper({
-    ...{ ports, device, instance: 'keeper', carrier: 'storage' },
+    ...{ ports, device, instance: 'keeper' },
     prepare: async (service) => void (await vaultDoor(service).resize(8 * MIB)),
     changed: () => undefined,
     doubtEngine: () => undefined,
