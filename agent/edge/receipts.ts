@@ -1,7 +1,7 @@
 import { asFailure, Failure, fail } from '../../core/errors.ts';
 import type { Amount } from '../../core/money.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
-import { RECEIPTS, receiptFault, type SignedReceipt, signedReceipt } from '../../core/receipts.ts';
+import { RECEIPTS, type Receipt, receiptFault, type SignedReceipt, signedReceipt } from '../../core/receipts.ts';
 import type { NetworkInfo } from '../../core/wire.ts';
 import type { ChannelRoute } from '../channel/routes.ts';
 import { objectIn } from '../frames.ts';
@@ -19,8 +19,8 @@ export type ReceiptStore = {
   /** When it resolves it survives a power cut, in the place of an earlier one of its session and content. */
   readonly keep: (receipt: SignedReceipt) => Promise<void>;
   readonly all: () => Promise<readonly SignedReceipt[]>;
-  /** It is paid. Gone already is success. */
-  readonly drop: (named: { readonly session: Hex32; readonly content: Hex32 }) => Promise<void>;
+  /** It is settled: it goes, unless a newer one has taken its place. Gone already is success. */
+  readonly drop: (settled: Pick<Receipt, 'session' | 'content' | 'bytes'>) => Promise<void>;
 };
 
 /** What a consumer has set aside, as the coordinator says. */
@@ -53,9 +53,10 @@ type MeterOptions = {
   readonly clock: Clock;
   readonly network: () => NetworkInfo | null;
   readonly device: () => Address;
-  /** null: nobody has set anything aside for it. May wait a little: the consumer can be here before the word of that. */
-  readonly terms: (session: EdgeSession, signal: AbortSignal) => Promise<DeliveryTerms | null>;
-  readonly store: Pick<ReceiptStore, 'keep'>;
+  /** null: nobody has set anything aside for it. May wait for word that goes as far as `upTo` bytes. */
+  readonly terms: (session: EdgeSession, upTo: number, signal: AbortSignal) => Promise<DeliveryTerms | null>;
+  /** null: no network is joined. */
+  readonly store: () => Pick<ReceiptStore, 'keep'> | null;
   /** A receipt more is kept. */
   readonly kept?: (receipt: SignedReceipt) => void;
 };
@@ -125,7 +126,7 @@ export function createReceiptMeter({ clock, network, device, terms, store, kept 
     if (!isSignedBy(told, session.consumer, 'TransferReceipt', value, signature)) {
       fail('UNAUTHORISED', 'the receipt is not signed by the consumer of this channel');
     }
-    await store.keep(receipt);
+    await (store() ?? fail('REFUSED', 'this device has left the network')).keep(receipt);
     account.signed = value.bytes;
     wake(account);
     kept?.(receipt);
@@ -134,7 +135,8 @@ export function createReceiptMeter({ clock, network, device, terms, store, kept 
   return {
     async allow(session, bytes, signal) {
       if (bytes > RECEIPTS.unsignedBytes) fail('REFUSED', 'that is more than is given at a time');
-      const agreed = await terms(session, signal);
+      const before = accounts.get(keyOf(session))?.out ?? 0;
+      const agreed = await terms(session, before + bytes, signal);
       if (agreed === null) return fail('REFUSED', 'nothing was set aside for this; order its delivery first');
       if (signal.aborted) fail('CANCELLED', 'the consumer has left');
       const account = accountOf(session, agreed.price);

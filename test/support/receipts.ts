@@ -42,9 +42,9 @@ export function receiptStage(folder: string) {
   const meter = createReceiptMeter({
     ...{ clock, network: () => NETWORK, device: () => device, terms: async () => state.terms },
     kept: (receipt) => void kept.push(receipt),
-    store: {
+    store: () => ({
       keep: (receipt) => (state.full ? Promise.resolve().then(() => fail('DISK_FULL', 'full')) : files.keep(receipt)),
-    },
+    }),
   });
   const session = { channelId: randomHex32(), consumer: consumer.address, content: randomHex32() };
   const about = { session: session.channelId, device, content: session.content, price: 1_000_003n };
