@@ -56,6 +56,26 @@ export class Client {
     return fail('COORDINATOR_AWAY', `${url} answered something this version does not understand`, {}, parsed.error);
   }
 
+  /** What an endpoint answers as bytes. Throws as `call` does. */
+  async bytes<E extends Endpoint & { readonly answer: 'bytes' }>(endpoint: E, asking: Asking<E>): Promise<Uint8Array> {
+    const url = `${this.url}${pathTo(endpoint, asking)}`;
+    const response = await this.#renewing((headers) => send(url, { method: endpoint.method, headers }));
+    return new Uint8Array(await response.arrayBuffer().catch(away(this.url)));
+  }
+
+  /** Sends bytes to an endpoint that takes a blob. Throws as `call` does. */
+  async give<E extends Endpoint & { readonly upload: true }>(
+    endpoint: E,
+    asking: Asking<E>,
+    bytes: Uint8Array,
+  ): Promise<void> {
+    const url = `${this.url}${pathTo(endpoint, asking)}`;
+    const type = { 'content-type': 'application/octet-stream' };
+    await this.#renewing((headers) =>
+      send(url, { method: endpoint.method, headers: { ...headers, ...type }, body: Buffer.from(bytes) }),
+    );
+  }
+
   /** Brings a file there, streamed; one that is there already is not sent again. */
   async upload(path: string, { hash, bytes }: FileIdentity, progress: Progress = () => undefined): Promise<void> {
     const url = `${this.url}${pathTo(API.putBlob, { params: { sha256: hash } })}`;

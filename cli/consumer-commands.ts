@@ -20,7 +20,7 @@ export type Voice = {
   readonly stopSignal: () => AbortSignal;
 };
 
-type Connection = { readonly coordinator: string; readonly key: string; readonly apiKey?: string };
+export type Connection = { readonly coordinator: string; readonly key: string; readonly apiKey?: string };
 
 const pair = (text: string, before: Readonly<Record<string, string>>): Record<string, string> => {
   const at = text.indexOf('=');
@@ -31,7 +31,7 @@ const jobIdOf = (text: string): Hex32 => {
   const read = hex32.safeParse(text);
   return read.success ? read.data : fail('BAD_INPUT', `"${text}" is no job id; they begin with 0x`);
 };
-const days = (text: string): number => {
+export const days = (text: string): number => {
   if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('expected a number of days');
   return Number(text);
 };
@@ -52,17 +52,17 @@ export const connecting = (command: Command): Command =>
     // Not an option of the line: what is on a command line can be read by every user of the machine.
     .addOption(new Option('--api-key <secret>').env('IDLEMESH_API_KEY').hideHelp());
 
-const connect = async ({ coordinator, key, apiKey }: Connection): Promise<Consumer> =>
+export const connect = async ({ coordinator, key, apiKey }: Connection): Promise<Consumer> =>
   await Consumer.connect(
     coordinator,
     apiKey === undefined ? { privateKey: await readKeyFile(key, false) } : { apiKey },
   );
 
 /** Amounts as decimal strings, for scripts. */
-const plain = (value: unknown): unknown =>
+export const plain = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? part.toString() : part)));
 
-/** submit, status, cancel, fetch, deposit, balance, keys. */
+/** submit, status, cancel, deposit, balance, keys. */
 export function addConsumerCommands(program: Command, voice: Voice): void {
   addSubmit(program, voice);
   addJobs(program, voice);
@@ -160,19 +160,6 @@ function addJobs(program: Command, { say, answer, print }: Voice): void {
     if (options.json) answer(plain(job));
     else print(jobLines(job, consumer.network.tokenSymbol).join(' · '));
     if (job.state !== 'cancelled') say(`The job was over before: ${job.state}.`);
-  });
-
-  const fetchOutput = program
-    .command('fetch <id>')
-    .description('write the output of a job that is done')
-    .requiredOption('-o, --out <file>', 'where to')
-    .option('--force', 'overwrite a file that is there', false);
-  connecting(fetchOutput).action(async (id: string, options) => {
-    const consumer = await connect(options);
-    const job = await consumer.job(jobIdOf(id));
-    if (job.outputHash === null) fail('CONFLICT', `the job has no output: it is ${job.state}`);
-    await consumer.fetch(job.outputHash, options.out, { waiting: say }, { overwrite: options.force });
-    say(`${options.out}: ${job.outputBytes ?? 0} bytes`);
   });
 }
 

@@ -11,10 +11,12 @@ import { auditEpoch } from './audit.ts';
 import { backupBooks, restoreBooks } from './backup.ts';
 import { loadCatalogue } from './catalogue.ts';
 import { addConsumerCommands, coordinatorOption } from './consumer-commands.ts';
+import { addContentCommands } from './content-commands.ts';
 import { runCoordinator } from './coordinator.ts';
 import { demo } from './demo.ts';
 import { doctorLines, examineHere } from './doctor.ts';
 import { feed } from './feeder.ts';
+import { addFileCommands } from './file-commands.ts';
 import { addLendCommands } from './lend-commands.ts';
 import { createLiveView } from './live.ts';
 import { stderrLog } from './log.ts';
@@ -108,13 +110,14 @@ program
 const booksOf = (options: { readonly data: string; readonly log: Parameters<typeof stderrLog>[0] }) => ({
   ...{ dataDir: options.data, env: process.env, log: stderrLog(options.log) },
 });
-program
+const books = program.command('books').description("a coordinator's books: backup, restore");
+books
   .command('backup <file>')
-  .description("write a coordinator's books into a file, of one moment; with DATABASE_URL while it runs")
+  .description('write the books into a file, of one moment; with DATABASE_URL while it runs')
   .option('--data <dir>', 'of the coordinator', defaultDataDir('coordinator'))
   .addOption(logOption())
   .action(async (file: string, options) => answer(await backupBooks(booksOf(options), file)));
-program
+books
   .command('restore <file>')
   .description('bring them back into an empty database, and count them before anybody is served')
   .option('--data <dir>', 'of the coordinator', defaultDataDir('coordinator'))
@@ -169,6 +172,8 @@ program
 
 const print = (line: string): void => void process.stdout.write(`${plainText(line)}\n`);
 addConsumerCommands(program, { say, answer, print, stopSignal });
+addContentCommands(program, { say, answer, print, stopSignal });
+addFileCommands(program, { say, answer, print, stopSignal });
 addAdminCommands(program, { answer, print });
 addLendCommands(program, { answer, print });
 

@@ -11,7 +11,7 @@ export const practiceKeysPath = (): string => join(ROOT, '.cache', 'catalogue-ke
 export const transcodeImage = 'idlemesh/transcode:0.2.0';
 
 /** Where the product keeps its data on this system when nothing else is said. */
-export function defaultDataDir(kind: 'agent' | 'coordinator' | 'practice'): string {
+export function defaultDataDir(kind: 'agent' | 'coordinator' | 'practice' | 'stored'): string {
   const home = homedir();
   const base =
     process.platform === 'win32'

@@ -56,8 +56,6 @@ export type BandwidthFacts = Omit<BandwidthView, 'state' | 'cacheBytes'> & { rea
 /** null: that part is not there, or knows nothing yet. */
 export type LendingFacts = { readonly storage: StorageFacts | null; readonly bandwidth: BandwidthFacts | null };
 
-export const NOTHING_LENT: LendingFacts = { storage: null, bandwidth: null };
-
 type Lane = {
   readonly decision: LaneDecision;
   /** Somebody is at the machine or plays. */

@@ -1,6 +1,7 @@
 import { asFailure, type Failure } from '../../core/errors.ts';
 import type { Address, Hex32 } from '../../core/primitives.ts';
 import type { DeviceChannel } from '../channel.ts';
+import { ChannelPool } from '../channel-pool.ts';
 import type { EdgePlaces } from './places.ts';
 
 /** Before a device that could not be reached, or broke off, is tried again. */
@@ -19,11 +20,8 @@ export type EdgeDevice = {
 /** The devices of one content, with their channels: opened when they are needed, and again when they broke. */
 export class EdgeDevices {
   readonly #all: EdgeDevice[] = [];
-  readonly #places: Pick<EdgePlaces, 'open'>;
-  readonly #content: Hex32;
+  readonly #pool: ChannelPool;
   readonly #now: () => number;
-  readonly #channels = new Map<Address, Promise<DeviceChannel>>();
-  readonly #over = new AbortController();
 
   constructor(
     places: Pick<EdgePlaces, 'open'>,
@@ -31,8 +29,7 @@ export class EdgeDevices {
     devices: readonly Address[],
     now: () => number = () => performance.now(),
   ) {
-    this.#places = places;
-    this.#content = content;
+    this.#pool = new ChannelPool((device, signal) => places.open(device, content, signal));
     this.#now = now;
     this.add(devices);
   }
@@ -56,18 +53,7 @@ export class EdgeDevices {
   }
 
   /** Throws as `EdgePlaces.open` does. */
-  async channel({ device }: EdgeDevice): Promise<DeviceChannel> {
-    this.#over.signal.throwIfAborted();
-    const known = this.#channels.get(device);
-    if (known !== undefined) return await known;
-    const opening = this.#places.open(device, this.#content, this.#over.signal);
-    this.#channels.set(device, opening);
-    const forget = (): void => {
-      if (this.#channels.get(device) === opening) this.#channels.delete(device);
-    };
-    opening.then((channel) => channel.ended.then(forget), forget);
-    return await opening;
-  }
+  readonly channel = ({ device }: EdgeDevice): Promise<DeviceChannel> => this.#pool.to(device);
 
   /** It failed: what comes next goes to others first. Answers why. */
   failed(one: EdgeDevice, error: unknown): Failure {
@@ -78,19 +64,10 @@ export class EdgeDevices {
 
   lied(one: EdgeDevice): void {
     one.liar = true;
-    this.#channels.get(one.device)?.then(
-      (channel) => channel.close(),
-      () => undefined,
-    );
+    this.#pool.drop(one.device);
   }
 
   close(): void {
-    this.#over.abort();
-    for (const opening of this.#channels.values()) {
-      opening.then(
-        (channel) => channel.close(),
-        () => undefined,
-      );
-    }
+    this.#pool.close();
   }
 }

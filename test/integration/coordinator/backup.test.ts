@@ -37,7 +37,8 @@ describe('a backup of the books', () => {
   /** The commands of the page, with its paths taken for ours. */
   async function documented(command: 'backup' | 'restore', path: string, dataDir: string, store: Store) {
     const page = await readFile(DOC, 'utf8');
-    const line = page.split('\n').find((text) => text.startsWith(`    idlemesh ${command} `)) ?? expect.unreachable();
+    const line =
+      page.split('\n').find((text) => text.startsWith(`    idlemesh books ${command} `)) ?? expect.unreachable();
     const words = line.trim().split(' ').slice(1);
     const args = words.map(
       (word) => ({ '/var/backups/idlemesh-books.jsonl': path, '/var/lib/idlemesh': dataDir })[word] ?? word,
