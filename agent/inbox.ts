@@ -83,6 +83,8 @@ export function createInbox(options: InboxOptions): (message: CoordinatorMessage
         trial.heard(message, options.mayRun);
         return;
       case 'channel':
+      case 'deliveries-open':
+      case 'deliveries-booked':
       case 'agreements':
       case 'agreement':
       case 'agreement-ended':

@@ -17,9 +17,12 @@ import type { Session } from './session.ts';
 import { createStorageLane } from './storage/lane.ts';
 
 /** What the coordinator says of the storage and bandwidth that this device lends. */
-export type LendingMessage = Extract<
+export type LendingMessage = ChannelMessage | DeliveryMessage | StorageMessage;
+type ChannelMessage = Extract<CoordinatorMessage, { type: 'channel' }>;
+export type DeliveryMessage = Extract<CoordinatorMessage, { type: 'deliveries-open' | 'deliveries-booked' }>;
+export type StorageMessage = Extract<
   CoordinatorMessage,
-  { type: 'channel' | 'agreements' | 'agreement' | 'agreement-ended' | 'audit' | 'storage-standing' }
+  { type: 'agreements' | 'agreement' | 'agreement-ended' | 'audit' | 'storage-standing' }
 >;
 
 export type LendingOptions = {
@@ -103,6 +106,7 @@ export function createLending(options: LendingOptions): Lending {
     },
     heard(message) {
       if (message.type === 'channel') channels.wanted(message);
+      else if (message.type === 'deliveries-open' || message.type === 'deliveries-booked') return;
       else storage.heard(message);
     },
     welcomed() {

@@ -174,8 +174,10 @@ export class Consumer {
   }
 
   /** Signs what belongs to storage and deliveries. Throws UNAUTHORISED where there is only an API key. */
-  readonly prove = <N extends 'ChannelBinding' | 'Grant'>(name: N, value: Struct<N>): Promise<Signature> =>
-    this.#sign(name, value);
+  readonly prove = <N extends 'ChannelBinding' | 'Grant' | 'TransferReceipt'>(
+    name: N,
+    value: Struct<N>,
+  ): Promise<Signature> => this.#sign(name, value);
 
   async #sign<N extends StructName>(name: N, value: Struct<N>): Promise<Signature> {
     if (this.#wallet === null)

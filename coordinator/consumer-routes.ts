@@ -6,6 +6,7 @@ import type { Address, Hex32 } from '../core/primitives.ts';
 import type { JobView } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { amountColumn, integerColumn, one } from './db.ts';
+import { HELD_FOR_DELIVERIES } from './delivery-rows.ts';
 import type { Effects } from './effects.ts';
 import { groupBy } from './group-by.ts';
 import type { App } from './http.ts';
@@ -79,7 +80,7 @@ export function addConsumerRoutes(app: App, context: Context, apply: (effects: E
     const open = await one(
       db,
       openRow,
-      `SELECT COUNT(*) AS jobs, COALESCE(SUM(hold), 0)::text AS held FROM queue JOIN jobs USING (job_id)
+      `SELECT COUNT(*) AS jobs, (COALESCE(SUM(hold), 0) + (${HELD_FOR_DELIVERIES}))::text AS held FROM queue JOIN jobs USING (job_id)
        WHERE queue.consumer = $1`,
       [caller.account],
     );

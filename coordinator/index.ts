@@ -17,6 +17,7 @@ import { Changes, type Context } from './context.ts';
 import { DayCounts } from './day-counts.ts';
 import { type Db, openDb } from './db.ts';
 import { openPostgres } from './db-postgres.ts';
+import { addDeliveryRoutes } from './deliveries.ts';
 import { followChain } from './deposits.ts';
 import { Disabled } from './disabled.ts';
 import { closeEpoch, isMiscount, publishEpochs } from './epochs.ts';
@@ -61,6 +62,7 @@ const DRAIN_WITHIN_MS = 5_000;
 const DEPOSITS_EVERY_MS = 500;
 const EXPIRY_EVERY_MS = 1_000;
 const WEBHOOKS_EVERY_MS = 500;
+const DELIVERIES_EVERY_MS = 60_000;
 const TIDY_EVERY_MS = 3_600_000;
 const DAYS_EVERY_MS = 5_000;
 const COMPARISONS_EVERY_MS = 1_000;
@@ -128,6 +130,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     addStatusRoutes(app, context, () => sessions.devices);
     addContentRoutes(app, context);
     addChannelRoutes(app, context, sessions.lending.channels);
+    addDeliveryRoutes(app, context, sessions.lending.deliveries);
     if (options.metrics !== undefined) metricsServer = await openMetrics(context, sessions, options.metrics);
     const url = await listen(app, options);
     replica.listen(sessions.ears(), () => sessions.devices);
@@ -166,6 +169,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.expire(), complain('expiry-failed')),
       every(Math.min(EXPIRY_EVERY_MS, options.leaseMs), () => sessions.verify(), complain('lanes-not-judged')),
       every(TIDY_EVERY_MS, () => sessions.tidy(), complain('bonds-not-returned')),
+      every(
+        DELIVERIES_EVERY_MS,
+        () => db.alone('deliveries', () => sessions.lending.deliveries.tidy()),
+        complain('deliveries-not-closed'),
+      ),
       every(DAYS_EVERY_MS, () => context.days.write(), complain('days-not-counted')),
       every(COMPARISONS_EVERY_MS, () => sessions.comparer.look(), complain('comparisons-not-looked-for')),
       every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),

@@ -20,6 +20,7 @@ import { amountColumn, integerColumn, one, type Sql } from './db.ts';
 export const account = {
   external: 'external',
   deposit: (consumer: Address) => `deposit:${consumer}`,
+  /** Of a job, or of a delivery. */
   hold: (jobId: Hex32) => `hold:${jobId}`,
   pending: (owner: Address) => `pending:${owner}`,
   matured: (owner: Address) => `matured:${owner}`,
@@ -93,21 +94,31 @@ export async function balanceOf(sql: Sql, name: string): Promise<Amount> {
   return (await one(sql, balanceRow, 'SELECT balance FROM accounts WHERE account = $1', [name]))?.balance ?? 0n;
 }
 
-/** Takes a job's hold out of a consumer's deposit. Throws INSUFFICIENT_FUNDS; the caller's transaction then rolls back. */
-export async function hold(sql: Sql, consumer: Address, jobId: Hex32, amount: Amount, at: UnixMs): Promise<void> {
+/**
+ * Takes a hold, of a job where nothing else is said, out of a consumer's deposit. Throws INSUFFICIENT_FUNDS; the caller's transaction then
+ * rolls back.
+ */
+export async function hold(
+  sql: Sql,
+  consumer: Address,
+  jobId: Hex32,
+  amount: Amount,
+  at: UnixMs,
+  { what, key } = { what: 'the job', key: `hold:${jobId}` },
+): Promise<void> {
   const deposit = await one(sql, balanceRow, 'SELECT balance FROM accounts WHERE account = $1 FOR UPDATE', [
     account.deposit(consumer),
   ]);
   const available = deposit?.balance ?? 0n;
   if (available < amount) {
-    fail('INSUFFICIENT_FUNDS', `the job needs ${amount} and the deposit holds ${available}; deposit more first`, {
+    fail('INSUFFICIENT_FUNDS', `${what} needs ${amount} and the deposit holds ${available}; deposit more first`, {
       needed: amount.toString(),
       available: available.toString(),
     });
   }
   await post(sql, {
     kind: 'hold',
-    key: `hold:${jobId}`,
+    key,
     at,
     entries: move(account.deposit(consumer), account.hold(jobId), amount),
   });

@@ -4,6 +4,7 @@ import { BOOKS } from './migrations/books.ts';
 import { CHANNELS } from './migrations/channels.ts';
 import { COMPARISON } from './migrations/comparison.ts';
 import { CONTENTS } from './migrations/contents.ts';
+import { DELIVERIES } from './migrations/deliveries.ts';
 import { DEPOSITS } from './migrations/deposits.ts';
 import { DISPATCH } from './migrations/dispatch.ts';
 import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
@@ -228,6 +229,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   DEPOSITS,
   CHANNELS,
   CONTENTS,
+  DELIVERIES,
 ];
 
 /** Number of the newest migration. */

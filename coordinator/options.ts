@@ -1,4 +1,5 @@
 import type { Catalogue } from '../core/catalogue.ts';
+import type { Amount } from '../core/money.ts';
 import type { Address, UnixMs } from '../core/primitives.ts';
 import type { VerifierTask } from '../core/verifier.ts';
 import type { Quotas } from './quotas.ts';
@@ -57,6 +58,8 @@ export type CoordinatorOptions = {
   readonly chain: ChainOptions;
   /** Ten-thousandths of a job's price that are the network's; absent: none. */
   readonly feeBps?: number;
+  /** Base units for each MiB that a device delivers; absent: 19,531,250,000,000. */
+  readonly deliveryPrice?: Amount;
   /**
    * Trust, canaries and hold-back (decision 0026), with the network's own deposit and a share of the price to pay for them; absent or null:
    * each job is done as ordered, and nothing is remembered of who did it.

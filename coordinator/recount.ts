@@ -3,6 +3,8 @@ import { fail } from '../core/errors.ts';
 import type { Amount } from '../core/money.ts';
 import { type Address, address, amount, type Hex32, hex32 } from '../core/primitives.ts';
 import { integerColumn, type Sql } from './db.ts';
+import { pages } from './pages.ts';
+import { deliveredByReceipts } from './recount-deliveries.ts';
 
 /** Receipts and claw-backs looked at in one go: a receipt has up to 1,000 items. */
 const PAGE = 250;
@@ -24,22 +26,6 @@ const heldRow = z.object({ lease_id: hex32 });
 const countedRow = z.object({ device: z.string(), lane: z.string(), counted: integerColumn });
 const cutRow = z.object({ value: z.string().transform(Number) });
 
-/** Every row of a table by its key, a page at a time. */
-async function* pages<T>(
-  size: number,
-  keyOf: (row: T) => string,
-  read: (after: string, most: number) => Promise<readonly T[]>,
-): AsyncGenerator<readonly T[]> {
-  let after = '';
-  for (;;) {
-    const rows = await read(after, size);
-    if (rows.length > 0) yield rows;
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < size) return;
-    after = keyOf(last);
-  }
-}
-
 /** By the time up to which all has matured, or before its own time by the work that its lane had done by then. */
 function isRipe(terms: Readonly<Record<string, unknown>>, to: number, reached: number): boolean {
   const { maturesAt, earlyAt, needs } = terms;
@@ -48,7 +34,7 @@ function isRipe(terms: Readonly<Record<string, unknown>>, to: number, reached: n
 }
 
 /**
- * Calculator two of two: per owner, from the receipts and claw-backs as they were signed, with no look at the ledger or its working
+ * Calculator two of two: per owner, from the receipts, of work and of deliveries, and claw-backs as they were signed, with no look at the ledger or its working
  * tables. `due` counts what matured by the time, and by the work of each lane, up to which credits have matured and is not held. Throws INTERNAL when a receipt's
  * outcomes are not what its signed sum says.
  */
@@ -89,6 +75,11 @@ export async function owedByReceipts(
   }
 
   const totals = new Map<Address, { due: Amount; credited: Amount }>();
+  const totalOf = (owner: Address) => {
+    const total = totals.get(owner) ?? { due: 0n, credited: 0n };
+    totals.set(owner, total);
+    return total;
+  };
   const findReceipts = (after: string, most: number) =>
     sql.query(
       receiptRow,
@@ -98,8 +89,7 @@ export async function owedByReceipts(
     );
   for await (const rows of pages(PAGE, (row) => row.report_hash, findReceipts)) {
     for (const row of rows) {
-      const total = totals.get(row.owner) ?? { due: 0n, credited: 0n };
-      totals.set(row.owner, total);
+      const total = totalOf(row.owner);
       let [signed, nth] = [0n, 0];
       for (const { kind, leaseId, amount: text } of row.outcomes) {
         if (kind !== 'credited') continue;
@@ -115,6 +105,12 @@ export async function owedByReceipts(
         fail('INTERNAL', `the receipt of report ${row.report_hash} does not add up`, { owner: row.owner });
       }
     }
+  }
+  for await (const { owner, digest, credited, maturesAt } of deliveredByReceipts(sql)) {
+    if (clawed.has(digest)) continue;
+    const total = totalOf(owner);
+    total.credited += credited;
+    if (maturesAt <= maturedTo && !held.has(digest)) total.due += credited;
   }
   return totals;
 }

@@ -137,6 +137,9 @@ export class Sessions {
       session: (device, number) => this.#byDevice.get(device)?.endIfOlderThan(number),
       epoch: (epoch, root) => this.broadcast({ type: 'epoch', epoch, root }),
       channel: (device, channel) => this.lending.channels.heard(device, channel),
+      delivery: (device, session) => {
+        this.lending.deliveries.heard(device, session).catch((error) => this.#unseen(error));
+      },
       mended: () => {
         changes.heardOfWork();
         changes.wakeAll();

@@ -73,7 +73,7 @@ export const newApiKey = z.strictObject({
 export const accountView = z.strictObject({
   account: address,
   deposit: amount,
-  /** Held for open jobs; what they do not cost comes back to the deposit. */
+  /** Held for open jobs and deliveries; what they do not cost comes back to the deposit. */
   held: amount,
   openJobs: z.number().int().nonnegative(),
   maxOpenJobs: z.number().int().positive(),

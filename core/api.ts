@@ -8,6 +8,7 @@ import * as status from './status.ts';
 import * as wire from './wire.ts';
 import * as channel from './wire-channel.ts';
 import * as content from './wire-content.ts';
+import * as delivery from './wire-delivery.ts';
 
 /**
  * What the coordinator answers over HTTP, as one table: its router, its OpenAPI document and the client are made of it, so that
@@ -110,6 +111,20 @@ export const API = {
     'Published content and the devices that hold it, for its publisher and for who has a grant',
     content.contentView,
     { params: say.jobParam, query: content.contentQuery },
+  ),
+  prices: row(
+    ['GET', '/v1/prices', 200],
+    'none',
+    'What it costs to have content delivered',
+    delivery.lendingPrices,
+    {},
+  ),
+  deliver: row(
+    ['POST', '/v1/deliveries', 201],
+    'account',
+    'Sets aside what a content over a channel may cost; what its device does not redeem comes back',
+    delivery.deliveryGrant,
+    { body: delivery.deliveryOrder },
   ),
   ...STORAGE_API,
   keys: row(['GET', '/v1/keys', 200], 'account', 'Your API keys', say.keyList, {}),

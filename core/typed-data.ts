@@ -118,6 +118,15 @@ export const TYPES = {
     { name: 'reader', type: 'address' },
     { name: 'expiresAt', type: 'uint64' },
   ],
+  TransferReceipt: [
+    { name: 'session', type: 'bytes32' },
+    { name: 'consumer', type: 'address' },
+    { name: 'device', type: 'address' },
+    { name: 'content', type: 'bytes32' },
+    { name: 'bytes', type: 'uint64' },
+    { name: 'price', type: 'uint256' },
+    { name: 'issuedAt', type: 'uint64' },
+  ],
   Kept: [
     { name: 'agreementId', type: 'bytes32' },
     { name: 'device', type: 'address' },
@@ -185,6 +194,16 @@ export type Structs = {
   ChannelBinding: { channelId: Hex32; role: 'consumer' | 'device'; holder: Address; exporter: Hex32 };
   /** Lets `reader` read what `publisher` published; a reader of zeros is anybody. */
   Grant: { content: Hex32; publisher: Address; reader: Address; expiresAt: number };
+  /** So many bytes of a content, all of the session together, were had from the device. `price`: base units a MiB. */
+  TransferReceipt: {
+    session: Hex32;
+    consumer: Address;
+    device: Address;
+    content: Hex32;
+    bytes: number;
+    price: Amount;
+    issuedAt: number;
+  };
   /** A device says that it has all shards of an agreement on its disk; see core/storage-terms.ts. */
   Kept: { agreementId: Hex32; device: Address; shardsHash: Hex32; bytes: number; issuedAt: number };
 };

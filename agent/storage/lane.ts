@@ -4,7 +4,7 @@ import { GIB } from '../../core/traffic.ts';
 import type { Purpose } from '../../core/wire-channel.ts';
 import type { StorageOffer } from '../../core/wire-storage.ts';
 import type { ChannelRoute } from '../channel/routes.ts';
-import type { LendingMessage, LendingOptions, Ruling } from '../lending.ts';
+import type { LendingOptions, Ruling, StorageMessage } from '../lending.ts';
 import { createLentService } from '../lent-service.ts';
 import { createOffering } from '../offering.ts';
 import type { Service } from '../service.ts';
@@ -18,7 +18,6 @@ type LaneOptions = LendingOptions & {
   readonly closeChannels: () => void;
   readonly sessions: (purpose: Purpose) => number;
 };
-type Message = Exclude<LendingMessage, { type: 'channel' }>;
 
 /** The storage lane: what others keep here. It stays up whatever the owner does at the machine, unless the owner says otherwise. */
 export function createStorageLane(options: LaneOptions) {
@@ -99,7 +98,7 @@ export function createStorageLane(options: LaneOptions) {
       lent.rule(next, drains);
       if (before !== settings) offering.changed();
     },
-    heard(message: Message): void {
+    heard(message: StorageMessage): void {
       switch (message.type) {
         case 'agreements':
           agreements.listed(message);

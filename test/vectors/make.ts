@@ -86,6 +86,10 @@ const values: { readonly [N in StructName]: Struct<N> } = {
     ...{ why: 'it fails on some cards', issuedAt: 1_700_000_060_003 },
   },
   ChannelBinding: { channelId: hash('channel'), role: 'consumer', holder: account('c'), exporter: hash('exporter') },
+  TransferReceipt: {
+    ...{ session: hash('session'), consumer: account('e'), device: account('a'), content: hash('content') },
+    ...{ bytes: 4_194_304, price: 5_000_000_000n, issuedAt: 1_700_000_000_000 },
+  },
   Kept: {
     agreementId: hash('agreement'),
     device: account('e'),

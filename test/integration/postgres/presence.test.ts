@@ -23,6 +23,7 @@ const open = async (): Promise<Db> => {
 };
 const ears = {
   ...{ rules: () => undefined, work: quiet, jobs: quiet, leases: quiet, session: quiet, epoch: quiet, channel: quiet },
+  delivery: quiet,
 };
 
 beforeAll(async () => {
