@@ -33,7 +33,17 @@ export const account = {
 
 export type Entry = { readonly account: string; readonly amount: Amount };
 export type Transfer = {
-  readonly kind: 'deposit' | 'hold' | 'refund' | 'receipt' | 'mature' | 'clawback' | 'epoch' | 'claim' | 'checks';
+  readonly kind:
+    | 'deposit'
+    | 'hold'
+    | 'refund'
+    | 'receipt'
+    | 'storage'
+    | 'mature'
+    | 'clawback'
+    | 'epoch'
+    | 'claim'
+    | 'checks';
   /** Names the cause; once per cause. */
   readonly key: string;
   readonly at: UnixMs;
@@ -93,17 +103,30 @@ export async function balanceOf(sql: Sql, name: string): Promise<Amount> {
   return (await one(sql, balanceRow, 'SELECT balance FROM accounts WHERE account = $1', [name]))?.balance ?? 0n;
 }
 
-/** Takes a job's hold out of a consumer's deposit. Throws INSUFFICIENT_FUNDS; the caller's transaction then rolls back. */
-export async function hold(sql: Sql, consumer: Address, jobId: Hex32, amount: Amount, at: UnixMs): Promise<void> {
+/**
+ * Takes the hold of a job, or of something else that is ordered, out of a consumer's deposit. Throws INSUFFICIENT_FUNDS; the caller's
+ * transaction then rolls back.
+ */
+export async function hold(
+  sql: Sql,
+  consumer: Address,
+  jobId: Hex32,
+  amount: Amount,
+  at: UnixMs,
+  what = 'job',
+): Promise<void> {
   const deposit = await one(sql, balanceRow, 'SELECT balance FROM accounts WHERE account = $1 FOR UPDATE', [
     account.deposit(consumer),
   ]);
   const available = deposit?.balance ?? 0n;
   if (available < amount) {
-    fail('INSUFFICIENT_FUNDS', `the job needs ${amount} and the deposit holds ${available}; deposit more first`, {
-      needed: amount.toString(),
-      available: available.toString(),
-    });
+    fail(
+      'INSUFFICIENT_FUNDS',
+      `the ${what} needs ${amount} and the deposit holds ${available}; deposit ${amount - available} more first`,
+      {
+        ...{ needed: amount.toString(), available: available.toString(), missing: (amount - available).toString() },
+      },
+    );
   }
   await post(sql, {
     kind: 'hold',

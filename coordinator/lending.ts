@@ -6,6 +6,7 @@ import { Channels } from './channels.ts';
 import type { Context } from './context.ts';
 import { stateOffer } from './edge-offers.ts';
 import type { Peer } from './peer.ts';
+import { Storage } from './storage/storage.ts';
 
 /** What devices say of the storage and bandwidth that they lend. */
 export type LendingMessage = Extract<
@@ -26,17 +27,20 @@ export type Told = { readonly send: (message: CoordinatorMessage) => void };
 /** Lanes without jobs: each message goes to the part that it concerns. */
 export class Lending implements LendingHost {
   readonly channels: Channels;
+  readonly storage: Storage;
   readonly #context: Context;
 
   constructor(context: Context, sessionOf: (device: Address) => Told | undefined) {
     this.#context = context;
     this.channels = new Channels(context, sessionOf);
+    this.storage = new Storage(context, sessionOf);
   }
 
   async joined(peer: Peer): Promise<void> {
     await this.channels.joined(peer.device);
     // What it lent in an earlier session it may not lend in this one.
     await this.#lendsEdge(peer, null);
+    await this.storage.joined(peer);
   }
 
   async heard(peer: Peer, message: LendingMessage): Promise<void> {
@@ -46,8 +50,9 @@ export class Lending implements LendingHost {
       case 'edge-offer':
         return await this.#lendsEdge(peer, message.offer);
       case 'storage-offer':
+        return await this.storage.offers(peer, message.offer);
       case 'audit-answer':
-        return;
+        return await this.storage.answered(peer, message);
       default:
         return unreachable(message);
     }

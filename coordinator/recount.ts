@@ -3,6 +3,7 @@ import { fail } from '../core/errors.ts';
 import type { Amount } from '../core/money.ts';
 import { type Address, address, amount, type Hex32, hex32 } from '../core/primitives.ts';
 import { integerColumn, type Sql } from './db.ts';
+import { storagePayments } from './storage/recount.ts';
 
 /** Receipts and claw-backs looked at in one go: a receipt has up to 1,000 items. */
 const PAGE = 250;
@@ -50,7 +51,7 @@ function isRipe(terms: Readonly<Record<string, unknown>>, to: number, reached: n
 /**
  * Calculator two of two: per owner, from the receipts and claw-backs as they were signed, with no look at the ledger or its working
  * tables. `due` counts what matured by the time, and by the work of each lane, up to which credits have matured and is not held. Throws INTERNAL when a receipt's
- * outcomes are not what its signed sum says.
+ * outcomes are not what its signed sum says, or a payment for storage not what was agreed and proven.
  */
 export async function owedByReceipts(
   sql: Sql,
@@ -115,6 +116,13 @@ export async function owedByReceipts(
         fail('INTERNAL', `the receipt of report ${row.report_hash} does not add up`, { owner: row.owner });
       }
     }
+  }
+  for await (const { owner, paymentId, amount: paid, maturesAt } of storagePayments(sql)) {
+    if (clawed.has(paymentId)) continue;
+    const total = totals.get(owner) ?? { due: 0n, credited: 0n };
+    totals.set(owner, total);
+    total.credited += paid;
+    if (maturesAt <= maturedTo && !held.has(paymentId)) total.due += paid;
   }
   return totals;
 }

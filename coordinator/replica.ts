@@ -23,6 +23,8 @@ const note = z.discriminatedUnion('kind', [
   z.strictObject({ from: z.string(), kind: z.literal('epoch'), epoch: z.number(), root: hex32 }),
   /** For a device, wherever it is connected; without a secret: the ticket is made by who passes it on. */
   z.strictObject({ from: z.string(), kind: z.literal('channel'), device: address, channel: channelNote }),
+  /** Something has become of what a device keeps, or of how it stands. */
+  z.strictObject({ from: z.string(), kind: z.literal('storage'), device: address, agreements: z.array(hex32) }),
 ]);
 type Note = z.output<typeof note>;
 
@@ -36,6 +38,7 @@ export type Ears = {
   readonly session: (device: Address, number: number) => void;
   readonly epoch: (epoch: number, root: Hex32) => void;
   readonly channel: (device: Address, channel: ChannelNote) => void;
+  readonly storage: (device: Address, agreements: readonly Hex32[]) => void;
   /** What was told until now may have been missed. */
   readonly mended: () => void;
 };
@@ -137,6 +140,12 @@ export class Replica {
   channel(device: Address, channel: ChannelNote): void {
     if (this.company) this.#say({ kind: 'channel', device, channel });
   }
+  /** Something is to be told to a device that is not connected here. */
+  storage(device: Address, agreements: readonly Hex32[]): void {
+    if (!this.company) return;
+    const some = agreements.length === 0 ? [[]] : pieces(agreements, LEASES_A_NOTE);
+    for (const piece of some) this.#say({ kind: 'storage', device, agreements: [...piece] });
+  }
   epoch(epoch: number, root: Hex32): void {
     if (this.company) this.#say({ kind: 'epoch', epoch, root });
   }
@@ -183,6 +192,7 @@ export class Replica {
     else if (heard.kind === 'session') ears.session(heard.device, heard.number);
     else if (heard.kind === 'epoch') ears.epoch(heard.epoch, heard.root);
     else if (heard.kind === 'channel') ears.channel(heard.device, heard.channel);
+    else if (heard.kind === 'storage') ears.storage(heard.device, heard.agreements);
   }
 
   #here(): void {

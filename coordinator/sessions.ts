@@ -137,10 +137,14 @@ export class Sessions {
       session: (device, number) => this.#byDevice.get(device)?.endIfOlderThan(number),
       epoch: (epoch, root) => this.broadcast({ type: 'epoch', epoch, root }),
       channel: (device, channel) => this.lending.channels.heard(device, channel),
+      storage: (device, agreements) => {
+        this.lending.storage.heard(device, agreements).catch((error) => this.#unseen(error));
+      },
       mended: () => {
         changes.heardOfWork();
         changes.wakeAll();
         this.lookAgain().catch((error) => this.#unseen(error));
+        this.lending.storage.lookAgain().catch((error) => this.#unseen(error));
       },
     };
   }

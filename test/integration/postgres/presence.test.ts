@@ -22,7 +22,7 @@ const open = async (): Promise<Db> => {
   return db;
 };
 const ears = {
-  ...{ rules: () => undefined, work: quiet, jobs: quiet, leases: quiet, session: quiet, epoch: quiet, channel: quiet },
+  ...{ rules: () => undefined, work: quiet, jobs: quiet, leases: quiet, session: quiet, epoch: quiet, channel: quiet, storage: quiet },
 };
 
 beforeAll(async () => {
