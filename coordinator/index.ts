@@ -36,6 +36,7 @@ import { Sessions } from './sessions.ts';
 import { SignatureChecks } from './signature-checks.ts';
 import { Signer } from './signing.ts';
 import { addStatusRoutes } from './status-routes.ts';
+import { addStorageRoutes } from './storage/routes.ts';
 import { every, within } from './timer.ts';
 import { KeptTotals } from './totals.ts';
 import { requirePolicy } from './verification/policy.ts';
@@ -66,6 +67,8 @@ const DELIVERIES_EVERY_MS = 60_000;
 const TIDY_EVERY_MS = 3_600_000;
 const DAYS_EVERY_MS = 5_000;
 const COMPARISONS_EVERY_MS = 1_000;
+const AUDITS_EVERY_MS = 1_000;
+const STORAGE_EVERY_MS = 5_000;
 /** How often it is looked for what another replica should have told. */
 const LOOK_AGAIN_MS = 30_000;
 /** They pass by themselves, and say nothing of the books. */
@@ -131,6 +134,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
     addContentRoutes(app, context);
     addChannelRoutes(app, context, sessions.lending.channels);
     addDeliveryRoutes(app, context, sessions.lending.deliveries);
+    addStorageRoutes(app, context, sessions.lending.storage);
     if (options.metrics !== undefined) metricsServer = await openMetrics(context, sessions, options.metrics);
     const url = await listen(app, options);
     replica.listen(sessions.ears(), () => sessions.devices);
@@ -176,6 +180,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       ),
       every(DAYS_EVERY_MS, () => context.days.write(), complain('days-not-counted')),
       every(COMPARISONS_EVERY_MS, () => sessions.comparer.look(), complain('comparisons-not-looked-for')),
+      every(AUDITS_EVERY_MS, () => sessions.lending.storage.audit(), complain('storage-not-audited')),
+      every(STORAGE_EVERY_MS, () => sessions.lending.storage.keepUp(), complain('storage-not-kept-up')),
       every(WEBHOOKS_EVERY_MS, () => webhooks.begin(), complain('webhooks-not-sent')),
       every(
         options.keepBlobsMs / 4,

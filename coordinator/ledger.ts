@@ -34,7 +34,17 @@ export const account = {
 
 export type Entry = { readonly account: string; readonly amount: Amount };
 export type Transfer = {
-  readonly kind: 'deposit' | 'hold' | 'refund' | 'receipt' | 'mature' | 'clawback' | 'epoch' | 'claim' | 'checks';
+  readonly kind:
+    | 'deposit'
+    | 'hold'
+    | 'refund'
+    | 'receipt'
+    | 'storage'
+    | 'mature'
+    | 'clawback'
+    | 'epoch'
+    | 'claim'
+    | 'checks';
   /** Names the cause; once per cause. */
   readonly key: string;
   readonly at: UnixMs;
@@ -111,10 +121,14 @@ export async function hold(
   ]);
   const available = deposit?.balance ?? 0n;
   if (available < amount) {
-    fail('INSUFFICIENT_FUNDS', `${what} needs ${amount} and the deposit holds ${available}; deposit more first`, {
-      needed: amount.toString(),
-      available: available.toString(),
-    });
+    const missing = amount - available;
+    fail(
+      'INSUFFICIENT_FUNDS',
+      `${what} needs ${amount} and the deposit holds ${available}; deposit ${missing} more first`,
+      {
+        ...{ needed: amount.toString(), available: available.toString(), missing: missing.toString() },
+      },
+    );
   }
   await post(sql, {
     kind: 'hold',

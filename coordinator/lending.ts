@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { Deliveries } from './deliveries.ts';
 import { stateOffer } from './edge-offers.ts';
 import type { Peer } from './peer.ts';
+import { Storage } from './storage/storage.ts';
 
 /** What devices say of the storage and bandwidth that they lend. */
 export type LendingMessage = Extract<
@@ -28,12 +29,14 @@ export type Told = { readonly send: (message: CoordinatorMessage) => void };
 export class Lending implements LendingHost {
   readonly channels: Channels;
   readonly deliveries: Deliveries;
+  readonly storage: Storage;
   readonly #context: Context;
 
   constructor(context: Context, sessionOf: (device: Address) => Told | undefined) {
     this.#context = context;
     this.channels = new Channels(context, sessionOf);
     this.deliveries = new Deliveries(context, sessionOf);
+    this.storage = new Storage(context, sessionOf);
   }
 
   async joined(peer: Peer): Promise<void> {
@@ -41,6 +44,7 @@ export class Lending implements LendingHost {
     // What it lent in an earlier session it may not lend in this one.
     await this.#lendsEdge(peer, null);
     await this.deliveries.joined(peer);
+    await this.storage.joined(peer);
   }
 
   async heard(peer: Peer, message: LendingMessage): Promise<void> {
@@ -52,8 +56,9 @@ export class Lending implements LendingHost {
       case 'deliveries':
         return await this.deliveries.redeem(peer, message.receipts);
       case 'storage-offer':
+        return await this.storage.offers(peer, message.offer);
       case 'audit-answer':
-        return;
+        return await this.storage.answered(peer, message);
       default:
         return unreachable(message);
     }

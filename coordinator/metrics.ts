@@ -72,6 +72,16 @@ export class Metrics {
     ...this.#in,
   });
 
+  readonly #audits = new Counter({
+    name: 'idlemesh_storage_audits_total',
+    help: 'Audits of stored data, by how they ended',
+    labelNames: ['verdict'] as const,
+    ...this.#in,
+  });
+
+  audited(verdict: 'passed' | 'failed' | 'unanswered'): void {
+    this.#audits.inc({ verdict });
+  }
   relayed(bytes: number): void {
     this.#relayed.inc(bytes);
   }

@@ -10,6 +10,7 @@ import { DISPATCH } from './migrations/dispatch.ts';
 import { GPU_PROOFS } from './migrations/gpu-proofs.ts';
 import { OPERATION } from './migrations/operation.ts';
 import { QUEUE } from './migrations/queue.ts';
+import { STORAGE } from './migrations/storage.ts';
 import { TRUST } from './migrations/trust.ts';
 
 /** Forward only: an entry that has shipped is never edited. The number is its position, from 1. */
@@ -230,6 +231,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   CHANNELS,
   CONTENTS,
   DELIVERIES,
+  STORAGE,
 ];
 
 /** Number of the newest migration. */

@@ -5,6 +5,7 @@ import type { VerifierTask } from '../core/verifier.ts';
 import type { Quotas } from './quotas.ts';
 import type { RelayLimits } from './relay.ts';
 import type { S3Options } from './s3.ts';
+import type { StorageOptions } from './storage/terms.ts';
 import type { VerificationPolicy } from './verification/policy.ts';
 
 export type Clock = { readonly now: () => UnixMs };
@@ -101,6 +102,8 @@ export type CoordinatorOptions = {
   readonly relayUrl?: string;
   /** What its relay carries at once; the rest is DEFAULT_RELAY. */
   readonly relay?: Partial<RelayLimits>;
+  /** What keeping files costs, and who repairs them; absent: the default price, and nobody. */
+  readonly storage?: StorageOptions;
   /** Orders may send word to this machine, without TLS: for practice and tests. */
   readonly loopbackWebhooks?: boolean;
   readonly clock: Clock;

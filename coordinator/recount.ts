@@ -5,6 +5,7 @@ import { type Address, address, amount, type Hex32, hex32 } from '../core/primit
 import { integerColumn, type Sql } from './db.ts';
 import { pages } from './pages.ts';
 import { deliveredByReceipts } from './recount-deliveries.ts';
+import { storagePayments } from './storage/recount.ts';
 
 /** Receipts and claw-backs looked at in one go: a receipt has up to 1,000 items. */
 const PAGE = 250;
@@ -36,7 +37,7 @@ function isRipe(terms: Readonly<Record<string, unknown>>, to: number, reached: n
 /**
  * Calculator two of two: per owner, from the receipts, of work and of deliveries, and claw-backs as they were signed, with no look at the ledger or its working
  * tables. `due` counts what matured by the time, and by the work of each lane, up to which credits have matured and is not held. Throws INTERNAL when a receipt's
- * outcomes are not what its signed sum says.
+ * outcomes are not what its signed sum says, or a payment for storage not what was agreed and proven.
  */
 export async function owedByReceipts(
   sql: Sql,
@@ -111,6 +112,12 @@ export async function owedByReceipts(
     const total = totalOf(owner);
     total.credited += credited;
     if (maturesAt <= maturedTo && !held.has(digest)) total.due += credited;
+  }
+  for await (const { owner, paymentId, amount: paid, maturesAt } of storagePayments(sql)) {
+    if (clawed.has(paymentId)) continue;
+    const total = totalOf(owner);
+    total.credited += paid;
+    if (maturesAt <= maturedTo && !held.has(paymentId)) total.due += paid;
   }
   return totals;
 }

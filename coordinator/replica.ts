@@ -25,6 +25,8 @@ const note = z.discriminatedUnion('kind', [
   z.strictObject({ from: z.string(), kind: z.literal('channel'), device: address, channel: channelNote }),
   /** A delivery was ordered for a device, wherever it is connected. */
   z.strictObject({ from: z.string(), kind: z.literal('delivery'), device: address, session: hex32 }),
+  /** Something has become of what a device keeps, or of how it stands. */
+  z.strictObject({ from: z.string(), kind: z.literal('storage'), device: address, agreements: z.array(hex32) }),
 ]);
 type Note = z.output<typeof note>;
 
@@ -39,6 +41,7 @@ export type Ears = {
   readonly epoch: (epoch: number, root: Hex32) => void;
   readonly channel: (device: Address, channel: ChannelNote) => void;
   readonly delivery: (device: Address, session: Hex32) => void;
+  readonly storage: (device: Address, agreements: readonly Hex32[]) => void;
   /** What was told until now may have been missed. */
   readonly mended: () => void;
 };
@@ -143,6 +146,12 @@ export class Replica {
   delivery(device: Address, session: Hex32): void {
     if (this.company) this.#say({ kind: 'delivery', device, session });
   }
+  /** Something is to be told to a device that is not connected here. */
+  storage(device: Address, agreements: readonly Hex32[]): void {
+    if (!this.company) return;
+    const some = agreements.length === 0 ? [[]] : pieces(agreements, LEASES_A_NOTE);
+    for (const piece of some) this.#say({ kind: 'storage', device, agreements: [...piece] });
+  }
   epoch(epoch: number, root: Hex32): void {
     if (this.company) this.#say({ kind: 'epoch', epoch, root });
   }
@@ -190,6 +199,7 @@ export class Replica {
     else if (heard.kind === 'epoch') ears.epoch(heard.epoch, heard.root);
     else if (heard.kind === 'channel') ears.channel(heard.device, heard.channel);
     else if (heard.kind === 'delivery') ears.delivery(heard.device, heard.session);
+    else if (heard.kind === 'storage') ears.storage(heard.device, heard.agreements);
   }
 
   #here(): void {

@@ -22,11 +22,12 @@ export function serve<E extends Endpoint>(
   endpoint: E,
   handle: (call: Call<E>) => Promise<Answer<E>>,
 ): void {
-  const { method, path: url, auth, params, query, body, status } = endpoint;
+  const { method, path: url, auth, params, query, body, status, mostBytes } = endpoint;
   app.route({
     method,
     url,
     exposeHeadRoute: false,
+    ...(mostBytes === undefined ? {} : { bodyLimit: mostBytes }),
     handler: async (request, reply) => {
       const caller = await admit(context, auth, request, reply);
       const asked = {

@@ -140,10 +140,14 @@ export class Sessions {
       delivery: (device, session) => {
         this.lending.deliveries.heard(device, session).catch((error) => this.#unseen(error));
       },
+      storage: (device, agreements) => {
+        this.lending.storage.heard(device, agreements).catch((error) => this.#unseen(error));
+      },
       mended: () => {
         changes.heardOfWork();
         changes.wakeAll();
         this.lookAgain().catch((error) => this.#unseen(error));
+        this.lending.storage.lookAgain().catch((error) => this.#unseen(error));
       },
     };
   }

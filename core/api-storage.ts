@@ -48,7 +48,7 @@ export const STORAGE_API = {
     'account',
     'Says what lies there, with the signature of its device: from now on it is audited and paid',
     storage.holding,
-    { ...file, body: storage.sealing },
+    { ...file, body: storage.sealing, mostBytes: storage.MOST_SEALING_BYTES },
   ),
   leaseRepair: row(
     ['POST', '/v1/repairs', 200],

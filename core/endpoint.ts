@@ -15,6 +15,8 @@ type More = {
   readonly body?: z.ZodType;
   /** The body that is sent is a blob. */
   readonly upload?: true;
+  /** Of a body of JSON, where it may be longer than others. */
+  readonly mostBytes?: number;
 };
 
 export type Endpoint = More & {

@@ -31,6 +31,7 @@ export const place = z.strictObject({
   agreementId: hex32,
   device: address,
 });
+export type Place = z.output<typeof place>;
 export const fileOffer = z.strictObject({
   fileId: hex32,
   places: z.array(place),
@@ -57,6 +58,8 @@ export const acknowledgement = z.strictObject({ value: kept, signature });
 export type Acknowledgement = z.output<typeof acknowledgement>;
 
 export const auditToken = z.strictObject({ seed: hex32, commitment: hex32 });
+/** Of its JSON: as many shards and tokens as there can be. */
+export const MOST_SEALING_BYTES = 1.5 * 1024 * 1024;
 /** POST /v1/agreements/:id/seal */
 export const sealing = z.strictObject({
   shards,
@@ -71,6 +74,7 @@ export const holding = z.strictObject({
   shards: shards.nullable(),
   healthy: z.boolean(),
 });
+export type Holding = z.output<typeof holding>;
 const availability = { healthy: z.number().int(), of: z.number().int() };
 export const storedFile = z.strictObject({
   fileId: hex32,

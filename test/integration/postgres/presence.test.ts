@@ -24,6 +24,7 @@ const open = async (): Promise<Db> => {
 const ears = {
   ...{ rules: () => undefined, work: quiet, jobs: quiet, leases: quiet, session: quiet, epoch: quiet, channel: quiet },
   delivery: quiet,
+  storage: quiet,
 };
 
 beforeAll(async () => {
