@@ -36,6 +36,7 @@ export type LendingOptions = {
     | 'home'
     | 'log'
     | 'random'
+    | 'receipts'
     | 'seccompProfile'
     | 'settings'
     | 'traffic'
@@ -92,6 +93,9 @@ export function createLending(options: LendingOptions): Lending {
     ...{ log, routes, network: session.network, key: session.key, url: session.url },
     ...ports.channels,
     pace: (purpose) => ({ passage: () => traffic.passage(carrierOf(purpose)), piece: traffic.piece }),
+    ended(purpose, channelId) {
+      if (purpose === 'edge') edge.ended(channelId);
+    },
     passed(purpose, bytes) {
       const carrier = carrierOf(purpose);
       traffic.add(carrier, 'in', bytes.in);
@@ -106,7 +110,7 @@ export function createLending(options: LendingOptions): Lending {
     },
     heard(message) {
       if (message.type === 'channel') channels.wanted(message);
-      else if (message.type === 'deliveries-open' || message.type === 'deliveries-booked') return;
+      else if (message.type === 'deliveries-open' || message.type === 'deliveries-booked') edge.heard(message);
       else storage.heard(message);
     },
     welcomed() {

@@ -21,6 +21,7 @@ import { fileNetworks } from './adapters/networks.ts';
 import { probeHost } from './adapters/probe-host.ts';
 import { proofFile } from './adapters/proofs.ts';
 import { systemRandom } from './adapters/random.ts';
+import { receiptFiles } from './adapters/receipt-files.ts';
 import { dialRelay } from './adapters/relay.ts';
 import { systemSensors } from './adapters/sensors.ts';
 import { openSettings } from './adapters/settings.ts';
@@ -73,6 +74,7 @@ export async function openNodeAgent(options: NodeAgentOptions): Promise<OpenedAg
         machineFacts,
         agreements: agreementFiles(join(dataDir, 'agreements'), log),
         drives: systemDrives,
+        receipts: (networkId) => receiptFiles(join(dataDir, 'receipts', networkId)),
         channels: { dial: dialRelay, certificate: throwawayCertificate },
         ...{ traffic, directory: coordinatorDirectory({ log, traffic }) },
         networks: fileNetworks(dataDir),

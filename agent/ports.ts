@@ -18,6 +18,7 @@ import type { StoreSpec } from '../core/stores.ts';
 import type { Carrier, Direction, Rates, TrafficDay, Usage } from '../core/traffic.ts';
 import type { Struct, StructName } from '../core/typed-data.ts';
 import type { CoordinatorMessage, DeviceMessage, NetworkInfo, OwnerBooks, OwnerProof } from '../core/wire.ts';
+import type { ReceiptStore } from './edge/receipts.ts';
 import type { Holdings } from './image-ports.ts';
 import type { LedgerFactory } from './ledger-port.ts';
 import type { AgreementShelf } from './storage/shelf.ts';
@@ -431,6 +432,8 @@ export type Ports = Holdings & {
   readonly traffic: Traffic;
   readonly channels: ChannelPorts;
   readonly agreements: AgreementShelf;
+  /** Receipts of one network: of another they are worth nothing. */
+  readonly receipts: (networkId: Hex32) => ReceiptStore;
   readonly drives: Drives;
   readonly workspace: Workspace;
   readonly networks: NetworkMemory;

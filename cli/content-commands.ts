@@ -1,15 +1,18 @@
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
-import { fail, isFailure } from '../core/errors.ts';
-import { hex32 } from '../core/primitives.ts';
+import { type Failure, fail, isFailure } from '../core/errors.ts';
+import { type Address, hex32 } from '../core/primitives.ts';
 import type { Consumer } from './consumer.ts';
 import { type Connection, connect, connecting, days, plain, type Voice } from './consumer-commands.ts';
 import { allow, type EdgeUse, fetchPublished, publish, serveGateway } from './edge/commands.ts';
-import { networkPlaces } from './edge/places.ts';
+import { payingPlaces } from './edge/paying.ts';
+import { type EdgePayer, networkPlaces } from './edge/places.ts';
 import { stopped } from './stop.ts';
 
 const DAY_MS = 86_400_000;
 const GATEWAY_PORT = 7_353;
+/** To put something on devices costs nothing: who reads it pays. */
+const NOBODY_PAYS: EdgePayer = { received: () => undefined, settle: async () => undefined };
 
 const count = (most: number) => (text: string) => {
   if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > most) {
@@ -19,13 +22,20 @@ const count = (most: number) => (text: string) => {
 };
 
 /** With a bar on stderr for as long as it works. */
-async function using<T>(options: Connection, voice: Voice, work: (use: EdgeUse) => Promise<T>): Promise<T> {
+async function using<T>(
+  options: Connection,
+  voice: Voice,
+  work: (use: EdgeUse) => Promise<T>,
+  reads = false,
+): Promise<T> {
   const consumer = await connect(options);
+  const failed = (device: Address, { message }: Failure): void => voice.say(`${device}: ${message}`);
+  const paths = reads ? await payingPlaces(consumer, failed) : { places: networkPlaces(consumer), payer: NOBODY_PAYS };
   const bar = new SingleBar({ format: '{bar} {percentage} % · {duration_formatted}', barsize: 30, hideCursor: true });
   let begun = false;
   try {
     return await work({
-      ...{ places: networkPlaces(consumer), payer: { received: () => undefined } },
+      ...{ places: paths.places, payer: paths.payer },
       ...{ account: consumer.address, sign: consumer.prove, signal: voice.stopSignal() },
       say(line) {
         if (begun) bar.stop();
@@ -74,11 +84,17 @@ export function addContentCommands(program: Command, voice: Voice): void {
     .description('serve published content to programs on this machine over HTTP; every byte is checked first')
     .option('--port <number>', 'on loopback', count(65_535), GATEWAY_PORT);
   connecting(gateway).action(async (words: readonly string[], options) => {
-    await using(options, voice, async (use) => {
-      const serving = await serveGateway(use, words, options.port);
-      await stopped(use.signal);
-      await serving.close();
-    });
+    await using(
+      options,
+      voice,
+      async (use) => {
+        const serving = await serveGateway(use, words, options.port);
+        await stopped(use.signal);
+        await use.payer.settle();
+        await serving.close();
+      },
+      true,
+    );
   });
 }
 
@@ -93,7 +109,7 @@ function addFetch(program: Command, voice: Voice): void {
   connecting(fetching).action(async (id: string, options) => {
     const consumer = await connect(options);
     if (await fetchOutput(consumer, id, options.out, options.force, voice)) return;
-    await using(options, voice, (use) => fetchPublished(use, id, options.out, options.force));
+    await using(options, voice, (use) => fetchPublished(use, id, options.out, options.force), true);
   });
 }
 

@@ -24,6 +24,8 @@ type KeeperOptions = ChannelPorts & {
   readonly pace?: (purpose: Purpose) => Pace;
   /** Bytes that a channel took from the line beside the bodies that were counted when they passed. */
   readonly passed: (purpose: Purpose, bytes: { readonly in: number; readonly out: number }) => void;
+  /** It is over. */
+  readonly ended?: (purpose: Purpose, channelId: Hex32) => void;
   readonly most?: number;
 };
 
@@ -59,6 +61,7 @@ export function createChannelKeeper(options: KeeperOptions): ChannelKeeper {
     served.set(channelId, { purpose, channel });
     await channel.ended;
     served.delete(channelId);
+    options.ended?.(purpose, channelId);
     const bodies = paced?.passed() ?? { in: 0, out: 0 };
     options.passed(purpose, {
       in: Math.max(0, socket.bytesRead - bodies.in),

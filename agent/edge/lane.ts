@@ -2,9 +2,11 @@ import type { BandwidthFacts } from '../../core/lending.ts';
 import { GIB } from '../../core/traffic.ts';
 import type { Purpose } from '../../core/wire-channel.ts';
 import type { ChannelRoute } from '../channel/routes.ts';
+import { createEarnings } from '../earnings.ts';
 import type { LendingOptions, Ruling } from '../lending.ts';
 import { createLentService } from '../lent-service.ts';
-import { type EdgeMeter, edgeRoutes } from './cache.ts';
+import { edgeRoutes } from './cache.ts';
+import { createDeliveries } from './deliveries.ts';
 import { type EdgeDoor, edgeDoor } from './door.ts';
 import { createEdgeOffering } from './offering.ts';
 
@@ -12,9 +14,6 @@ type LaneOptions = LendingOptions & {
   readonly closeChannels: () => void;
   readonly sessions: (purpose: Purpose) => number;
 };
-
-/** Nothing is asked for what is served yet. */
-const FREE: EdgeMeter = { allow: async () => undefined, served: () => undefined };
 
 /** The bandwidth lane: published content that others fetch from here. */
 export function createEdgeLane(options: LaneOptions) {
@@ -58,10 +57,18 @@ export function createEdgeLane(options: LaneOptions) {
     return usage.budgetBytes === budgetBytes ? usage : await now.resize(budgetBytes);
   }
 
-  const routes = edgeRoutes({
-    ...{ door, network: session.network, now: () => clock.now() + session.skew() },
-    meter: FREE,
+  const now = (): number => clock.now() + session.skew();
+  const pay = createEarnings({ clock });
+  const deliveries = createDeliveries({
+    ...{ clock, log, network: session.network, device: options.device, now, send: session.send },
+    receipts: ports.receipts,
+    booked({ credited }) {
+      pay.earned(credited);
+      changed();
+    },
   });
+  const { meter } = deliveries;
+  const routes = [...edgeRoutes({ door, network: session.network, now, meter }), deliveries.route];
 
   return {
     rule(ruling: Ruling): void {
@@ -74,18 +81,27 @@ export function createEdgeLane(options: LaneOptions) {
       if (open !== was || before !== budgetBytes) offering.changed();
     },
     routes: (): readonly ChannelRoute[] | null => (door() === null ? null : routes),
-    welcomed: () => offering.joined(),
+    heard: deliveries.heard,
+    /** A channel is over. */
+    ended: deliveries.ended,
+    welcomed(): void {
+      offering.joined();
+      deliveries.joined();
+    },
     service: lent.id,
     image: lent.image,
     facts: (): BandwidthFacts => ({
       ...{ up: door() !== null, cachedBytes, servedToday: traffic.days(1)[0]?.carriers.bandwidth.out ?? 0 },
-      ...{ sessions: options.sessions('edge'), earnedToday: 'unknown', nextPayoutAt: null },
+      ...{ sessions: options.sessions('edge'), earnedToday: pay.today(), nextPayoutAt: null },
     }),
-    left: () => undefined,
+    left(): void {
+      deliveries.left();
+      pay.reset();
+    },
     async close(): Promise<void> {
       offering.close();
+      deliveries.close();
       await lent.close();
-      log('debug', 'edge-closed');
     },
   };
 }

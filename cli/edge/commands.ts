@@ -77,6 +77,7 @@ export async function fetchPublished(
     use.say(`${folder}: ${fetched.files} files, ${fetched.bytes} bytes, ${fetched.fetchedBytes} of them fetched now`);
     return fetched;
   } finally {
+    await use.payer.settle();
     reader.close();
   }
 }

@@ -16,7 +16,11 @@ export type EdgePlaces = {
 };
 
 /** Pays for what was received, in its own time; the device stops when it waits too long. */
-export type EdgePayer = { readonly received: (channel: DeviceChannel, content: Hex32, bytes: number) => void };
+export type EdgePayer = {
+  readonly received: (channel: DeviceChannel, content: Hex32, bytes: number) => void;
+  /** Pays for all that was received, before the channels are closed. Never throws. */
+  readonly settle: () => Promise<void>;
+};
 
 export const networkPlaces = (consumer: Consumer): EdgePlaces => ({
   register: (order) => consumer.client.call(API.publish, { body: order }),

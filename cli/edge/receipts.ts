@@ -30,9 +30,7 @@ type Account = {
 };
 
 /** Signs for what was had and checked, and for nothing else, whenever a step is full and when all is done. */
-export function receiptPayer(
-  options: PayerOptions,
-): EdgePayer & { readonly settle: () => Promise<void>; readonly signed: () => number } {
+export function receiptPayer(options: PayerOptions): EdgePayer & { readonly signed: () => number } {
   const accounts = new Map<string, Account>();
   let signed = 0;
 

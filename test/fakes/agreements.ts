@@ -1,6 +1,8 @@
+import type { ReceiptStore } from '../../agent/edge/receipts.ts';
 import type { Drives } from '../../agent/ports.ts';
 import type { AgreementRecord, AgreementShelf } from '../../agent/storage/shelf.ts';
 import type { Hex32 } from '../../core/primitives.ts';
+import type { SignedReceipt } from '../../core/receipts.ts';
 import type { KeptShard } from '../../core/storage-terms.ts';
 
 /** Agreements in memory; it outlives the agent that it was given to. */
@@ -20,6 +22,20 @@ export class FakeAgreementShelf implements AgreementShelf {
   drop = async (agreementId: Hex32): Promise<void> => {
     this.notes.delete(agreementId);
     this.records.delete(agreementId);
+  };
+}
+
+/** Receipts in memory. */
+export class FakeReceiptStore implements ReceiptStore {
+  readonly held = new Map<string, SignedReceipt>();
+  readonly #name = ({ session, content }: Pick<SignedReceipt['value'], 'session' | 'content'>) =>
+    `${session} ${content}`;
+
+  keep = async (receipt: SignedReceipt): Promise<void> => void this.held.set(this.#name(receipt.value), receipt);
+  all = async (): Promise<readonly SignedReceipt[]> => [...this.held.values()];
+  drop: ReceiptStore['drop'] = async (settled) => {
+    const held = this.held.get(this.#name(settled));
+    if (held !== undefined && held.value.bytes <= settled.bytes) this.held.delete(this.#name(settled));
   };
 }
 

@@ -12,7 +12,7 @@ import type { Hex32 } from '../../core/primitives.ts';
 import type { Lease } from '../../core/wire.ts';
 import { randomHex32 } from '../support/random.ts';
 import { releaseEntry, signed } from '../support/signed.ts';
-import { FakeAgreementShelf, fakeDrives } from './agreements.ts';
+import { FakeAgreementShelf, FakeReceiptStore, fakeDrives } from './agreements.ts';
 import { FakeShelf } from './catalogue.ts';
 import { FakeChain } from './chain.ts';
 import { FakeClock } from './clock.ts';
@@ -86,6 +86,7 @@ export class World {
   others: readonly CatalogueEntry[] = [];
   readonly shelf: FakeShelf;
   readonly agreements: FakeAgreementShelf;
+  readonly receipts: FakeReceiptStore;
   readonly logged: { readonly event: string; readonly fields: unknown }[] = [];
 
   constructor(before?: World) {
@@ -100,6 +101,7 @@ export class World {
     this.vault = before?.vault ?? new FakeVault();
     this.networks = before?.networks ?? new FakeNetworkMemory();
     this.agreements = before?.agreements ?? new FakeAgreementShelf();
+    this.receipts = before?.receipts ?? new FakeReceiptStore();
     this.proofs = before?.proofs ?? new FakeProofs();
     this.traffic = before?.traffic ?? new FakeTrafficStore();
     this.meter = trafficOf(this.clock, this.traffic);
@@ -137,6 +139,7 @@ export class World {
       traffic: this.meter,
       channels: { dial: () => fail('COORDINATOR_AWAY', 'there is no relay here'), certificate: throwawayCertificate },
       ...{ catalogue: this.shelf, agreements: this.agreements, drives: fakeDrives() },
+      receipts: () => this.receipts,
       ...{ probeHost: this.probeHost, proofs: this.proofs },
       ...{ premises: this.premises, lives: (home) => this.premises.lives.get(home) ?? 'unknown' },
       ...{ seccompProfile: '{}', platform: 'test', home: 'home of the test' },

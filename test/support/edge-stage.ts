@@ -93,7 +93,10 @@ export class EdgeStage {
     const paid = new Map<Address, number>();
     const reader: ContentReader = await openContent(content, {
       ...{ places, grant, lied: (device) => void lied.push(device) },
-      payer: { received: ({ device }, _content, bytes) => void paid.set(device, (paid.get(device) ?? 0) + bytes) },
+      payer: {
+        received: ({ device }, _content, bytes) => void paid.set(device, (paid.get(device) ?? 0) + bytes),
+        settle: async () => undefined,
+      },
     });
     return { reader, lied, paid };
   }

@@ -57,6 +57,7 @@ export async function storageStage(network: NetworkInfo, entry: CatalogueEntry) 
       ports: {
         ...{ clock: systemClock, home: 'nowhere', log: () => undefined, random: { hex32: randomHex32 } },
         ...{ seccompProfile: '{}', traffic: trafficOf(), drives: { ...fakeDrives(), freeBytes: async () => free } },
+        receipts: null as never,
         agreements: agreementFiles(join(folder, 'agreements'), () => undefined),
         containers: containers as never,
         channels: null as never,

@@ -13,6 +13,7 @@ import { machineFacts } from '../../../agent/adapters/machine-facts.ts';
 import { probeHost } from '../../../agent/adapters/probe-host.ts';
 import { proofFile } from '../../../agent/adapters/proofs.ts';
 import { systemRandom } from '../../../agent/adapters/random.ts';
+import { receiptFiles } from '../../../agent/adapters/receipt-files.ts';
 import { dialRelay } from '../../../agent/adapters/relay.ts';
 import { systemSensors } from '../../../agent/adapters/sensors.ts';
 import { systemDrives } from '../../../agent/adapters/store-folder.ts';
@@ -86,6 +87,7 @@ const agent = createAgent(
     premises: dockerPremises(),
     channels: { dial: dialRelay, certificate: throwawayCertificate },
     ...{ agreements: agreementFiles(join(start.folder, 'agreements'), log), drives: systemDrives },
+    receipts: (networkId) => receiptFiles(join(start.folder, 'receipts', networkId)),
     lives: () => 'unknown',
     imageRecord: imageRecordFile(join(start.folder, 'images.json')),
     ...{ directory: network, traffic: trafficOf(clock) },

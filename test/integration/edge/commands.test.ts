@@ -15,7 +15,7 @@ function stagedUse(consumer: Consumer) {
   const parts: number[] = [];
   const use: EdgeUse = {
     ...{ places: networkPlaces(consumer), account: consumer.address, sign: consumer.prove },
-    ...{ payer: { received: () => undefined }, signal: new AbortController().signal },
+    ...{ payer: { received: () => undefined, settle: async () => undefined }, signal: new AbortController().signal },
     say: (line) => void said.push(line),
     progress: (part) => void parts.push(part),
   };

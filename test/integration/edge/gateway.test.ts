@@ -54,7 +54,7 @@ describe('the gateway', () => {
 
   async function open(grant: string): Promise<Gateway> {
     const places = networkPlaces(await stage.reader());
-    const payer = { received: () => undefined };
+    const payer = { received: () => undefined, settle: async () => undefined };
     return await startGateway({ open: (name) => openContent(name, { places, payer, grant }), port: 0 });
   }
   /** A gateway that has nothing in memory. */
