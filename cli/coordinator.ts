@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { type Coordinator, DEFAULT_QUOTAS, startCoordinator } from '../coordinator/index.ts';
+import type { StorageOptions } from '../coordinator/storage/terms.ts';
 import { DEFAULT_POLICY } from '../coordinator/verification/policy.ts';
 import { fail } from '../core/errors.ts';
-import { address } from '../core/primitives.ts';
+import { address, amount } from '../core/primitives.ts';
 import { offering, type SignedCatalogue } from './catalogue.ts';
 import { readKeyFile } from './keyfile.ts';
 import { hiding, type Logger } from './log.ts';
@@ -41,6 +42,16 @@ const config = z.strictObject({
   /** Ten-thousandths of each price. */
   feeBps: z.number().int().min(0).max(5_000).default(0),
   maturityMs: z.number().int().nonnegative().default(0),
+  /** Base units for each MiB that a device delivers. */
+  deliveryPrice: amount.optional(),
+  storage: z
+    .strictObject({
+      /** Base units per MiB and month. */
+      price: amount.optional(),
+      /** Who may read any shard, and makes lost ones anew. */
+      repairers: z.array(address).max(16).optional(),
+    })
+    .optional(),
   /** Adaptive: by the record of each device, and paid by the network (decision 0026). Ordered: `replicas` for every job. */
   verification: z.enum(['adaptive', 'ordered']).default('ordered'),
   /** Ten-thousandths of each price, for the checks of an adaptive network. */
@@ -97,7 +108,8 @@ export async function runCoordinator(options: {
     const issue = parsed.error.issues[0];
     return fail('BAD_INPUT', `coordinator configuration: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { chain, blobs, engine, verification, replicas, metricsHost, metricsPort, ...rest } = parsed.data;
+  const { chain, blobs, engine, verification, replicas, metricsHost, metricsPort, ...more } = parsed.data;
+  const { storage, deliveryPrice, ...rest } = more;
   const { keyFile, ...contracts } = chain;
   const privateKey = await readKeyFile(keyFile, false);
   const judge = engine === undefined ? null : await openJudge(judgeOptions(options, engine.socket));
@@ -111,6 +123,8 @@ export async function runCoordinator(options: {
     signal: options.signal,
     ...(options.env['DATABASE_URL'] ? { databaseUrl: options.env['DATABASE_URL'] } : {}),
     ...(metricsPort === undefined ? {} : { metrics: { host: metricsHost, port: metricsPort } }),
+    ...(deliveryPrice === undefined ? {} : { deliveryPrice }),
+    ...(storage === undefined ? {} : { storage: withoutGaps(storage) }),
     ...(blobs === undefined ? {} : { s3: { ...blobs, ...keysOf(options.env) } }),
     ...offering(options.catalogue),
     chain: { ...contracts, privateKey },
@@ -125,6 +139,11 @@ export async function runCoordinator(options: {
     throw error;
   }
 }
+
+const withoutGaps = ({ price, repairers }: NonNullable<z.output<typeof config>['storage']>): StorageOptions => ({
+  ...(price === undefined ? {} : { price }),
+  ...(repairers === undefined ? {} : { repairers }),
+});
 
 /** What this process holds and nobody may read in its log. */
 function secretsOf(env: Readonly<Record<string, string | undefined>>, privateKey: string): readonly string[] {

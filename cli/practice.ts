@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { computeAddress } from 'ethers';
 import { z } from 'zod';
 import { startAnvil } from '../contracts/anvil.ts';
 import { deployPractice } from '../contracts/deploy.ts';
@@ -66,6 +67,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
       });
       await writeFile(file, JSON.stringify(contracts), { mode: 0o600 });
     }
+    const consumerKey = await readKeyFile(join(dataDir, 'consumer.key'), true);
     const start = (port: number) =>
       startCoordinator({
         dataDir: coordinatorDir,
@@ -84,12 +86,13 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
         keepBlobsMs: 30 * 60_000,
         maxAccountBytes: 4 * 2 ** 30,
         loopbackWebhooks: true,
+        // There is nobody else who could.
+        storage: { repairers: [address.parse(computeAddress(consumerKey))] },
         clock: { now: () => Date.now() },
         log,
       });
     const coordinator = await atItsPort(options.port, dataDir, start);
     await writeFile(join(dataDir, PORT_FILE), new URL(coordinator.url).port);
-    const consumerKey = await readKeyFile(join(dataDir, 'consumer.key'), true);
     const topUp = async (amount: Amount): Promise<void> => {
       const consumer = await Consumer.connect(coordinator.url, consumerKey);
       const { deposit } = await consumer.books();
