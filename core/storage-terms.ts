@@ -15,6 +15,8 @@ export const HELD_BACK_PERCENT = 25n;
 export const STORAGE_TERMS = {
   /** Mean time between two audits of one agreement; more when its tokens would not last its term otherwise. The times are drawn. */
   auditEveryMs: 2 * HOUR,
+  /** No mean time is longer, though the tokens then may not last: for practice and tests. */
+  auditAtLeastEveryMs: Number.POSITIVE_INFINITY,
   /** Whoever is connected has so long to answer. */
   answerWithinMs: 5 * 60_000,
   /** A passed audit vouches for this long before it, and no more. */
@@ -89,8 +91,9 @@ export function nextAuditAt(
   now: UnixMs,
   left: { readonly tokens: number; readonly endsAt: UnixMs },
   uniform: number,
-  terms: Pick<StorageTerms, 'auditEveryMs'> = STORAGE_TERMS,
+  terms: Pick<StorageTerms, 'auditEveryMs' | 'auditAtLeastEveryMs'> = STORAGE_TERMS,
 ): UnixMs {
-  const mean = Math.max(terms.auditEveryMs, (left.endsAt - now) / Math.max(1, left.tokens));
+  const lasting = Math.max(terms.auditEveryMs, (left.endsAt - now) / Math.max(1, left.tokens));
+  const mean = Math.min(lasting, terms.auditAtLeastEveryMs);
   return Math.round(now - mean * Math.log(1 - Math.min(uniform, 0.999)));
 }

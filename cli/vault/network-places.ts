@@ -68,8 +68,13 @@ export function networkPlaces({
   const under = ({ agreementId }: Place) => ({ 'idlemesh-agreement': agreementId });
   const stopping = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
 
+  /** It is its owner's alone: whoever repairs does without. */
   async function manifestOf(fileId: Hex32, bytes: number | null): Promise<Uint8Array | null> {
-    return bytes === null ? null : await client.bytes(API.fileManifest, { params: { id: fileId } });
+    if (bytes === null) return null;
+    return await client.bytes(API.fileManifest, { params: { id: fileId } }).catch((error: unknown) => {
+      if (isFailure(error, 'NOT_FOUND') || isFailure(error, 'UNAUTHORISED')) return null;
+      throw error;
+    });
   }
 
   async function found(file: StoredFileView): Promise<FoundFile> {

@@ -18,7 +18,7 @@ import type { AgreementTerms } from '../../core/wire-storage.ts';
 import { fakeDrives } from '../fakes/agreements.ts';
 import { trafficOf } from '../fakes/traffic.ts';
 import { newAccount } from './chain.ts';
-import { Signatory } from './device.ts';
+import { Signatory, type TestDevice } from './device.ts';
 import { randomHex32 } from './random.ts';
 import { serviceRunOf } from './service-process.ts';
 
@@ -29,10 +29,9 @@ const RUN: LaneDecision = { kind: 'run' };
 export const OFF: LaneDecision = { kind: 'hold', reason: { kind: 'lane-off' } };
 
 /** The agent's storage lane over a real vault in a process of its own; containers, engine and coordinator are the test's. */
-export async function storageStage(network: NetworkInfo, entry: CatalogueEntry) {
+export async function storageStage(network: NetworkInfo, entry: CatalogueEntry, device?: TestDevice) {
   const folder = await mkdtemp(join(tmpdir(), 'idlemesh-lane-'));
-  const account = newAccount();
-  const signs = new Signatory(account, network);
+  const signs = device?.key ?? new Signatory(newAccount(), network);
   const key: DeviceKey = { address: signs.address, sign: (name, value) => signs.sign(name, value) };
   const sent: DeviceMessage[] = [];
   const vaults: ReturnType<typeof serviceRunOf>[] = [];
@@ -70,7 +69,10 @@ export async function storageStage(network: NetworkInfo, entry: CatalogueEntry) 
       },
       session: {
         ...{ network: () => network, key: () => key, url: () => '', skew: () => 0 },
-        send: (message) => sent.push(message) > 0,
+        send(message) {
+          device?.send(message);
+          return sent.push(message) > 0;
+        },
       },
       ...{
         lacks: () => false,
