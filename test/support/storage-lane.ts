@@ -29,8 +29,8 @@ const RUN: LaneDecision = { kind: 'run' };
 export const OFF: LaneDecision = { kind: 'hold', reason: { kind: 'lane-off' } };
 
 /** The agent's storage lane over a real vault in a process of its own; containers, engine and coordinator are the test's. */
-export async function storageStage(network: NetworkInfo, entry: CatalogueEntry, device?: TestDevice) {
-  const folder = await mkdtemp(join(tmpdir(), 'idlemesh-lane-'));
+export async function storageStage(network: NetworkInfo, entry: CatalogueEntry, device?: TestDevice, place?: string) {
+  const folder = place ?? (await mkdtemp(join(tmpdir(), 'idlemesh-lane-')));
   const signs = device?.key ?? new Signatory(newAccount(), network);
   const key: DeviceKey = { address: signs.address, sign: (name, value) => signs.sign(name, value) };
   const sent: DeviceMessage[] = [];
